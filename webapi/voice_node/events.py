@@ -1,0 +1,226 @@
+"""The values that flow through the graph, and nothing else: frozen, slotted, units on every field.
+
+Time is `t_us`: integer microseconds on the session's one clock, stamped by the edge when the cause of the value arrived.
+A value that follows from another carries the stamp of its cause, so no operator ever reads a clock.
+PCM is always little-endian int16, mono, as `bytes`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, TypeAlias
+
+US_PER_S = 1_000_000
+US_PER_MS = 1_000
+BYTES_PER_SAMPLE = 2
+
+ReplyOutcome: TypeAlias = Literal["completed", "failed", "timeout", "empty"]
+CutOutcome: TypeAlias = Literal["barged_in", "superseded", "closed"]
+
+
+# ---------------------------------------------------------------- audio
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """A piece of the caller's audio, of any length."""
+
+    t_us: int  # arrival of its last sample
+    pcm: bytes
+    rate: int  # Hz
+
+
+@dataclass(frozen=True, slots=True)
+class AudioGap:
+    """The caller's audio stopped: muted, track gone, network gone, recording over."""
+
+    t_us: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One analysis window, 20 ms by default."""
+
+    t_us: int  # arrival of its last sample
+    pcm: bytes
+    rate: int  # Hz
+    index: int  # frames since the session began
+
+
+@dataclass(frozen=True, slots=True)
+class Voiced:
+    """A frame and whether a voice was heard in it."""
+
+    frame: Frame
+    voiced: bool
+    probability: float | None = None  # 0..1, where the backend has one
+
+
+# ---------------------------------------------------------------- what happened
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who a value belongs to: one utterance of the caller and the reply to it."""
+
+    trace_id: str  # unique per turn
+    index: int  # 0, 1, 2… within the session
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that observers (metrics, log, clients, recordings) are told. Its name is the class's, in snake case."""
+
+    t_us: int
+    turn: Turn
+    name: ClassVar[str] = "event"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # No zero-argument super() here: dataclass(slots=True) builds the class anew and would lose its cell.
+        cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted(Event):
+    """N voiced frames in a row."""
+
+    t_first_voiced_us: int  # arrival of the first of them
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded(Event):
+    """M unvoiced frames in a row, or the caller's audio stopped. Carries the whole utterance."""
+
+    pcm: bytes  # pre-roll, speech, hangover; and, before them, what a superseded turn had said
+    rate: int  # Hz
+    t_first_byte_us: int  # when the first sample of pcm was spoken
+    t_last_byte_us: int  # when the last sample of pcm was spoken
+    t_first_voiced_us: int  # arrival of the utterance's first voiced frame
+    t_last_voiced_us: int  # arrival of its last voiced frame
+    voiced_ms: int  # voiced frames in it
+    reason: str  # "silence", "too_long", or why the audio stopped
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn(Event):
+    """The caller talked over the reply of `turn`, which was playing."""
+
+    by: Turn  # the interrupting turn
+    t_first_voiced_us: int  # arrival of the interrupting speech's first voiced frame
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded(Event):
+    """The caller went on before anything of the reply of `turn` was heard: they had only paused."""
+
+    by: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted(Event):
+    """The orchestrator is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmRequestDone(Event):
+    """The orchestrator said that its language model is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class TtsFirstChunk(Event):
+    """The orchestrator said, or the node saw, that the first audio of the reply is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyEnded(Event):
+    """The orchestrator's stream is over by itself, well or badly. What it gave may still be playing."""
+
+    outcome: ReplyOutcome
+    detail: str = ""  # for people: what went wrong
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyCut(Event):
+    """The reply is cancelled: its stream is disposed, and whatever is queued for the room must go."""
+
+    outcome: CutOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted(Event):
+    """The first frame of the reply was published."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackEnded(Event):
+    """Nothing of the reply will be heard any more. Comes once for each reply, also for one that never played."""
+
+    heard_ms: int  # how much of it was played out
+    completed: bool  # all that the orchestrator meant to say was heard
+
+
+@dataclass(frozen=True, slots=True)
+class FramesDropped(Event):
+    """Frames that came for a reply that was already over."""
+
+    frames: int
+    reason: str
+
+
+# ---------------------------------------------------------------- what flows without being told
+
+
+@dataclass(frozen=True, slots=True)
+class PartialAudio:
+    """A piece of an utterance while it is being spoken."""
+
+    t_us: int
+    turn: Turn
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAudio:
+    """A piece of a reply on its way to the room."""
+
+    t_us: int
+    turn: Turn
+    pcm: bytes
+    rate: int  # Hz
+
+
+CallerAudio: TypeAlias = AudioChunk | AudioGap
+TurnEvent: TypeAlias = SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded
+Reply: TypeAlias = ReplyStarted | LlmRequestDone | TtsFirstChunk | ReplyAudio | ReplyEnded | ReplyCut
+Playback: TypeAlias = PlaybackStarted | PlaybackEnded | FramesDropped
+
+
+def record(event: Event, origin_us: int) -> dict[str, Any]:
+    """The event as events.jsonl, the log and the room's clients get it: `event`, `t` in stream seconds, ids, own fields.
+
+    Microsecond fields become seconds since `origin_us` (the session's start) without the `_us`; audio is left out.
+    """
+    line: dict[str, Any] = {
+        "event": event.name,
+        "t": seconds(event.t_us - origin_us),
+        "turn_index": event.turn.index,
+        "trace_id": event.turn.trace_id,
+    }
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if field.name in ("t_us", "turn") or isinstance(value, bytes):
+            continue
+        if isinstance(value, Turn):
+            line[field.name] = value.trace_id
+        elif field.name.endswith("_us"):
+            line[field.name.removesuffix("_us")] = seconds(value - origin_us)
+        else:
+            line[field.name] = value
+    return line
+
+
+def seconds(us: int) -> float:
+    """Microseconds as seconds, rounded to the microsecond so that the same integer always prints the same digits."""
+    return round(us / US_PER_S, 6)
