@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from webapi.voice_node.errors import UserError
+from .errors import UserError
 
 DEV_KEY = "devkey"
 DEV_SECRET = "secret"  # noqa: S105 - the published key pair of `livekit-server --dev`, refused off loopback
