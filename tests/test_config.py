@@ -60,9 +60,7 @@ def shown(value: object) -> str:
 
 
 def test_variables_and_defaults_are_the_promised_ones() -> None:
-    assert [f"{name}={shown(field.default)}" for name, field in VARIABLES.items()] == re.split(
-        r"\s+", CONTRACT.strip()
-    )
+    assert [f"{name}={shown(field.default)}" for name, field in VARIABLES.items()] == re.split(r"\s+", CONTRACT.strip())
 
 
 def test_env_example_has_every_variable_with_its_default_and_one_line() -> None:
@@ -348,3 +346,9 @@ def test_unwritable_files_are_named_with_the_reason() -> None:
         check_writable(load_settings(log_file="plain/x.log"))
     with pytest.raises(UserError, match="the same file"):
         check_writable(load_settings(log_file="one", metrics_file="./one"))
+
+
+def test_the_documentation_has_every_variable_with_its_default() -> None:
+    text = (EXAMPLE.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| `(.+?)` \|", text, flags=re.MULTILINE)
+    assert [f"{name}={default}" for name, default in rows] == re.split(r"\s+", CONTRACT.strip())

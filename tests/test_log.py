@@ -91,9 +91,7 @@ def all_events() -> list[Event]:
     return made
 
 
-def test_a_line_is_time_level_message_and_what_was_bound_in_order(
-    logging_to: Logging, written: Lines
-) -> None:
+def test_a_line_is_time_level_message_and_what_was_bound_in_order(logging_to: Logging, written: Lines) -> None:
     with logging_to():
         logger.bind(event="join", room="demo", identity="ingobot").info("joined {braces} stay")
     (line,) = written()
@@ -221,9 +219,7 @@ def test_libraries_say_all_when_we_debug(logging_to: Logging, written: Lines) ->
     assert [line["message"] for line in written()] == ["chatter"]
 
 
-def test_no_file_when_it_is_off(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], logging_to: Logging
-) -> None:
+def test_no_file_when_it_is_off(tmp_path: Path, capsys: pytest.CaptureFixture[str], logging_to: Logging) -> None:
     with logging_to(log_file="off"):
         logger.info("only here")
     assert "only here" in capsys.readouterr().err

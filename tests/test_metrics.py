@@ -376,3 +376,9 @@ def test_percentiles() -> None:
     assert percentiles([7]) == {"p50": 7.0, "p90": 7.0, "p95": 7.0, "p99": 7.0}
     assert percentiles(range(101)) == {"p50": 50.0, "p90": 90.0, "p95": 95.0, "p99": 99.0}
     assert percentiles(iter([2, 1])) == {"p50": 1.5, "p90": 1.9, "p95": 1.95, "p99": 1.99}
+
+
+def test_the_documentation_has_every_field_and_outcome() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    cells = " ".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert sorted(cells.replace("`", "").replace(",", "").split()) == sorted([*FIELDS, *OUTCOMES])

@@ -19,7 +19,7 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .errors import UserError
+from webapi.voice_node.errors import UserError
 
 DEV_KEY = "devkey"
 DEV_SECRET = "secret"  # noqa: S105 - the published key pair of `livekit-server --dev`, refused off loopback
@@ -148,9 +148,7 @@ class Settings(BaseSettings):
         min_length=1,
     )
     lk_room: Name = _var("demo", "1 to 256 characters", "The room that the node joins.")
-    lk_bot_identity: Name = _var(
-        "ingobot", "1 to 256 characters", "The participant's identity that it joins as."
-    )
+    lk_bot_identity: Name = _var("ingobot", "1 to 256 characters", "The participant's identity that it joins as.")
     lk_user_publish_audio: bool = _var(
         True, "true or false", "Whether the tokens made for callers let them publish their microphone."
     )
@@ -161,9 +159,7 @@ class Settings(BaseSettings):
     audio_frame_ms: Annotated[int, AfterValidator(_one_of(10, 20, 30))] = _var(
         20, "10, 20 or 30", "Length of one analysis frame in ms (20 ms at 8 kHz: 160 samples, 320 bytes)."
     )
-    audio_channels: Annotated[int, AfterValidator(_one_of(1))] = _var(
-        1, "1", "Channels of that audio; only mono."
-    )
+    audio_channels: Annotated[int, AfterValidator(_one_of(1))] = _var(1, "1", "Channels of that audio; only mono.")
 
     vad_backend: str = _var(
         "sierra",
@@ -185,9 +181,7 @@ class Settings(BaseSettings):
         le=2000,
     )
 
-    publish_track_name: Name = _var(
-        "bot_out", "1 to 256 characters", "Name of the audio track that the bot publishes."
-    )
+    publish_track_name: Name = _var("bot_out", "1 to 256 characters", "Name of the audio track that the bot publishes.")
     voice_graph: str = _var(
         "default",
         "the name of a graph or the path of a .yaml file",
@@ -221,9 +215,7 @@ class Settings(BaseSettings):
         le=600_000,
     )
 
-    log_file: OutFile = _var(
-        "voice_node.log", "a file's path, or off", "The log, a JSON object a line; off for none."
-    )
+    log_file: OutFile = _var("voice_node.log", "a file's path, or off", "The log, a JSON object a line; off for none.")
     log_level: Annotated[str, BeforeValidator(_level)] = _var(
         "INFO", ", ".join(LOG_LEVELS), "The least level that is logged."
     )
@@ -247,9 +239,7 @@ class Settings(BaseSettings):
             if self.livekit_api_key == DEV_KEY:
                 lines.append(f"LIVEKIT_API_KEY={DEV_KEY}: {why}; allowed: the key of that server")
             if self.livekit_api_secret.get_secret_value() == DEV_SECRET:
-                lines.append(
-                    f"LIVEKIT_API_SECRET (not shown): {why}; allowed: the secret of that server's key"
-                )
+                lines.append(f"LIVEKIT_API_SECRET (not shown): {why}; allowed: the secret of that server's key")
             if lines:
                 raise ValueError("\n".join(lines))
         return self
@@ -290,13 +280,9 @@ def check_writable(settings: Settings) -> None:
     for variable, path in (("LOG_FILE", settings.log_file), ("METRICS_FILE", settings.metrics_file)):
         problem = None if path is None else _write_problem(path)
         if problem:
-            lines.append(
-                f"{variable}={path}: {problem}; allowed: a file's path in a directory that exists, or off"
-            )
+            lines.append(f"{variable}={path}: {problem}; allowed: a file's path in a directory that exists, or off")
     log, metrics = settings.log_file, settings.metrics_file
-    if (
-        log and metrics and log.resolve() == metrics.resolve() and not log.is_char_device()
-    ):  # /dev/null may be both
+    if log and metrics and log.resolve() == metrics.resolve() and not log.is_char_device():  # /dev/null may be both
         lines.append(f"METRICS_FILE={metrics}: LOG_FILE is the same file; allowed: another path, or off")
     if lines:
         raise UserError("\n".join(lines))
@@ -371,8 +357,4 @@ def _write_problem(path: Path) -> str | None:
         return None if os.access(path, os.W_OK) else "no permission to write it"
     if not path.parent.is_dir():
         return f"there is no directory {path.parent}"
-    return (
-        None
-        if os.access(path.parent, os.W_OK | os.X_OK)
-        else f"no permission to make a file in {path.parent}"
-    )
+    return None if os.access(path.parent, os.W_OK | os.X_OK) else f"no permission to make a file in {path.parent}"

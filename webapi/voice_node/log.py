@@ -14,9 +14,9 @@ from typing import Any
 
 from loguru import logger
 
-from .config import DEV_SECRET, Settings
-from .errors import UserError
-from .lines import LineWriter, line_file
+from webapi.voice_node.config import DEV_SECRET, Settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.lines import LineWriter, line_file
 
 MIN_SECRET = 6  # characters; hiding a shorter one would garble every line, and it protects nothing
 JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
@@ -88,9 +88,7 @@ def short_line(record: dict[str, Any], *, colour: bool) -> str:
     # Names come from callers: no control character of theirs reaches the terminal.
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
     time = record["time"].strftime("%H:%M:%S.%f")[:-3]
-    return (
-        f"\x1b[2m{time}\x1b[0m \x1b[{COLOURS.get(level, '0')}m{text}\x1b[0m" if colour else f"{time} {text}"
-    )
+    return f"\x1b[2m{time}\x1b[0m \x1b[{COLOURS.get(level, '0')}m{text}\x1b[0m" if colour else f"{time} {text}"
 
 
 def _plain(value: object) -> object:
@@ -104,9 +102,7 @@ def _plain(value: object) -> object:
 
 def _hider(secrets: Iterable[str]) -> Callable[[str], str]:
     """A last line of defence: a function that takes secrets and access tokens out of a finished line."""
-    forms = {
-        form for s in secrets for form in (s, json.dumps(s)[1:-1], json.dumps(s, ensure_ascii=False)[1:-1])
-    }
+    forms = {form for s in secrets for form in (s, json.dumps(s)[1:-1], json.dumps(s, ensure_ascii=False)[1:-1])}
     known = sorted((s for s in forms if len(s) >= MIN_SECRET and s != DEV_SECRET), key=len, reverse=True)
     pattern = re.compile("|".join([*map(re.escape, known), JWT.pattern]))
     return lambda line: pattern.sub(HIDDEN, line)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from loguru import logger
 
-from .events import (
+from webapi.voice_node.events import (
     BargeIn,
     Event,
     FramesDropped,
