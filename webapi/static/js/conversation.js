@@ -1,0 +1,157 @@
+"use strict";
+
+/** How far back anything is kept for the timeline, in ms. */
+const KEPT_MS = 60_000;
+const NO_TRACE = "";
+
+/**
+ * What the node's messages add up to: the bot's state, and what the timeline shows. Knows no page and no room.
+ * Messages carry stream seconds (`t`); everything here is in ms of this page's clock.
+ */
+class Conversation {
+  constructor() {
+    this.reset();
+  }
+
+  reset() {
+    this.clocks = new Map(); // session_id → the StreamClock of that session
+    this.caller = []; // spans {from, to|null, trace}
+    this.bot = []; // spans {from, to|null, trace, cut}
+    this.waits = []; // {from, to, ms}: from the end of speech to the bot's first audio
+    this.marks = []; // {at, name, trace}
+    this.turns = 0;
+    this.bargeIns = 0;
+    this.listeningTo = null; // whose voice the node hears, where it said so
+    this.ended = new Map(); // trace → when its speech ended
+    this.hearing = this.pending = this.playing = null; // trace ids
+  }
+
+  /** listening, hearing, thinking or speaking: each follows from what is open, none is set on its own. */
+  get state() {
+    if (this.hearing !== null) return "hearing";
+    if (this.playing !== null) return "speaking";
+    return this.pending !== null ? "thinking" : "listening";
+  }
+
+  /** Take one message of the node, arrived at `now` ms. Anything unknown is only a mark. */
+  take(message, now) {
+    if (message.event === "turn") {
+      this.turns += 1;
+      return;
+    }
+    if (message.event === "listening_to") {
+      this.listeningTo = text(message.identity);
+      return;
+    }
+    const clock = this.clockOf(text(message.session_id) || "", now, message.t);
+    const at = clock.page(message.t, now);
+    const trace = text(message.trace_id) || NO_TRACE;
+    this.marks.push({ at, name: text(message.event) || "?", trace });
+    const act = Conversation.acts[message.event];
+    if (act) act(this, { at, trace, message, clock, now });
+    this.forget(now);
+  }
+
+  /** The bot is gone: nothing is open any more. */
+  botLeft(now) {
+    this.hearing = this.pending = this.playing = null;
+    endSpans(this.caller, null, now);
+    endSpans(this.bot, null, now);
+  }
+
+  clockOf(session, now, t) {
+    if (!this.clocks.has(session)) this.clocks = new Map([...this.clocks].slice(-3)).set(session, new StreamClock());
+    const clock = this.clocks.get(session);
+    clock.saw(t, now);
+    return clock;
+  }
+
+  /** The reply of `trace` is over, however: it is neither awaited nor heard. */
+  over(trace, at, cut) {
+    if (this.pending === trace) this.pending = null;
+    if (this.playing === trace) this.playing = null;
+    endSpans(this.bot, trace, at, cut);
+  }
+
+  forget(now) {
+    const since = now - KEPT_MS;
+    for (const spans of [this.caller, this.bot, this.waits]) {
+      while (spans.length && spans[0].to !== null && spans[0].to < since) spans.shift();
+    }
+    while (this.marks.length && this.marks[0].at < since) this.marks.shift();
+    for (const [trace, at] of this.ended) if (at < since) this.ended.delete(trace);
+  }
+}
+
+/** What each event of the node changes. */
+Conversation.acts = {
+  speech_started(c, { at, trace, message, clock, now }) {
+    endSpans(c.caller, null, at);
+    c.hearing = trace;
+    c.caller.push({ from: clock.page(message.t_first_voiced ?? message.t, now), to: null, trace });
+  },
+  speech_ended(c, { at, trace, message, clock, now }) {
+    endSpans(c.caller, null, clock.page(message.t_last_voiced ?? message.t, now));
+    c.hearing = null;
+    c.pending = trace;
+    c.ended.set(trace, at);
+  },
+  superseded(c, { at, trace }) {
+    c.over(trace, at, true);
+  },
+  barge_in(c, { at, trace }) {
+    c.bargeIns += 1;
+    c.over(trace, at, true);
+  },
+  reply_started(c, { trace }) {
+    c.pending = trace;
+  },
+  reply_cut(c, { at, trace }) {
+    c.over(trace, at, true);
+  },
+  playback_started(c, { at, trace }) {
+    if (c.pending === trace) c.pending = null;
+    c.playing = trace;
+    endSpans(c.bot, null, at);
+    c.bot.push({ from: at, to: null, trace, cut: false });
+    const from = c.ended.get(trace);
+    if (from !== undefined) c.waits.push({ from, to: at, ms: at - from });
+  },
+  playback_ended(c, { at, trace }) {
+    c.over(trace, at, false);
+  },
+};
+
+/** End the open spans (of one trace, or of all) at `at`. */
+function endSpans(spans, trace, at, cut = false) {
+  for (const span of spans) {
+    if (span.to === null && (trace === null || span.trace === trace)) {
+      span.to = Math.max(span.from, at);
+      span.cut = cut;
+    }
+  }
+}
+
+function text(value) {
+  return typeof value === "string" ? value.slice(0, 200) : null;
+}
+
+/**
+ * Stream seconds to this page's ms. The quickest of the last messages sets the distance: so marks of one session
+ * stand as far apart as the node saw them, however unevenly they came, and a drift of the clocks is followed.
+ */
+class StreamClock {
+  constructor() {
+    this.distances = [];
+  }
+
+  saw(t, now) {
+    if (!Number.isFinite(t)) return;
+    this.distances.push(now - t * 1000);
+    if (this.distances.length > 32) this.distances.shift();
+  }
+
+  page(t, now) {
+    return Number.isFinite(t) ? Math.min(now, t * 1000 + Math.min(...this.distances)) : now;
+  }
+}

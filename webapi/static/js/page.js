@@ -1,0 +1,286 @@
+"use strict";
+
+const LOOK_MS = 20; // how often levels are measured
+const ROWS_KEPT = 100; // of turns and of events
+const FLASH_MS = 2500; // how long a barge-in stays lit
+
+const byId = (id) => document.getElementById(id);
+const app = byId("app");
+const fields = { room: byId("room"), url: byId("url"), token: byId("token") };
+const conversation = new Conversation();
+const timeline = new Timeline(byId("timeline"), conversation);
+const replies = []; // ms from the end of speech to the bot's first audio, of all turns that had any
+let call = null;
+let attempt = 0;
+let fromNode = null; // what the node filled the fields with
+let peak = 0;
+let flash = 0;
+
+// ---------------------------------------------------------------- saying things
+
+function news(text) {
+  byId("news").textContent = text;
+}
+
+/** Say a Trouble where it is seen and read out, until the next one or until all is well again. */
+function complain(trouble) {
+  if (!(trouble instanceof Trouble)) trouble = new Trouble("page-failed", trouble && trouble.message);
+  app.dataset.error = trouble.code;
+  byId("alert").replaceChildren(element("strong", trouble.what), document.createTextNode(" " + trouble.todo));
+}
+
+/** What was complained of is no more. */
+function allWell() {
+  app.dataset.error = "";
+  byId("alert").replaceChildren();
+}
+
+function element(tag, text, className) {
+  const made = document.createElement(tag);
+  made.textContent = text; // never as HTML: it may come from the room
+  if (className) made.className = className;
+  return made;
+}
+
+// ---------------------------------------------------------------- what the call reports
+
+const on = {
+  call(state, trouble = null) {
+    const before = app.dataset.call;
+    app.dataset.call = state;
+    showButtons(state);
+    if (state === "joining") news(`Joining ${fields.room.value}…`);
+    if (state === "reconnecting") news("The connection to the server is lost. Reconnecting…");
+    if (state === "joined") news(before === "reconnecting" ? "Reconnected." : `Joined ${fields.room.value}.`);
+    if (state === "idle") ended(before, trouble);
+    showState();
+  },
+  bot(present) {
+    app.dataset.bot = present ? "present" : "absent";
+    if (!present) conversation.botLeft(performance.now());
+    if (app.dataset.call === "joined") news(present ? "The bot is here." : "The bot has left the room. Does voice-node still run?");
+    showState();
+  },
+  mic(state) {
+    app.dataset.mic = state;
+    const words = { off: "Mute", on: "Mute", muted: "Unmute", failed: "Turn microphone on", refused: "Mute" };
+    byId("mic").textContent = words[state];
+    byId("mic").hidden = ["off", "refused"].includes(state);
+    if (state === "muted") news("Microphone muted.");
+    if (state === "on") allWell();
+    if (state === "refused") news("This token lets you listen, not speak.");
+  },
+  audio(state) {
+    app.dataset.audio = state;
+    byId("blocked").hidden = state !== "blocked";
+  },
+  message(message) {
+    const now = performance.now();
+    conversation.take(message, now);
+    app.dataset.turns = conversation.turns;
+    app.dataset.bargeIns = conversation.bargeIns;
+    if (message.event === "turn") addTurn(message);
+    else addEvent(message);
+    if (message.event === "barge_in") flash = now + FLASH_MS;
+    if (message.event === "listening_to") toldWhoIsHeard();
+    showState();
+  },
+  trouble: complain,
+  news,
+};
+
+function ended(before, trouble) {
+  conversation.botLeft(performance.now());
+  flash = 0;
+  on.mic("off");
+  on.audio("none");
+  app.dataset.bot = "absent";
+  if (trouble) complain(trouble);
+  const left = before === "joined" || before === "reconnecting";
+  news(left && !trouble ? "You left the room." : "Not in a call");
+}
+
+function toldWhoIsHeard() {
+  const heard = conversation.listeningTo;
+  if (heard && call && heard !== call.identity) news(`The bot is listening to ${heard}, not to you: it hears one caller at a time.`);
+  else if (heard) news("The bot is listening to you.");
+}
+
+// ---------------------------------------------------------------- showing things
+
+function showState() {
+  const inCall = app.dataset.call === "joined" || app.dataset.call === "reconnecting";
+  const present = inCall && app.dataset.bot === "present";
+  const state = present ? conversation.state : "idle";
+  app.dataset.state = state;
+  const [word, hint] = inCall && !present ? ["Waiting for the bot", "It answers as soon as it is in the room."] : STATES[state];
+  setText(byId("state"), word);
+  setText(byId("hint"), hint);
+}
+
+function showButtons(state) {
+  const idle = state === "idle";
+  const focused = document.activeElement;
+  byId("join").hidden = !idle;
+  byId("leave").hidden = idle;
+  byId("leave").textContent = state === "joining" ? "Cancel" : "Leave";
+  for (const field of Object.values(fields)) field.readOnly = !idle;
+  if (focused === byId("join") && !idle) byId("leave").focus(); // the button under the focus is gone: its successor has it
+  if ((focused === byId("leave") || focused === byId("mic")) && idle) byId("join").focus();
+}
+
+function showFrame() {
+  const now = performance.now();
+  timeline.draw(now);
+  const lit = now < flash;
+  app.toggleAttribute("data-barged", lit);
+  const barge = lit ? "Barge-in: the bot stopped for you" : conversation.bargeIns ? `${conversation.bargeIns} barge-in${conversation.bargeIns > 1 ? "s" : ""} so far` : "No barge-in yet";
+  setText(byId("barge"), barge);
+  requestAnimationFrame(showFrame);
+}
+
+function look() {
+  const now = performance.now();
+  const { caller, bot } = call && app.dataset.call !== "idle" ? call.levels() : { caller: 0, bot: 0 };
+  peak = Math.max(peak, bot);
+  timeline.add(now, caller, bot);
+  app.dataset.callerLevel = caller.toFixed(4);
+  app.dataset.botLevel = bot.toFixed(4);
+  app.dataset.botPeak = peak.toFixed(4);
+  app.style.setProperty("--caller-level", height(caller).toFixed(3));
+  app.style.setProperty("--bot-level", height(bot).toFixed(3));
+}
+
+/** What screen readers are told of the levels; seldom, as they may follow each change. */
+function tellLevels() {
+  for (const [id, level] of [["caller-meter", app.dataset.callerLevel], ["bot-meter", app.dataset.botLevel]]) {
+    const db = Math.round(decibels(Number(level)));
+    byId(id).setAttribute("aria-valuenow", db);
+    byId(id).setAttribute("aria-valuetext", db <= SILENT_DB ? "silent" : `${db} decibels`);
+  }
+}
+
+function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+function ms(value) {
+  return Number.isFinite(value) ? `${Math.round(value)} ms` : "–";
+}
+
+function secondsOf(value) {
+  return Number.isFinite(value) ? `${(value / 1000).toFixed(1)} s` : "–";
+}
+
+function addTurn(turn) {
+  const reply = turn.latency_speech_end_to_first_bot_chunk_ms;
+  const outcome = typeof turn.outcome === "string" ? turn.outcome.slice(0, 20) : "?";
+  const row = document.createElement("tr");
+  const number = element("th", Number.isInteger(turn.turn_index) ? turn.turn_index + 1 : "?");
+  number.scope = "row";
+  const badge = document.createElement("td");
+  badge.append(element("span", outcome.replace(/_/g, " "), `badge ${outcome === "completed" ? "good" : outcome === "barged_in" ? "cut" : "other"}`));
+  row.append(number, badge, element("td", ms(reply), "strong"), element("td", ms(turn.latency_user_to_first_bot_chunk_ms)),
+    element("td", secondsOf(turn.vad_speech_ms)), element("td", secondsOf(turn.heard_ms)), element("td", ms(turn.barge_in_stop_ms)));
+  byId("turn-rows").prepend(row);
+  while (byId("turn-rows").children.length > ROWS_KEPT) byId("turn-rows").lastChild.remove();
+  byId("no-turns").hidden = true;
+  if (Number.isFinite(reply)) replies.push(reply);
+  const sorted = [...replies].sort((a, b) => a - b);
+  const middle = (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
+  setText(byId("last-reply"), ms(replies[replies.length - 1]));
+  setText(byId("median-reply"), ms(middle));
+  if (Number.isFinite(turn.barge_in_stop_ms)) setText(byId("last-stop"), ms(turn.barge_in_stop_ms));
+}
+
+function addEvent(message) {
+  const name = message.event.slice(0, 40);
+  const row = document.createElement("li");
+  const detail = [message.outcome, message.reason, message.detail, message.identity].filter((part) => typeof part === "string" && part);
+  if (Number.isFinite(message.heard_ms)) detail.push(`${secondsOf(message.heard_ms)} heard`);
+  row.dataset.event = name;
+  row.append(element("span", Number.isFinite(message.t) ? `${message.t.toFixed(2)} s` : "", "time"), element("span", (EVENTS[name] || ["", name])[1], "what"));
+  if (detail.length) row.append(element("span", detail.join(", ").slice(0, 160).replace(/_/g, " "), "detail"));
+  byId("event-rows").prepend(row);
+  while (byId("event-rows").children.length > ROWS_KEPT) byId("event-rows").lastChild.remove();
+  byId("no-events").hidden = true;
+}
+
+// ---------------------------------------------------------------- what the user does
+
+async function join() {
+  const mine = (attempt += 1); // a cancelled attempt ends without a word
+  allWell();
+  on.call("joining");
+  try {
+    await freshToken();
+    const given = { url: fields.url.value.trim(), room: fields.room.value.trim(), token: fields.token.value.trim() };
+    checkFields(given);
+    const sdk = await loadSdk();
+    if (mine !== attempt) return;
+    startAfresh();
+    call = new Call(sdk, on);
+    await call.join(given.url, given.token);
+  } catch (trouble) {
+    if (mine !== attempt) return;
+    if (app.dataset.call !== "idle") on.call("idle");
+    if (trouble) complain(trouble);
+    focusField(trouble && trouble.code);
+  }
+}
+
+/** A new call has its own turns and events. */
+function startAfresh() {
+  conversation.reset();
+  replies.length = peak = 0;
+  for (const id of ["turn-rows", "event-rows"]) byId(id).replaceChildren();
+  for (const id of ["no-turns", "no-events"]) byId(id).hidden = false;
+  for (const id of ["last-reply", "median-reply", "last-stop"]) byId(id).textContent = "–";
+  app.dataset.turns = app.dataset.bargeIns = 0;
+}
+
+/** The node's token lives ten minutes: where its fields are untouched, get another one. */
+async function freshToken() {
+  const untouched = fromNode && fromNode.token && Object.keys(fields).every((name) => fields[name].value === fromNode[name]);
+  if (untouched) fill(await askNode());
+}
+
+function fill(config) {
+  if (!config) return;
+  fromNode = { url: config.url, room: config.room, token: config.token || "" };
+  for (const [name, field] of Object.entries(fields)) field.value = fromNode[name];
+  const hint = config.token ? `Filled in by the node on this machine: you are ${config.identity}.` : "This node gives out tokens on its own machine only. Make one there: voice-node token --identity me";
+  setText(byId("token-hint"), hint);
+}
+
+function focusField(code) {
+  const field = { url: fields.url, room: fields.room, token: fields.token }[String(code).split("-")[0]];
+  if (field) field.focus();
+}
+
+byId("join-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (app.dataset.call === "idle") join();
+});
+byId("leave").addEventListener("click", () => {
+  attempt += 1;
+  if (call) call.leave().catch(complain);
+  if (app.dataset.call === "joining") on.call("idle");
+});
+byId("mic").addEventListener("click", () => call.setMicrophone(app.dataset.mic !== "on"));
+byId("hear").addEventListener("click", () => call.hear().catch(complain));
+
+async function begin() {
+  setInterval(look, LOOK_MS);
+  setInterval(tellLevels, 500);
+  requestAnimationFrame(showFrame);
+  const given = takeFragment();
+  if (!given.token) fill(await askNode());
+  for (const [name, value] of Object.entries(given)) if (value) fields[name].value = value;
+  if (!fields.url.value) fields.url.value = "ws://localhost:7880";
+  if (!fields.room.value) fields.room.value = "demo";
+  app.dataset.ready = "";
+  await loadSdk().catch(complain); // now, so that Join is quick
+}
+
+begin().catch(complain);

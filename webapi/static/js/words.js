@@ -1,0 +1,103 @@
+"use strict";
+
+/** What can go wrong, in plain words: [what happened, what to do]. `d` is a detail, often the server's or browser's own. */
+const TROUBLES = {
+  "sdk": () => ["The LiveKit client library could not be loaded, neither from this page's server nor from the CDN.",
+    "Check the network, or install it beside the page with “make vendor”. Then press Join again."],
+  "url-missing": () => ["The Server field is empty.", "Enter the LiveKit server's address, such as ws://localhost:7880."],
+  "url-bad": (d) => [`“${d}” is not a LiveKit server's address.`, "It begins with ws:// or wss://, such as ws://localhost:7880."],
+  "room-missing": () => ["The Room field is empty.", "Enter the name of the room that the bot is in, such as demo."],
+  "token-missing": () => ["The Token field is empty.", "Make one with “voice-node token --identity me” and paste it here."],
+  "token-bad": (d) => ["The server does not accept this token.", withDetail("Make a new one with “voice-node token --identity me”, with the API key and secret of that server.", d)],
+  "token-expired": (d) => [`This token has expired (${d}).`, "Make a new one with “voice-node token --identity me”, or load this page again if the node serves it."],
+  "token-room": (d) => [`This token is for the room “${d}”, not for the one in the Room field.`, "Change the Room field, or make a token for that room: “voice-node token --identity me --room ROOM”."],
+  "unreachable": (d) => [`No LiveKit server answers at ${d}.`, "Is it running? Is the address right, and does a firewall let it through? Then press Join again."],
+  "no-media": () => ["The server answered, but no audio path could be opened to it.", "A firewall or VPN may block it (UDP, or TCP port 7881). Try another network."],
+  "join-failed": (d) => ["The room could not be joined.", withDetail("Press Join to try again.", d)],
+  "server-gone": () => ["The connection to the server is lost and could not be restored.", "See that the LiveKit server runs, then press Join again."],
+  "server-stopped": () => ["The LiveKit server has shut down.", "Start it again, then press Join."],
+  "removed": () => ["You were removed from the room.", "Press Join to come back."],
+  "room-closed": () => ["The room was closed.", "Press Join to open it again."],
+  "duplicate": () => ["The same token was used to join from another page, and that one took your place.", "Close the other page, or make a token with another identity."],
+  "mic-denied": () => ["The microphone is blocked, so the bot can't hear you.", "Allow it for this page (the icon beside the address, and the system's privacy settings), then press “Turn microphone on”."],
+  "mic-missing": () => ["No microphone was found, so the bot can't hear you.", "Plug one in, then press “Turn microphone on”."],
+  "mic-busy": () => ["The microphone is used by another program, so the bot can't hear you.", "Close that program, then press “Turn microphone on”."],
+  "mic-insecure": () => ["The browser gives no page at this address a microphone, so the bot can't hear you.", "Open the page over https, or as http://localhost on the machine that runs the node."],
+  "mic-failed": (d) => ["The microphone could not be turned on, so the bot can't hear you.", withDetail("Press “Turn microphone on” to try again.", d)],
+  "page-failed": (d) => ["Something went wrong in this page.", withDetail("Load it again.", d)],
+};
+
+/** What a server or browser said, after what to do: one line, not long, and without the token that a server quotes. */
+function withDetail(todo, detail) {
+  const said = String(detail).replace(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, "…").replace(/\s+/g, " ");
+  return said ? `${todo} (It said: ${said.slice(0, 160)})` : todo;
+}
+
+/** Something that the user is told: `code` is for programs, `what` and `todo` are for people. */
+class Trouble extends Error {
+  constructor(code, detail = "") {
+    const [what, todo] = TROUBLES[code](detail);
+    super(what);
+    Object.assign(this, { code, what, todo });
+  }
+}
+
+/** The Trouble behind what `Room.connect` threw; null where the user gave up joining. */
+function troubleOfJoin(error, sdk, url) {
+  if (error instanceof Trouble) return error;
+  const reason = sdk.ConnectionErrorReason;
+  if (!(error instanceof sdk.ConnectionError)) return new Trouble("join-failed", error.message);
+  if (error.reason === reason.Cancelled) return null;
+  if (error.reason === reason.NotAllowed) return new Trouble("token-bad", error.message);
+  if (error.reason === reason.LeaveRequest) return troubleOfEnd(error.context, sdk) || new Trouble("join-failed", error.message);
+  if (error.reason === reason.InternalError && /pc connection|peer ?connection/i.test(error.message)) return new Trouble("no-media");
+  if ([reason.ServerUnreachable, reason.WebSocket, reason.Timeout, reason.InternalError].includes(error.reason)) return new Trouble("unreachable", url);
+  return new Trouble("join-failed", error.message);
+}
+
+/** The Trouble behind a call that ended, by LiveKit's reason; null where the user left. */
+function troubleOfEnd(why, sdk) {
+  const reason = sdk.DisconnectReason;
+  const codes = {
+    [reason.DUPLICATE_IDENTITY]: "duplicate",
+    [reason.SERVER_SHUTDOWN]: "server-stopped",
+    [reason.PARTICIPANT_REMOVED]: "removed",
+    [reason.ROOM_DELETED]: "room-closed",
+    [reason.ROOM_CLOSED]: "room-closed",
+  };
+  return why === reason.CLIENT_INITIATED ? null : new Trouble(codes[why] || "server-gone");
+}
+
+/** The Trouble behind a microphone that did not come on. */
+function troubleOfMicrophone(error, sdk) {
+  const failure = sdk.MediaDeviceFailure.getFailure(error);
+  const codes = { PermissionDenied: "mic-denied", NotFound: "mic-missing", DeviceInUse: "mic-busy" };
+  if (!window.isSecureContext || !navigator.mediaDevices) return new Trouble("mic-insecure");
+  return codes[failure] ? new Trouble(codes[failure]) : new Trouble("mic-failed", error.message);
+}
+
+/** The bot's states: [in a word or two, what the caller may do]. */
+const STATES = {
+  idle: ["Not in a call", "Join a room and talk to the bot."],
+  listening: ["Listening", "Say something."],
+  hearing: ["Hearing you", "It answers when you stop."],
+  thinking: ["Thinking", "Go on speaking if you had only paused."],
+  speaking: ["Speaking", "Talk over it, and it stops."],
+};
+
+/** The node's events: [short, for the timeline; long, for the list]. Others are listed under their own name. */
+const EVENTS = {
+  speech_started: ["speech", "Speech started"],
+  speech_ended: ["end", "Speech ended"],
+  barge_in: ["barge-in", "Barge-in: the bot was talked over"],
+  superseded: ["went on", "You went on: the reply was dropped unheard"],
+  reply_started: ["reply", "Reply asked for"],
+  llm_request_done: ["text", "Reply's text is done"],
+  tts_first_chunk: ["voice", "Reply's first audio"],
+  reply_ended: ["reply done", "Reply complete"],
+  reply_cut: ["cut", "Reply cut"],
+  playback_started: ["playback", "Playback started"],
+  playback_ended: ["done", "Playback ended"],
+  frames_dropped: ["dropped", "Late audio dropped"],
+  listening_to: ["listens", "The bot listens to"],
+};
