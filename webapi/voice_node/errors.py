@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """Something the user can mend. Its text says what happened, where, and what to do; several problems are several lines.
+    """Something the user can mend. Its text says what happened, where, and what to do; several problems, several lines.
 
     `main` prints it without a traceback and ends with exit code 2.
     """

@@ -1,6 +1,6 @@
 """The values that flow through the graph, and nothing else: frozen, slotted, units on every field.
 
-Time is `t_us`: integer microseconds on the session's one clock, stamped by the edge when the cause of the value arrived.
+Time is `t_us`: integer microseconds on the session's one clock, stamped by the edge when the value's cause arrived.
 A value that follows from another carries the stamp of its cause, so no operator ever reads a clock.
 PCM is always little-endian int16, mono, as `bytes`.
 """
@@ -169,6 +169,14 @@ class FramesDropped(Event):
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class HookFailed(Event):
+    """The orchestrator raised in something other than its reply. Nothing but this notice comes of it."""
+
+    hook: str  # the method
+    detail: str
+
+
 # ---------------------------------------------------------------- what flows without being told
 
 
@@ -193,12 +201,12 @@ class ReplyAudio:
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap
 TurnEvent: TypeAlias = SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded
-Reply: TypeAlias = ReplyStarted | LlmRequestDone | TtsFirstChunk | ReplyAudio | ReplyEnded | ReplyCut
+Reply: TypeAlias = ReplyStarted | LlmRequestDone | TtsFirstChunk | ReplyAudio | ReplyEnded | ReplyCut | HookFailed
 Playback: TypeAlias = PlaybackStarted | PlaybackEnded | FramesDropped
 
 
 def record(event: Event, origin_us: int) -> dict[str, Any]:
-    """The event as events.jsonl, the log and the room's clients get it: `event`, `t` in stream seconds, ids, own fields.
+    """The event as events.jsonl, the log and the room's clients get it: `event`, `t` (stream seconds), ids, its fields.
 
     Microsecond fields become seconds since `origin_us` (the session's start) without the `_us`; audio is left out.
     """

@@ -1,0 +1,206 @@
+"""Orchestrators that behave in every way that one can."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar
+
+from webapi.voice_node.orchestrator_mock import MockOrchestrator, tone
+
+RATE_HZ = 8000
+
+
+class Noted(MockOrchestrator):
+    """Says a tone of two seconds, remembers what it was handed, and can be got at after the session made it."""
+
+    last: ClassVar[Noted]
+
+    def __init__(self, think_ms: int = 100) -> None:
+        super().__init__("tone:2", think_ms=think_ms)
+        self.utterances: list[bytes] = []
+        self.partials: list[bytes] = []
+        self.ended: list[tuple[float, float]] = []
+        self.heard: list[tuple[str, int, bool]] = []
+        Noted.last = self
+
+    def on_partial_audio(self, trace_id: str, pcm8k_chunk: bytes) -> None:
+        self.partials.append(pcm8k_chunk)
+
+    def on_speech_ended(self, trace_id: str, utterance_pcm8k: bytes, t_first_byte: float, t_last_byte: float) -> None:
+        super().on_speech_ended(trace_id, utterance_pcm8k, t_first_byte, t_last_byte)
+        self.utterances.append(utterance_pcm8k)
+        self.ended.append((t_first_byte, t_last_byte))
+
+    def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool) -> None:
+        super().on_playback_ended(trace_id, heard_ms, completed)
+        self.heard.append((trace_id, heard_ms, completed))
+
+
+class Ponders(Noted):
+    """Thinks for half a second."""
+
+    def __init__(self) -> None:
+        super().__init__(think_ms=500)
+
+
+class _Every(MockOrchestrator):
+    """The first turn goes wrong in the class's own way; the ones after it get a short tone."""
+
+    def __init__(self) -> None:
+        super().__init__("tone:0.5", think_ms=50)
+        self.turn = 0
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        self.turn += 1
+        if self.turn > 1:
+            async for chunk in super().get_audio_reply(trace_id, user_pcm8k):
+                yield chunk
+            return
+        async for chunk in self.go_wrong():
+            yield chunk
+
+    def go_wrong(self) -> AsyncIterator[Any]:
+        raise NotImplementedError
+
+
+class Raises(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        raise RuntimeError("no brain today")
+        yield b""
+
+
+class RaisesMidway(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        yield tone(0.3, RATE_HZ, 440)
+        raise RuntimeError("lost the thread")
+
+
+class Hangs(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        await asyncio.Event().wait()
+        yield b""
+
+
+class HangsMidway(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        yield tone(0.3, RATE_HZ, 440)
+        await asyncio.Event().wait()
+
+
+class Empty(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        for chunk in (b"", b""):
+            yield chunk
+
+
+class Odd(_Every):
+    """One second in chunks of 333 bytes, and one byte too many at the end."""
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        pcm = tone(1, RATE_HZ, 440) + b"\x01"
+        for at in range(0, len(pcm), 333):
+            yield pcm[at : at + 333]
+
+
+class Floods(_Every):
+    """An hour in one piece."""
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        yield tone(1, RATE_HZ, 440) * 3600
+
+
+class FloodsForever(_Every):
+    """Never stops, and counts what was taken."""
+
+    taken: ClassVar[int] = 0
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        second = tone(1, RATE_HZ, 440)
+        while True:
+            FloodsForever.taken += 1
+            yield second
+
+
+class GivesText(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        yield "hello"
+
+
+class CancelsItself(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        raise asyncio.CancelledError
+        yield b""
+
+
+class HooksRaise(MockOrchestrator):
+    """Every hook raises; the reply is fine."""
+
+    def __init__(self) -> None:
+        super().__init__("tone:2", think_ms=50)
+
+    def on_speech_started(self, trace_id: str, ts_monotonic: float) -> None:
+        raise RuntimeError("started")
+
+    def on_partial_audio(self, trace_id: str, pcm8k_chunk: bytes) -> None:
+        raise RuntimeError("partial")
+
+    def on_barge_in_detected(self, trace_id: str) -> None:
+        raise RuntimeError("barged")
+
+    def stop_playback(self, trace_id: str) -> None:
+        raise RuntimeError("stop")
+
+    def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool) -> None:
+        raise RuntimeError("ended")
+
+
+class IgnoresCancel(MockOrchestrator):
+    """Goes on sleeping when it is told to stop."""
+
+    def __init__(self) -> None:
+        super().__init__("beep")
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        yield tone(0.5, RATE_HZ, 440)
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                continue
+
+
+class AllAsync:
+    """Every method is a coroutine, and `get_audio_reply` returns its iterator instead of being one."""
+
+    last: ClassVar[AllAsync]
+    on_tts_first_chunk: Any = None
+    on_llm_request_done: Any = None
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        AllAsync.last = self
+
+    async def on_speech_started(self, trace_id: str, ts_monotonic: float) -> None:
+        await asyncio.sleep(0.001)
+        self.calls.append("on_speech_started")
+
+    async def on_speech_ended(self, trace_id: str, utterance_pcm8k: bytes, t_first: float, t_last: float) -> None:
+        await asyncio.sleep(0.001)
+        self.calls.append("on_speech_ended")
+
+    async def on_barge_in_detected(self, trace_id: str) -> None:
+        self.calls.append("on_barge_in_detected")
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        self.calls.append("get_audio_reply")
+        return self.chunks()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield tone(1, RATE_HZ, 440)
+
+    async def stop_playback(self, trace_id: str) -> None:
+        self.calls.append("stop_playback")
+
+    def play_filler(self, trace_id: str, key: str) -> None:
+        pass

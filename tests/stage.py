@@ -1,0 +1,137 @@
+"""A whole session in virtual time: scripted caller in, what happened and what was played out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.speech import vowel
+from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.events import Event
+from webapi.voice_node.graph import load_graph, read_graph
+from webapi.voice_node.metrics import Metrics
+from webapi.voice_node.pipeline import Session
+from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
+
+RATE_HZ = 48_000
+CHUNK_MS = 10
+CHUNK_BYTES = RATE_HZ * CHUNK_MS // 1000 * 2
+
+
+class Ear:
+    """A sink that plays in (virtual) real time and remembers what was heard when."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        self._loop = loop
+        self._end_us = 0
+        self.pushes: list[tuple[int, bytes]] = []  # (when it began to play, audio)
+        self.clears: list[int] = []
+
+    def push(self, pcm: bytes) -> None:
+        """Queue it behind what is queued."""
+        start_us = max(self._end_us, self._loop.now_us)
+        self._end_us = start_us + len(pcm) // 2 * 1_000_000 // RATE_HZ
+        self.pushes.append((start_us, pcm))
+
+    def clear(self) -> None:
+        """Forget what has not begun to play; cut what has."""
+        now_us = self._loop.now_us
+        self.clears.append(now_us)
+        self.pushes = [
+            (at, pcm[: max(0, now_us - at) * RATE_HZ // 1_000_000 * 2]) for at, pcm in self.pushes if at < now_us
+        ]
+        self._end_us = now_us
+
+    def queued_ms(self) -> int:
+        """How much is queued and not yet played."""
+        return max(0, self._end_us - self._loop.now_us) // 1000
+
+    def heard(self, from_s: float, to_s: float) -> bytes:
+        """What was played from piece to piece in that time, silence left out."""
+        return b"".join(pcm for at, pcm in self.pushes if from_s <= at / 1e6 < to_s)
+
+
+@dataclass
+class Played:
+    """What came of it."""
+
+    events: list[Event]
+    lines: list[dict[str, Any]]  # of metrics.jsonl
+    ear: Ear
+    failures: list[Exception]
+    tasks_left: int
+    end_us: int
+    deepest_ms: int = 0
+    names: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = [e.name for e in self.events]
+
+    def of(self, name: str) -> list[Any]:
+        """The events of that name."""
+        return [e for e in self.events if e.name == name]
+
+    def marbles(self) -> str:
+        """The events in order, a letter each: see LETTERS."""
+        return "".join(LETTERS[name] for name in self.names if name in LETTERS)
+
+
+LETTERS = {
+    "speech_started": "S",
+    "speech_ended": "E",
+    "barge_in": "B",
+    "superseded": "U",
+    "reply_started": "R",
+    "playback_started": "P",
+    "playback_ended": "p",
+    "reply_ended": "Z",
+    "reply_cut": "C",
+    "hook_failed": "!",
+    "frames_dropped": "d",
+}
+
+
+def play(
+    script: Sequence[tuple[str, float]], *, graph: str = "default", graph_text: str | None = None, **settings: object
+) -> Played:
+    """Run a script of (what, seconds): `speech`, `quiet`, or `gap` (the audio is lost, and nothing comes)."""
+    made: Settings = load_settings(**settings)
+    spec = read_graph(graph_text, Path("test.yaml"), made) if graph_text else load_graph(graph, made)
+
+    async def main() -> Played:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        ear = Ear(loop)
+        events: list[Event] = []
+        lines: list[dict[str, Any]] = []
+        failures: list[Exception] = []
+        metrics = Metrics("s", "demo", spec.name, lines.append)
+        session = Session(
+            spec,
+            settings=made,
+            sink=ear,
+            clock=loop.clock_us,
+            session_id="s",
+            room="demo",
+            taps=[events.append, metrics],
+            on_failure=failures.append,
+        )
+        deepest = 0
+        for what, seconds in script:
+            if what == "gap":
+                session.lost("muted")
+                await asyncio.sleep(seconds)
+                continue
+            pcm = vowel(seconds) if what == "speech" else bytes(round(seconds * RATE_HZ) * 2)
+            for at in range(0, len(pcm), CHUNK_BYTES):
+                await asyncio.sleep(CHUNK_MS / 1000)
+                session.hear(pcm[at : at + CHUNK_BYTES], RATE_HZ)
+                deepest = max(deepest, ear.queued_ms())
+        await session.close()
+        metrics.close()
+        return Played(events, lines, ear, failures, len(asyncio.all_tasks()) - 1, loop.now_us, deepest)
+
+    return run_virtual(main())

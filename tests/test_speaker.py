@@ -1,0 +1,154 @@
+"""The speaker: what is pushed, what was played, and what a cut leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from reactivex import Subject
+
+from tests.stage import Ear
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.context import Context
+from webapi.voice_node.events import (
+    FramesDropped,
+    Playback,
+    PlaybackEnded,
+    PlaybackStarted,
+    ReplyAudio,
+    ReplyCut,
+    ReplyEnded,
+    ReplyStarted,
+    Turn,
+)
+from webapi.voice_node.speaker import Speaker
+from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
+
+A, B = Turn("a", 0), Turn("b", 1)
+PIECE = b"\x10\x27" * 960  # 20 ms at 48 kHz
+Script = Callable[[Speaker, Ear], Awaitable[None]]
+
+
+def run(script: Script) -> tuple[list[Playback], Ear]:
+    """Run a script against a speaker in virtual time; what the playback port said, and what was heard."""
+
+    async def main() -> tuple[list[Playback], Ear]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        ear, said = Ear(loop), list[Playback]()
+        playback: Subject[Playback] = Subject()
+        playback.subscribe(said.append, on_error=lambda error: pytest.fail(str(error)))
+        context = Context("s", "demo", load_settings(), loop, loop.clock_us)
+        await script(Speaker(ear, playback, context), ear)
+        await asyncio.sleep(10)
+        return said, ear
+
+    return run_virtual(main())
+
+
+def audio(turn: Turn) -> ReplyAudio:
+    """20 ms of that turn's reply."""
+    return ReplyAudio(0, turn, PIECE, 48_000)
+
+
+def test_playing_is_from_the_first_frame_to_the_last_one_played_out() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        await asyncio.sleep(1)
+        speaker.on_next(ReplyStarted(0, A))
+        for _i in range(10):
+            speaker.on_next(audio(A))
+        speaker.on_next(ReplyEnded(0, A, "completed"))
+
+    said, _ = run(script)
+    assert said == [PlaybackStarted(1_000_000, A), PlaybackEnded(1_200_000, A, 200, True)]
+
+
+def test_a_pause_of_the_orchestrator_is_still_playing_and_is_not_counted_as_heard() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(audio(A))
+        await asyncio.sleep(1)
+        speaker.on_next(audio(A))
+        speaker.on_next(ReplyEnded(0, A, "completed"))
+
+    said, _ = run(script)
+    assert said == [PlaybackStarted(0, A), PlaybackEnded(1_020_000, A, 40, True)]
+
+
+def test_a_cut_counts_what_was_heard_and_clears_the_rest() -> None:
+    async def script(speaker: Speaker, ear: Ear) -> None:
+        speaker.on_next(ReplyStarted(0, A))
+        for _ in range(15):
+            speaker.on_next(audio(A))
+        await asyncio.sleep(0.107)
+        speaker.on_next(ReplyCut(0, A, "barged_in"))
+        assert ear.queued_ms() == 15  # the fade
+
+    said, ear = run(script)
+    assert said == [PlaybackStarted(0, A), PlaybackEnded(107_000, A, 107, False)]
+    assert ear.clears == [107_000]
+
+
+def test_what_comes_after_the_cut_is_dropped_and_counted() -> None:
+    async def script(speaker: Speaker, ear: Ear) -> None:
+        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(audio(A))
+        speaker.on_next(ReplyCut(0, A, "barged_in"))
+        pushes = len(ear.pushes)
+        speaker.on_next(audio(A))
+        speaker.on_next(audio(A))
+        assert len(ear.pushes) == pushes
+        speaker.on_next(ReplyStarted(0, B))
+        speaker.on_next(audio(B))
+        speaker.on_next(ReplyEnded(0, B, "completed"))
+
+    said, _ = run(script)
+    assert [type(e).__name__ for e in said] == [
+        "PlaybackStarted",
+        "PlaybackEnded",
+        "FramesDropped",
+        "PlaybackStarted",
+        "PlaybackEnded",
+    ]
+    assert isinstance(said[2], FramesDropped)
+    assert said[2].frames == 2
+
+
+@pytest.mark.parametrize("outcome", ["failed", "timeout", "empty"])
+def test_a_reply_without_audio_is_over_when_its_stream_is(outcome: str) -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyEnded(0, A, outcome))  # type: ignore[arg-type]  # the three are outcomes
+
+    said, _ = run(script)
+    assert said == [PlaybackEnded(0, A, 0, False)]
+
+
+def test_a_cut_before_anything_was_played_clears_nothing() -> None:
+    async def script(speaker: Speaker, ear: Ear) -> None:
+        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyCut(0, A, "superseded"))
+        speaker.on_next(ReplyCut(0, B, "superseded"))  # this one had not even begun
+
+    said, ear = run(script)
+    assert said == [PlaybackEnded(0, A, 0, False), PlaybackEnded(0, B, 0, False)]
+    assert ear.clears == []
+
+
+def test_the_old_end_timer_does_not_end_the_next_reply() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(0, A))
+        for _i in range(10):
+            speaker.on_next(audio(A))
+        speaker.on_next(ReplyEnded(0, A, "completed"))
+        await asyncio.sleep(0.1)
+        speaker.on_next(ReplyCut(0, A, "barged_in"))
+        speaker.on_next(ReplyStarted(0, B))
+        for _i in range(20):
+            speaker.on_next(audio(B))
+        speaker.on_next(ReplyEnded(0, B, "completed"))
+
+    said, _ = run(script)
+    assert [e.t_us for e in said] == [0, 100_000, 100_000, 515_000]  # the second waits for the fade of the first
+    assert said[-1] == PlaybackEnded(515_000, B, 400, True)

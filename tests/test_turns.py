@@ -1,0 +1,162 @@
+"""The turn reducer: timelines in, decisions out."""
+
+from __future__ import annotations
+
+from webapi.voice_node import turns
+from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
+from webapi.voice_node.turns import Ended, Hearing, Interrupted, Started, TurnRule
+
+RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
+FRAME_US = 20_000
+
+
+def run(
+    timeline: str, rule: TurnRule = RULE, state: Hearing | None = None
+) -> tuple[Hearing, list[tuple[int, turns.Decision]]]:
+    """Feed a timeline, one character a frame: 1 voiced, 0 not. Returns the state and (frame index, decision) pairs.
+
+    Between frames: >0 the reply to turn 0 begins to play, <0 it is over, g the audio stops.
+    """
+    state = state or Hearing()
+    found: list[tuple[int, turns.Decision]] = []
+    index = 0
+    chars = iter(timeline)
+    for char in chars:
+        if char in "><":
+            turn = Turn("", int(next(chars)))
+            state = turns.playback(state, PlaybackStarted(0, turn) if char == ">" else PlaybackEnded(0, turn, 0, True))
+        elif char == "g":
+            state, decisions = turns.gap(state, index - 1, "muted")
+            found += [(index - 1, d) for d in decisions]
+        else:
+            state, decisions = turns.frame(state, char == "1", index, (index + 1) * FRAME_US, rule)
+            found += [(index, d) for d in decisions]
+            index += 1
+    return state, found
+
+
+def marbles(timeline: str, rule: TurnRule = RULE) -> str:
+    """The decisions as S, E, B (barge-in) and U (superseded), under the frames at which they were taken."""
+    _, found = run(timeline, rule)
+    frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><")
+    line = [""] * frames
+    for index, decision in found:
+        line[index] += (
+            "S"
+            if isinstance(decision, Started)
+            else "E"
+            if isinstance(decision, Ended)
+            else "B"
+            if decision.playing
+            else "U"
+        )
+    return "".join(cell or "-" for cell in line)
+
+
+def test_speech_starts_after_n_voiced_and_ends_after_m_unvoiced() -> None:
+    timeline = "0110111100010000000"
+    expected = "------S--------E---"
+    assert marbles(timeline) == expected
+
+
+def test_runs_are_strict_and_broken_by_one_frame() -> None:
+    assert "S" not in marbles("110110110110")
+    assert marbles("111000100010001") == "--S------------"
+
+
+def test_the_preroll_reaches_back_from_the_start_but_not_before_the_audio() -> None:
+    _, early = run("111")
+    _, late = run("00000000111")
+    assert [d.speech.from_index for _, d in early + late if isinstance(d, Started)] == [0, 6]
+
+
+def test_a_voiced_run_longer_than_the_preroll_is_carried_whole() -> None:
+    _, found = run("000111111", RULE._replace(start_frames=6, preroll_frames=2))
+    ((_, started),) = found
+    assert isinstance(started, Started)
+    assert started.speech.from_index == 3
+
+
+def test_the_first_voiced_frame_of_the_run_is_where_the_speech_began() -> None:
+    _, found = run("010001110000")
+    started, ended = (d for _, d in found)
+    assert isinstance(started, Started)
+    assert isinstance(ended, Ended)
+    assert started.voiced_us == 6 * FRAME_US
+    assert (ended.speech.first_voiced_us, ended.speech.last_voiced_us) == (6 * FRAME_US, 8 * FRAME_US)
+    assert ended.speech.voiced_frames == 3
+
+
+def test_talking_over_a_reply_that_plays_is_a_barge_in() -> None:
+    assert marbles("1110000>0000111") == "--S---E-----SB"
+
+
+def test_talking_before_the_reply_plays_supersedes_it_and_carries_the_audio() -> None:
+    _, found = run("0001110000001110000")
+    (s0, e0, s1, u, e1) = (d for _, d in found)
+    assert isinstance(s0, Started)
+    assert isinstance(e0, Ended)
+    assert isinstance(s1, Started)
+    assert isinstance(u, Interrupted)
+    assert isinstance(e1, Ended)
+    assert (u.turn, u.by, u.playing) == (0, 1, False)
+    assert e1.speech.turn == 1
+    assert e1.speech.from_index == e0.speech.from_index == s0.speech.from_index
+    assert e1.speech.first_voiced_us == s0.voiced_us
+    assert e1.speech.voiced_frames == 6
+
+
+def test_a_pause_upon_a_pause_is_carried_whole() -> None:
+    _, found = run("1110000" * 4)
+    last = [d for _, d in found if isinstance(d, Ended)][-1]
+    assert (last.speech.turn, last.speech.from_index, last.speech.voiced_frames) == (3, 0, 12)
+
+
+def test_a_reply_that_was_heard_is_not_carried() -> None:
+    _, found = run("1110000>0000<0001110000")
+    last = [d for _, d in found if isinstance(d, Ended)][-1]
+    assert last.speech.from_index > 7
+    assert not [d for _, d in found if isinstance(d, Interrupted)]
+
+
+def test_a_reply_that_came_to_nothing_is_over() -> None:
+    """Failed, empty, timed out: the playback says that it ended without having begun."""
+    assert marbles("1110000<00000111") == "--S---E------S"
+
+
+def test_playback_of_another_turn_changes_nothing() -> None:
+    state, _ = run("1110000")
+    assert turns.playback(state, PlaybackStarted(0, Turn("", 7))) == state
+    assert turns.playback(state, PlaybackEnded(0, Turn("", 7), 0, True)) == state
+
+
+def test_audio_that_stops_ends_the_utterance_and_forgets_the_run() -> None:
+    assert marbles("11111g") == "--S-E"
+    _, found = run("11111g")
+    assert [d.reason for _, d in found if isinstance(d, Ended)] == ["muted"]
+    assert marbles("11g11") == "----"
+    assert marbles("000g000") == "------"
+
+
+def test_endless_speech_ends_and_starts_again_only_after_a_pause() -> None:
+    rule = RULE._replace(max_frames=10)
+    assert marbles("1" * 30, rule) == "--S------E" + "-" * 20
+    assert marbles("1" * 15 + "0" + "1" * 5, rule) == "--S------E--------SU--"
+
+
+def test_a_carried_utterance_keeps_to_the_longest() -> None:
+    rule = RULE._replace(max_frames=12)
+    _, found = run("1110000" + "0" * 20 + "1110000", rule)
+    lengths = [i - d.speech.from_index + 1 for i, d in found if isinstance(d, Ended)]
+    assert max(lengths) <= 12
+
+
+def test_what_may_still_be_asked_for_is_kept_and_no_more() -> None:
+    state, _ = run("0" * 50)
+    assert turns.oldest_needed(state, 49, RULE) == 45
+    state, _ = run("0" * 50 + "111")
+    assert turns.oldest_needed(state, 52, RULE) == 48
+    state, _ = run("0" * 50 + "1110000" + "0" * 30)
+    assert turns.oldest_needed(state, 86, RULE) == 48  # a reply that is not yet heard may be superseded
+    state, _ = run("0" * 50 + "1110000" + ">0" + "0" * 30)
+    assert turns.oldest_needed(state, 86, RULE) == 82

@@ -1,0 +1,168 @@
+"""One orchestrator at work for one session: every call on it goes through here, and none of them can hurt the graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import reactivex as rx
+from reactivex import Observable, abc
+from reactivex import operators as ops
+
+from webapi.voice_node.async_iterator import from_async_iterator
+from webapi.voice_node.context import Context
+from webapi.voice_node.events import (
+    CutOutcome,
+    HookFailed,
+    LlmRequestDone,
+    PartialAudio,
+    Playback,
+    PlaybackEnded,
+    Reply,
+    ReplyCut,
+    ReplyEnded,
+    SpeechEnded,
+    SpeechStarted,
+    TtsFirstChunk,
+    Turn,
+    TurnEvent,
+    seconds,
+)
+from webapi.voice_node.orchestrator import Orchestrator
+from webapi.voice_node.speech_source import Pace, speak
+
+
+class Desk:
+    """Calls the orchestrator and tells what came of it. `answering` is the turn whose reply may still be heard."""
+
+    answering: Turn | None = None
+
+    def __init__(self, orchestrator: Orchestrator, context: Context, pace: Pace, tell: Callable[[Reply], None]) -> None:
+        self._orchestrator = orchestrator
+        self._context = context
+        self._pace = pace
+        self._tell = tell
+        self._first_chunk_of: Turn | None = None
+        orchestrator.on_llm_request_done = self._stamp(LlmRequestDone)
+        orchestrator.on_tts_first_chunk = self._stamp(TtsFirstChunk)
+
+    def follow(self, playback: Observable[Playback], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
+        """Listen to what is played: the orchestrator is told how much of its reply was heard."""
+        return playback.subscribe(self._on_playback, on_error=self._raise, scheduler=scheduler)
+
+    def hear(self, event: TurnEvent) -> bool:
+        """Tell the orchestrator what it is told while the caller speaks. Whether the event decides about a reply."""
+        if isinstance(event, PartialAudio):
+            self._call("on_partial_audio", event.turn, event.turn.trace_id, event.pcm)
+            return False
+        if isinstance(event, SpeechStarted):
+            # Soon, not now: if this start is a barge-in, its own event comes next, and silence comes first.
+            turn, at_s = event.turn, seconds(event.t_us)
+            self._context.loop.call_soon(lambda: self._call("on_speech_started", turn, turn.trace_id, at_s))
+            return False
+        return True
+
+    def answer(self, ended: SpeechEnded) -> Observable[Reply]:
+        """The orchestrator's reply to an utterance."""
+
+        def fail(error: Exception, _: Observable[Reply]) -> Observable[Reply]:
+            return rx.of(ReplyEnded(self._context.clock(), ended.turn, "failed", f"{type(error).__name__}: {error}"))
+
+        def begin(_: Any) -> Observable[Reply]:
+            self._cut(self.answering, "superseded")
+            self.answering = ended.turn
+            return from_async_iterator(
+                lambda: speak(
+                    self._orchestrator,
+                    ended,
+                    clock=self._context.clock,
+                    timeout_s=self._context.settings.reply_timeout_ms / 1000,
+                    pace=self._pace,
+                ),
+                self._context.spawn,
+            ).pipe(ops.filter(self._is_news), ops.catch(fail))
+
+        return rx.defer(begin)
+
+    def cut(self, turn: Turn, outcome: CutOutcome) -> Observable[Reply]:
+        """Silence, when it is subscribed: what `switch_map` puts in the place of the reply."""
+
+        def begin(_: Any) -> Observable[Reply]:
+            self._cut(turn, outcome)
+            return rx.empty()
+
+        return rx.defer(begin)
+
+    def close(self) -> Observable[Reply]:
+        """Silence for whatever reply is on its way when the session ends."""
+
+        def begin(_: Any) -> Observable[Reply]:
+            self._cut(self.answering, "closed")
+            return rx.empty()
+
+        return rx.defer(begin)
+
+    def _cut(self, turn: Turn | None, outcome: CutOutcome) -> None:
+        """The orchestrator stops, the room is flushed, the orchestrator learns why: in this order."""
+        if turn is None:
+            return
+        self.answering = None
+        self._call("stop_playback", turn, turn.trace_id)
+        self._tell(ReplyCut(self._context.clock(), turn, outcome))
+        if outcome == "barged_in":
+            self._call("on_barge_in_detected", turn, turn.trace_id)
+
+    def _on_playback(self, event: Playback) -> None:
+        if isinstance(event, PlaybackEnded):
+            if self.answering == event.turn:
+                self.answering = None
+            turn, heard_ms, completed = event.turn, event.heard_ms, event.completed
+            self._context.loop.call_soon(
+                lambda: self._call("on_playback_ended", turn, turn.trace_id, heard_ms, completed)
+            )
+
+    def _raise(self, error: Exception) -> None:
+        raise error  # the playback port has no errors: whoever made one must hear of it
+
+    def _is_news(self, value: Reply) -> bool:
+        """False for a first chunk that the node sees after the orchestrator has already told of it."""
+        if isinstance(value, TtsFirstChunk):
+            known = self._first_chunk_of == value.turn
+            self._first_chunk_of = value.turn
+            return not known
+        return True
+
+    def _stamp(self, event: type[LlmRequestDone] | type[TtsFirstChunk]) -> Callable[..., None]:
+        """What the orchestrator calls as `(trace_id, ts)`. Stamped on the node's own clock: other clocks have lied."""
+
+        def stamp(trace_id: str, _: float | None = None) -> None:
+            turn = self.answering
+            if turn is not None and turn.trace_id == trace_id:
+                told = event(self._context.clock(), turn)
+                if self._is_news(told):
+                    self._tell(told)
+
+        return stamp
+
+    def _call(self, hook: str, turn: Turn, *args: Any) -> None:
+        """Call a method that may be missing, may raise and may be a coroutine."""
+        method = getattr(self._orchestrator, hook, None)
+        if method is None:
+            return
+        try:
+            result = method(*args)
+        except Exception as error:
+            self._failed(hook, turn, error)
+            return
+        if inspect.isawaitable(result):
+            self._context.spawn(self._finish(hook, turn, result))
+
+    async def _finish(self, hook: str, turn: Turn, result: Awaitable[Any]) -> None:
+        try:
+            await result
+        except Exception as error:
+            self._failed(hook, turn, error)
+
+    def _failed(self, hook: str, turn: Turn, error: Exception) -> None:
+        self._tell(HookFailed(self._context.clock(), turn, hook, f"{type(error).__name__}: {error}"))

@@ -1,0 +1,77 @@
+"""Answer each utterance, and fall silent at once when the caller talks over the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+from reactivex import Observable, abc
+from reactivex import operators as ops
+from reactivex.disposable import CompositeDisposable
+
+from webapi.voice_node.context import Context
+from webapi.voice_node.desk import Desk
+from webapi.voice_node.events import Playback, Reply, SpeechEnded, Superseded, TurnEvent
+from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Stage, becomes, operator
+from webapi.voice_node.orchestrator import load_orchestrator
+from webapi.voice_node.speech_source import Pace
+
+T = TypeVar("T")
+AheadMs = Annotated[int, Field(ge=20, le=2000)]
+
+
+@operator(takes=TURNS, gives=becomes(REPLIES.name))
+def reply(
+    *,
+    orchestrator: str = "mock",
+    ahead_ms: AheadMs = 400,
+    playback: Annotated[Observable[Playback], PLAYBACK],
+    context: Context,
+) -> Stage[Reply]:
+    """Turn events to reply audio: a `switch_map` over the end of each utterance and whatever silences the bot.
+
+        turns  --S---E------------SB-----E-----------|
+        out    --------R-a-a-a-a--C--------R-a-a-a-Z-C|     R reply started, a audio, C cut, Z ended
+
+    `ahead_ms`: how far the audio may be ahead of the room: that deep is the queue, and half of it rides over a stall.
+    """
+
+    def apply(source: Observable[TurnEvent]) -> Observable[Reply]:
+        def subscribe(
+            observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            desk = Desk(
+                load_orchestrator(orchestrator, context.settings),
+                context,
+                Pace(high_ms=ahead_ms, low_ms=ahead_ms // 2),
+                tell=observer.on_next,
+            )
+
+            def answer(event: Any) -> Observable[Reply]:
+                if isinstance(event, SpeechEnded):
+                    return desk.answer(event)
+                return desk.cut(event.turn, "superseded" if isinstance(event, Superseded) else "barged_in")
+
+            voice = source.pipe(ops.filter(desk.hear), ops.map(answer), and_last(desk.close()), ops.switch_latest())
+            return CompositeDisposable(desk.follow(playback, scheduler), voice.subscribe(observer, scheduler=scheduler))
+
+        return Observable(subscribe)
+
+    return apply
+
+
+def and_last(value: T) -> Callable[[Observable[T]], Observable[T]]:
+    """One more value where the source completes. (`rx.concat` would be late by a round of the loop.)"""
+
+    def apply(source: Observable[T]) -> Observable[T]:
+        def subscribe(observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            def on_completed() -> None:
+                observer.on_next(value)
+                observer.on_completed()
+
+            return source.subscribe(observer.on_next, observer.on_error, on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    return apply

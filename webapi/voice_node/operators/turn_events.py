@@ -1,0 +1,139 @@
+"""Find where the caller starts and stops talking, and whom they talk over."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Annotated
+
+from pydantic import Field
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable
+
+from webapi.voice_node import turns
+from webapi.voice_node.context import Context
+from webapi.voice_node.events import (
+    US_PER_S,
+    AudioGap,
+    BargeIn,
+    Frame,
+    PartialAudio,
+    Playback,
+    SpeechEnded,
+    SpeechStarted,
+    Superseded,
+    TurnEvent,
+    Voiced,
+)
+from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, Kind, Stage, operator
+
+Frames = Annotated[int, Field(ge=1, le=500)]
+Ms = Annotated[int, Field(ge=0, le=10_000)]
+Seconds = Annotated[int, Field(ge=1, le=3600)]
+LONGEST_S = 120  # of one utterance: 2 MB at 8 kHz, so that endless noise can't fill the memory
+
+
+@operator(takes=VOICED, gives=lambda kind, _: Kind(TURNS.name, kind.rate))
+def turn_events(
+    *,
+    start_frames: Frames = 6,
+    end_frames: Frames = 10,
+    preroll_ms: Ms = 240,
+    longest_s: Seconds = LONGEST_S,
+    playback: Annotated[Observable[Playback], PLAYBACK],
+    context: Context,
+) -> Stage[TurnEvent]:
+    """Voiced frames to turn events: `turns.frame` scanned over them, with the audio put back in.
+
+    voiced    --111111111--000000000000--------111111--
+    playback  ----------------------------▶▶▶▶▶▶▶▶▶▶▶▶▶
+    out       -------Sppppppppppp-E-----------------SB-      S started, p partial audio, E ended, B barge-in
+    """
+
+    def apply(source: Observable[Voiced | AudioGap]) -> Observable[TurnEvent]:
+        def subscribe(
+            observer: abc.ObserverBase[TurnEvent], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            state = turns.Hearing()
+            kept: deque[Frame] = deque()  # the frames that an utterance may still ask for
+            rule: turns.TurnRule | None = None
+
+            def on_voiced(value: Voiced | AudioGap) -> None:
+                nonlocal state, rule
+                if isinstance(value, AudioGap):
+                    if kept:
+                        # The state is renewed before anything is told: what follows may come back through playback.
+                        state, decisions = turns.gap(state, kept[-1].index, value.reason)
+                        tell(decisions, value.t_us)
+                    return
+                frame = value.frame
+                if rule is None:
+                    rule = rule_for(frame)
+                kept.append(frame)
+                state, decisions = turns.frame(state, value.voiced, frame.index, frame.t_us, rule)
+                if decisions:
+                    tell(decisions, frame.t_us)
+                elif state.speech:
+                    observer.on_next(PartialAudio(frame.t_us, context.turn(state.speech.turn), frame.pcm))
+                oldest = turns.oldest_needed(state, frame.index, rule)
+                while kept[0].index < oldest:
+                    kept.popleft()
+
+            def tell(decisions: tuple[turns.Decision, ...], t_us: int) -> None:
+                for decision in decisions:
+                    if isinstance(decision, turns.Started):
+                        turn = context.turn(decision.speech.turn)
+                        pcm = b"".join(f.pcm for f in kept if f.index >= decision.speech.from_index)
+                        observer.on_next(SpeechStarted(t_us, turn, decision.voiced_us))
+                        partials.append(PartialAudio(t_us, turn, pcm))
+                    elif isinstance(decision, turns.Ended):
+                        observer.on_next(ended(decision, t_us))
+                    else:
+                        observer.on_next(interrupted(decision, t_us))
+                while partials:  # after the barge-in, which must not wait for them
+                    observer.on_next(partials.pop())
+
+            partials: list[PartialAudio] = []
+
+            def ended(decision: turns.Ended, t_us: int) -> SpeechEnded:
+                speech = decision.speech
+                frames = [f for f in kept if speech.from_index <= f.index <= decision.to_index]
+                return SpeechEnded(
+                    t_us,
+                    context.turn(speech.turn),
+                    pcm=b"".join(f.pcm for f in frames),
+                    rate=frames[0].rate,
+                    t_first_byte_us=frames[0].t_us - frame_us(frames[0]),
+                    t_last_byte_us=frames[-1].t_us,
+                    t_first_voiced_us=speech.first_voiced_us,
+                    t_last_voiced_us=speech.last_voiced_us,
+                    voiced_ms=speech.voiced_frames * frame_us(frames[0]) // 1000,
+                    reason=decision.reason,
+                )
+
+            def interrupted(decision: turns.Interrupted, t_us: int) -> TurnEvent:
+                turn, by = context.turn(decision.turn), context.turn(decision.by)
+                if decision.playing:
+                    return BargeIn(t_us, turn, by, decision.voiced_us)
+                return Superseded(t_us, turn, by)
+
+            def on_playback(event: Playback) -> None:
+                nonlocal state
+                state = turns.playback(state, event)
+
+            def rule_for(frame: Frame) -> turns.TurnRule:
+                us = frame_us(frame)
+                return turns.TurnRule(start_frames, end_frames, preroll_ms * 1000 // us, longest_s * US_PER_S // us)
+
+            return CompositeDisposable(
+                playback.subscribe(on_playback, observer.on_error, scheduler=scheduler),
+                source.subscribe(on_voiced, observer.on_error, observer.on_completed, scheduler=scheduler),
+            )
+
+        return Observable(subscribe)
+
+    return apply
+
+
+def frame_us(frame: Frame) -> int:
+    """How long the frame lasts."""
+    return len(frame.pcm) // 2 * US_PER_S // frame.rate

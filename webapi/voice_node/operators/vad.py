@@ -1,0 +1,46 @@
+"""Ask a voice activity detector about every frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reactivex import Observable, abc
+
+from webapi.voice_node.events import Frame, Voiced
+from webapi.voice_node.operators.kinds import FRAMES, Kind, Stage, becomes, operator
+from webapi.voice_node.vad import VoiceActivityDetector
+
+FRAME_MS = (10, 20, 30)
+RATES_HZ = (8000, 16000)
+
+
+@operator(takes=tuple(Kind(FRAMES.name, rate, ms) for rate in RATES_HZ for ms in FRAME_MS), gives=becomes("voiced"))
+def vad(*, backend: str = "webrtc") -> Stage[Any]:
+    """Frames to voiced frames. Each subscription has a detector of its own; the end of the audio makes it anew.
+
+    in   --F--F--F--F--gap
+    out  --0--1--1--0--gap
+    """
+
+    def apply(source: Observable[Any]) -> Observable[Any]:
+        def subscribe(
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            detector: VoiceActivityDetector | None = None
+
+            def on_next(value: Any) -> None:
+                nonlocal detector
+                if type(value) is Frame:
+                    if detector is None:
+                        frame_ms = len(value.pcm) * 500 // value.rate
+                        detector = VoiceActivityDetector(backend, rate=value.rate, frame_ms=frame_ms)
+                    observer.on_next(Voiced(value, detector.is_speech(value.pcm)))
+                else:
+                    detector = None
+                    observer.on_next(value)
+
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    return apply

@@ -1,0 +1,83 @@
+"""What answers the caller: the interface that a mock and a real orchestrator meet, and how one is loaded by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol, cast
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.orchestrator_mock import MockOrchestrator
+
+Stamp = Callable[[str, float], None]
+
+REQUIRED = (
+    "on_speech_started",
+    "on_speech_ended",
+    "on_barge_in_detected",
+    "get_audio_reply",
+    "stop_playback",
+)
+"""Methods without which nothing can be answered. The others are called where they exist."""
+
+
+class Orchestrator(Protocol):
+    """One conversation's brain. PCM is int16 mono at AUDIO_TARGET_RATE (8 kHz unless set); times are monotonic seconds.
+
+    Every method but `get_audio_reply` may be a plain function or an `async def`. Plain ones run between two audio
+    frames, so they must not block. Besides these, a class may have `on_partial_audio(trace_id, pcm)` (the utterance
+    while it is being spoken) and `on_playback_ended(trace_id, heard_ms, completed)` (how much of the reply was heard).
+    """
+
+    on_tts_first_chunk: Stamp | None
+    on_llm_request_done: Stamp | None
+
+    def on_speech_started(self, trace_id: str, ts_monotonic: float) -> Any:
+        """The caller began to talk."""
+
+    def on_speech_ended(self, trace_id: str, utterance_pcm8k: bytes, t_first_byte: float, t_last_byte: float) -> Any:
+        """The caller stopped. `get_audio_reply` follows for the same trace_id."""
+
+    def on_barge_in_detected(self, trace_id: str) -> Any:
+        """The caller talked over the reply of `trace_id`, and it is already silent."""
+
+    def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        """The reply, in chunks of any size. It is closed (`aclose`) when the caller talks over it."""
+        ...
+
+    def stop_playback(self, trace_id: str) -> Any:
+        """The reply is cancelled."""
+
+    def play_filler(self, trace_id: str, key: str) -> Any:
+        """Say something short while the reply is not ready."""
+
+
+def load_orchestrator(name: str, settings: Settings) -> Orchestrator:
+    """`mock`, or an instance of the class that `package.module:Class` names, made without arguments.
+
+    Raises UserError, naming ORCHESTRATOR, where module, class or one of its methods is missing or it can't be made.
+    """
+    if name == "mock":
+        return MockOrchestrator(settings.mock_reply, think_ms=settings.mock_think_ms, rate=settings.audio_target_rate)
+    module_name, _, class_name = name.partition(":")
+    where = f"ORCHESTRATOR={name}"
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:
+        raise UserError(
+            f"{where}: can't import {module_name!r}: {type(error).__name__}: {error}. "
+            "It must be on PYTHONPATH or installed."
+        ) from error
+    made = getattr(module, class_name, None)
+    if not inspect.isclass(made):
+        classes = ", ".join(n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module_name)
+        raise UserError(f"{where}: {module_name!r} has no class {class_name!r}. It has: {classes or 'none'}.")
+    missing = [method for method in REQUIRED if not callable(getattr(made, method, None))]
+    if missing:
+        raise UserError(f"{where}: the class lacks {', '.join(missing)}. docs/orchestrator.md shows a whole one.")
+    try:
+        return cast(Orchestrator, made())
+    except Exception as error:
+        raise UserError(f"{where}: making it failed: {type(error).__name__}: {error}") from error

@@ -1,0 +1,204 @@
+"""A graph, its ports and a clock make a running session: one room, one caller, disposed as one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from reactivex import Observable, Subject, abc
+from reactivex import operators as ops
+from reactivex.disposable import CompositeDisposable, Disposable
+from reactivex.scheduler.eventloop import AsyncIOScheduler
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.context import Context
+from webapi.voice_node.events import AudioChunk, AudioGap, CallerAudio, Event, Playback
+from webapi.voice_node.graph import GraphSpec
+from webapi.voice_node.operators import TABLE
+from webapi.voice_node.speaker import Sink, Speaker
+
+Tap = Callable[[Event], None]
+CLOSE_S = 2.0  # how long a session waits for its tasks; one that ignores its cancel is left behind
+
+
+class CallerPort:
+    """Where the caller's audio comes in: one subscriber, called directly (a Subject costs more than the VAD)."""
+
+    def __init__(self) -> None:
+        self._observer: abc.ObserverBase[CallerAudio] | None = None
+        self.observable: Observable[CallerAudio] = Observable(self._subscribe)
+
+    def on_next(self, audio: CallerAudio) -> None:
+        """Into the graph."""
+        if self._observer:
+            self._observer.on_next(audio)
+
+    def on_completed(self) -> None:
+        """The session closes: the graph says so to all that is under way."""
+        if self._observer:
+            self._observer.on_completed()
+
+    def _subscribe(
+        self, observer: abc.ObserverBase[CallerAudio], _: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        self._observer = observer
+
+        def leave() -> None:
+            self._observer = None
+
+        return Disposable(leave)
+
+
+class Taps:
+    """Tells observers what happened, in the order in which it was caused, after the audio path has acted on it."""
+
+    def __init__(
+        self, taps: Sequence[Tap], loop: asyncio.AbstractEventLoop, on_failure: Callable[[Exception], None]
+    ) -> None:
+        self._taps = taps
+        self._loop = loop
+        self._on_failure = on_failure
+        self._waiting: deque[Event] = deque()
+
+    def on_next(self, value: Any) -> None:
+        """Note an event; anything else that flows in the same streams is none of an observer's business."""
+        if isinstance(value, Event):
+            if not self._waiting:
+                self._loop.call_soon(self.drain)
+            self._waiting.append(value)
+
+    def drain(self) -> None:
+        """Tell what is waiting. A tap that raises has failed alone: the others are told."""
+        while self._waiting:
+            event = self._waiting.popleft()
+            for tap in self._taps:
+                try:
+                    tap(event)
+                except Exception as error:
+                    self._on_failure(error)
+
+
+class Session:
+    """A running graph. Audio goes in by `hear` and `lost`, comes out at `sink`; `taps` see what happened.
+
+    `clock` gives microseconds. `on_failure` gets errors of taps and of operators; after one of an operator the session
+    hears nothing more, and should be closed.
+    """
+
+    def __init__(
+        self,
+        graph: GraphSpec,
+        *,
+        settings: Settings,
+        sink: Sink,
+        clock: Callable[[], int],
+        session_id: str,
+        room: str,
+        taps: Sequence[Tap] = (),
+        on_failure: Callable[[Exception], None],
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.context = Context(session_id, room, settings, loop, clock)
+        self.origin_us = clock()
+        self._caller = CallerPort()
+        self._on_failure = on_failure
+        self._taps = Taps(taps, loop, on_failure)
+        playback: Subject[Playback] = Subject()
+        self._speaker = Speaker(sink, playback, self.context)
+        streams = build(graph, self._caller.observable, playback, self.context)
+        scheduler = AsyncIOScheduler(loop)
+
+        def listen(port: str, *listeners: Callable[[Any], None]) -> abc.DisposableBase:
+            def on_next(value: Any) -> None:
+                for listener in listeners:
+                    listener(value)
+
+            heard = merged([streams[name] for name in graph.outputs.get(port, ())])
+            return heard.subscribe(on_next, self._fail, scheduler=scheduler)
+
+        # The taps come first everywhere: a cause is then noted before what it causes, though it is told after.
+        self._graph = CompositeDisposable(
+            playback.subscribe(self._taps.on_next, self._fail),
+            listen("events", self._taps.on_next),
+            listen("speaker", self._taps.on_next, self._speaker.on_next),
+        )
+
+    def hear(self, pcm: bytes, rate: int) -> None:
+        """A chunk of the caller's audio, of any length; stamped here."""
+        self._feed(AudioChunk(self.context.clock(), pcm, rate))
+
+    def lost(self, reason: str) -> None:
+        """The caller's audio stopped: what they were saying is over."""
+        self._feed(AudioGap(self.context.clock(), reason))
+
+    async def close(self) -> None:
+        """End everything: cancel the reply, flush the sink, wait for tasks (2 s at most), tell the taps the last."""
+        try:
+            self._caller.on_completed()  # cancels the reply, as a barge-in would
+        except Exception as error:
+            self._fail(error)
+        self._speaker.cut()
+        self._graph.dispose()
+        for task in list(self.context.tasks):
+            task.cancel()
+        if self.context.tasks:
+            _, hanging = await asyncio.wait(list(self.context.tasks), timeout=CLOSE_S)
+            if hanging:
+                self._on_failure(
+                    TimeoutError(f"{len(hanging)} task(s) of the orchestrator ignore that they are cancelled")
+                )
+        await asyncio.sleep(0)  # let what was called "soon" happen
+        self._taps.drain()
+
+    def _feed(self, audio: CallerAudio) -> None:
+        try:
+            self._caller.on_next(audio)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._graph.dispose()
+        self._on_failure(error)
+
+
+def build(
+    graph: GraphSpec, caller: Observable[CallerAudio], playback: Observable[Playback], context: Context
+) -> dict[str, Observable[Any]]:
+    """The graph's streams and inward ports by name, ready to subscribe. One that is read twice is shared."""
+    streams: dict[str, Observable[Any]] = {"caller": caller, "playback": playback}
+    if graph.readers("caller") > 1:
+        streams["caller"] = caller.pipe(ops.share())
+    for stream in graph.in_order():
+        source = merged([streams[name] for name in stream.sources])
+        for step in stream.steps:
+            operator = TABLE[step.operator]
+            arguments: dict[str, Any] = dict(step.arguments)
+            arguments.update({name: streams[read] for name, read in step.reads.items()})
+            if operator.wants_context:
+                arguments["context"] = context
+            source = operator(**arguments)(source)
+        streams[stream.name] = source.pipe(ops.share()) if graph.readers(stream.name) > 1 else source
+    return streams
+
+
+def merged(sources: Sequence[Observable[Any]]) -> Observable[Any]:
+    """Several streams as one. (`rx.merge` would subscribe by the scheduler: a round of the loop late.)"""
+    if len(sources) == 1:
+        return sources[0]
+
+    def subscribe(observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        left = len(sources)
+
+        def on_completed() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                observer.on_completed()
+
+        return CompositeDisposable(
+            *(s.subscribe(observer.on_next, observer.on_error, on_completed, scheduler=scheduler) for s in sources)
+        )
+
+    return Observable(subscribe)

@@ -1,0 +1,155 @@
+"""The mouth of the graph: pushes reply audio to a sink, and knows what of it was really played."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Protocol
+
+import numpy as np
+from reactivex import Subject
+
+from webapi.voice_node.context import Context
+from webapi.voice_node.events import (
+    BYTES_PER_SAMPLE,
+    US_PER_MS,
+    US_PER_S,
+    FramesDropped,
+    Playback,
+    PlaybackEnded,
+    PlaybackStarted,
+    Reply,
+    ReplyAudio,
+    ReplyCut,
+    ReplyEnded,
+    ReplyStarted,
+    Turn,
+)
+
+RATE_HZ = 48_000  # LiveKit's
+FADE_MS = 15  # of the audio that would have come next, so that a cut does not click
+
+
+class Sink(Protocol):
+    """Where a reply's audio leaves: a LiveKit track, a file."""
+
+    def push(self, pcm: bytes) -> None:
+        """Queue at most 20 ms of 48 kHz PCM. Must not block."""
+
+    def clear(self) -> None:
+        """Everything pushed and not yet played goes, at once."""
+
+
+class Speaker:
+    """Takes Reply values, gives Playback events. The only place that knows whether the bot is playing.
+
+    What was played is counted here and not asked of the sink: audio pushed is played in real time from the moment that
+    it finds the queue empty. (livekit's own `queued_duration` has been wrong after a clear: livekit/node-sdks#541.)
+    """
+
+    def __init__(self, sink: Sink, playback: Subject[Playback], context: Context) -> None:
+        self._sink = sink
+        self._playback = playback
+        self._clock = context.clock
+        self._loop = context.loop
+        self._turn: Turn | None = None  # whose reply is let through
+        self._started = False
+        self._outcome: str | None = None  # of the orchestrator's stream, once it is over
+        self._pushed_us = 0  # how much audio of this reply was pushed
+        self._end_us = 0  # when the last of it will have been played
+        self._unplayed: deque[tuple[int, bytes]] = deque()  # pieces, with the time at which each will have been played
+        self._dropped = 0
+
+    def on_next(self, value: Reply) -> None:
+        """A value of the speaker port."""
+        if isinstance(value, ReplyAudio):
+            if value.turn == self._turn and self._outcome is None:
+                self._push(value)
+            else:
+                self._dropped += 1
+        elif isinstance(value, ReplyStarted):
+            self._begin(value.turn)
+        elif isinstance(value, ReplyEnded):
+            if value.turn == self._turn:
+                self._outcome = value.outcome
+                self._finish_when_played(value.turn)
+        elif isinstance(value, ReplyCut):
+            self.cut(value.turn)
+
+    def cut(self, turn: Turn | None = None) -> None:
+        """Silence, now: clear the sink, push a short fade, tell what was heard. Of the current turn, unless given."""
+        turn = turn or self._turn
+        if turn is None:
+            return
+        if turn != self._turn:  # cut before it began
+            self._playback.on_next(PlaybackEnded(self._clock(), turn, 0, completed=False))
+            return
+        if not self._started:
+            self._end(completed=False)
+            return
+        now_us = self._clock()
+        tail = self._next_to_play(now_us)
+        self._sink.clear()
+        if tail:
+            self._sink.push(fade_out(tail))
+        self._end(completed=False, fade_us=len(tail) // BYTES_PER_SAMPLE * US_PER_S // RATE_HZ)
+
+    def _begin(self, turn: Turn) -> None:
+        if self._turn is not None:
+            self.cut()
+        if self._dropped:
+            self._playback.on_next(FramesDropped(self._clock(), turn, self._dropped, "their reply was already over"))
+            self._dropped = 0
+        self._turn, self._started, self._outcome = turn, False, None
+        self._pushed_us = 0
+        self._unplayed.clear()
+
+    def _push(self, audio: ReplyAudio) -> None:
+        now_us = self._clock()
+        self._sink.push(audio.pcm)
+        us = len(audio.pcm) // BYTES_PER_SAMPLE * US_PER_S // audio.rate
+        self._end_us = max(self._end_us, now_us) + us
+        self._pushed_us += us
+        self._unplayed.append((self._end_us, audio.pcm))
+        while self._unplayed[0][0] <= now_us:
+            self._unplayed.popleft()
+        if not self._started:
+            self._started = True
+            self._playback.on_next(PlaybackStarted(now_us, audio.turn))
+
+    def _finish_when_played(self, turn: Turn) -> None:
+        """Call `_end` when the last sample is out; look again where the timer came early or more was pushed."""
+        if turn != self._turn:
+            return
+        left_us = self._end_us - self._clock() if self._started else 0
+        if left_us > 0:
+            self._loop.call_later(left_us / US_PER_S, self._finish_when_played, turn)
+        else:
+            self._end(completed=self._outcome == "completed")
+
+    def _end(self, *, completed: bool, fade_us: int = 0) -> None:
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return
+        now_us = self._clock()
+        heard_us = self._pushed_us - max(0, self._end_us - now_us) if self._started else 0
+        self._end_us = now_us + fade_us
+        self._unplayed.clear()
+        self._playback.on_next(PlaybackEnded(now_us, turn, heard_us // US_PER_MS, completed))
+
+    def _next_to_play(self, now_us: int) -> bytes:
+        """The first FADE_MS of what was pushed and not yet played."""
+        pcm = bytearray()
+        for end_us, piece in self._unplayed:
+            if end_us <= now_us:
+                continue
+            left = (end_us - now_us) * RATE_HZ // US_PER_S * BYTES_PER_SAMPLE
+            pcm += piece[-left:] if left < len(piece) else piece
+            if len(pcm) >= FADE_MS * RATE_HZ // 1000 * BYTES_PER_SAMPLE:
+                break
+        return bytes(pcm[: FADE_MS * RATE_HZ // 1000 * BYTES_PER_SAMPLE])
+
+
+def fade_out(pcm: bytes) -> bytes:
+    """The same audio, falling to silence in a straight line."""
+    samples = np.frombuffer(pcm, "<i2")
+    return (samples * np.linspace(1, 0, len(samples), endpoint=False)).astype("<i2").tobytes()

@@ -1,0 +1,137 @@
+"""One reply of an orchestrator as a stream of values: asked, timed, cut into pieces, paced; it always ends well."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from webapi.voice_node.events import (
+    BYTES_PER_SAMPLE,
+    US_PER_MS,
+    US_PER_S,
+    Reply,
+    ReplyAudio,
+    ReplyEnded,
+    ReplyStarted,
+    SpeechEnded,
+    TtsFirstChunk,
+    seconds,
+)
+from webapi.voice_node.orchestrator import Orchestrator
+
+T = TypeVar("T")
+
+PIECE_MS = 20  # what the room is given at a time: a longer frame is not called back whole by a flush
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How far a reply may be ahead of the room: filled up to `high_ms` whenever it has fallen to `low_ms`.
+
+    A stall of `low_ms` is not heard. The orchestrator is asked for more only then, so a flood of audio waits with it.
+    """
+
+    high_ms: int = 400
+    low_ms: int = 200
+
+
+async def speak(
+    orchestrator: Orchestrator, ended: SpeechEnded, *, clock: Callable[[], int], timeout_s: float, pace: Pace
+) -> AsyncGenerator[Reply, None]:
+    """`ReplyStarted`, the audio in pieces of 20 ms, `ReplyEnded` with how it went. Raises nothing but a cancel.
+
+    A reply that takes longer than `timeout_s` for any of its chunks is over (`timeout`). Pieces are whole samples: the
+    odd byte of a chunk is kept for the next one, and dropped at the end.
+    """
+    turn, rate = ended.turn, ended.rate
+    size = rate * PIECE_MS // 1000 * BYTES_PER_SAMPLE
+    yield ReplyStarted(clock(), turn)
+    first_us: int | None = None
+    sent_us = 0  # how much audio has gone out
+    held = b""
+    chunks: AsyncIterator[bytes] | None = None
+    try:
+        chunks = await within(timeout_s, _ask(orchestrator, ended))
+        while True:
+            try:
+                chunk = await within(timeout_s, chunks.__anext__())
+            except StopAsyncIteration:
+                break
+            if not isinstance(chunk, (bytes, bytearray, memoryview)):
+                raise TypeError(f"get_audio_reply gave {type(chunk).__name__}, not bytes")
+            held += bytes(chunk)
+            if first_us is None and len(held) >= BYTES_PER_SAMPLE:
+                first_us = clock()
+                yield TtsFirstChunk(first_us, turn)
+            view = memoryview(held)
+            while len(view) >= size:
+                assert first_us is not None  # noqa: S101 - for the type checker: there was a sample
+                yield ReplyAudio(clock(), turn, bytes(view[:size]), rate)
+                view = view[size:]
+                sent_us += PIECE_MS * US_PER_MS
+                ahead_us = first_us + sent_us - clock()
+                if ahead_us < 0:
+                    first_us -= ahead_us  # the orchestrator was slower than speech: the room has waited
+                elif ahead_us >= pace.high_ms * US_PER_MS:
+                    await asyncio.sleep((ahead_us - pace.low_ms * US_PER_MS) / US_PER_S)
+            held = bytes(view)
+        whole = len(held) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE
+        if whole:
+            yield ReplyAudio(clock(), turn, held[:whole], rate)
+        odd = "the reply ended in half a sample, which was dropped" if len(held) > whole else ""
+        yield ReplyEnded(clock(), turn, "completed" if first_us is not None else "empty", odd)
+    except TimedOutError:
+        yield ReplyEnded(clock(), turn, "timeout", f"no audio for {timeout_s:g} s (REPLY_TIMEOUT_MS)")
+    except Exception as error:
+        yield ReplyEnded(clock(), turn, "failed", f"{type(error).__name__}: {error}")
+    finally:
+        close = getattr(chunks, "aclose", None)
+        if close:
+            await close()
+
+
+async def _ask(orchestrator: Orchestrator, ended: SpeechEnded) -> AsyncIterator[bytes]:
+    told = orchestrator.on_speech_ended(
+        ended.turn.trace_id, ended.pcm, seconds(ended.t_first_byte_us), seconds(ended.t_last_byte_us)
+    )
+    if inspect.isawaitable(told):
+        await told
+    chunks = orchestrator.get_audio_reply(ended.turn.trace_id, ended.pcm)
+    if inspect.isawaitable(chunks):  # an `async def` that returns an iterator, instead of being one
+        chunks = await chunks
+    return aiter(chunks)
+
+
+class TimedOutError(Exception):
+    """The orchestrator took too long for its next chunk."""
+
+
+async def within(timeout_s: float, work: Awaitable[T]) -> T:
+    """The result of `work`, or TimedOutError. In this task, not in one of its own: chunks come fifty times a second.
+
+    (`asyncio.timeout` does the same from Python 3.11 on; `asyncio.wait_for` makes a task for each call.)
+    """
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - for the type checker: this runs in one
+    expired = False
+
+    def expire() -> None:
+        nonlocal expired
+        expired = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(timeout_s, expire)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not expired:
+            raise
+        if sys.version_info >= (3, 11):
+            task.uncancel()
+        raise TimedOutError from None
+    finally:
+        timer.cancel()

@@ -1,0 +1,88 @@
+"""An asyncio event loop whose clock jumps to the next timer when nothing is ready: replay and tests wait for nothing.
+
+An `async def` that sleeps 120 ms runs in it unchanged and costs nothing. What does real I/O can't: the loop says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from webapi.voice_node.errors import UserError
+
+T = TypeVar("T")
+
+CLOSE_S = 2.0
+REAL_IO = "real I/O (sockets, threads, subprocesses) can't run in virtual time"
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """`time()` begins at 0 and counts virtual seconds, kept as whole microseconds so that ties stay ties."""
+
+    def __init__(self) -> None:
+        self.now_us = 0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        """Virtual seconds."""
+        return self.now_us / 1_000_000
+
+    def clock_us(self) -> int:
+        """Virtual microseconds: the `clock` of a session."""
+        return self.now_us
+
+    def run_in_executor(  # type: ignore[override]  # the stub ties func to args; here nothing is ever run
+        self, executor: Executor | None, func: Any, *args: Any
+    ) -> Any:
+        """Refused: a thread's time is not this loop's."""
+        raise UserError(f"{REAL_IO}: {getattr(func, '__name__', func)} wants a thread")
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Where a selector would wait, the loop's clock is moved on instead."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+        self._own: set[int] = set()
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """The loop's own wake-up pipe is the first to register, and the only one that may."""
+        if self.get_map():
+            raise UserError(
+                f"{REAL_IO}: something opened a connection. Replay it with --pace real, or from a recorded call."
+            )
+        return super().register(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """What is ready now; if nothing is, the time of the next timer comes at once."""
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is None or timeout <= 0:
+            raise UserError("everything waits, and nothing will ever happen: no timer is set in this virtual time")
+        # To the nearest microsecond: float timers would drift, and a nanosecond early still counts as due to asyncio.
+        self._loop.now_us += max(1, round(timeout * 1_000_000))
+        return ready
+
+
+def run_virtual(main: Coroutine[Any, Any, T]) -> T:
+    """Run `main` in virtual time, from 0. What it left running is cancelled, as asyncio.run does."""
+    loop = VirtualTimeLoop()
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(main)
+    finally:
+        try:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:  # one that ignores its cancel is left behind, not waited for
+                loop.run_until_complete(asyncio.wait(left, timeout=CLOSE_S))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()

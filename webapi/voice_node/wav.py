@@ -1,0 +1,154 @@
+"""WAV files of any width, rate and number of channels, in bounded memory.
+
+Written here because Python's `wave` knows no floats and, before 3.12, no WAVE_FORMAT_EXTENSIBLE.
+"""
+
+from __future__ import annotations
+
+import struct
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webapi.voice_node.errors import UserError
+
+PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
+MAX_CHANNELS = 64
+RATES_HZ = (1_000, 768_000)  # below and above is no recording of a voice but a broken header
+BLOCK_FRAMES = 65_536  # read at a time
+
+
+@dataclass(frozen=True)
+class WavInfo:
+    """What the header says, and what is really there."""
+
+    rate: int  # Hz
+    channels: int
+    bits: int
+    is_float: bool
+    data_at: int  # bytes from the start of the file
+    frames: int  # samples a channel that are in the file
+    truncated: bool  # the header promises more
+
+
+def wav_info(path: str | Path) -> WavInfo:
+    """Read the header. UserError, naming the file and the reason, for what is not a WAV that can be read."""
+    try:
+        size = Path(path).stat().st_size
+        with Path(path).open("rb") as file:
+            return _Header(str(path), file, size).read()
+    except OSError as error:
+        raise UserError(f"{path}: can't be read: {error.strerror}") from None
+
+
+def iter_wav(path: str | Path) -> Iterator[bytes]:
+    """Channel 0 as int16 PCM at the file's own rate, in blocks. A truncated file gives what is there."""
+    info = wav_info(path)
+    frame_bytes = info.channels * info.bits // 8
+    with Path(path).open("rb") as file:
+        file.seek(info.data_at)
+        left = info.frames
+        while left:
+            raw = file.read(min(left, BLOCK_FRAMES) * frame_bytes)
+            count = len(raw) // frame_bytes
+            if count == 0:  # it has become shorter since we looked
+                return
+            left -= count
+            yield _first_channel(raw[: count * frame_bytes], info).tobytes()
+
+
+def read_wav(path: str | Path) -> tuple[bytes, int]:
+    """Channel 0 as int16 PCM, and its rate in Hz. UserError as `wav_info`."""
+    return b"".join(iter_wav(path)), wav_info(path).rate
+
+
+def write_wav(path: str | Path, pcm: bytes, rate: int, channels: int = 1) -> None:
+    """Write int16 PCM, channels interleaved."""
+    with wave.open(str(path), "wb") as out:
+        out.setparams((channels, 2, rate, 0, "NONE", ""))
+        out.writeframes(pcm)
+
+
+def _first_channel(raw: bytes, info: WavInfo) -> NDArray[np.int16]:
+    if info.is_float:
+        floats = np.frombuffer(raw, f"<f{info.bits // 8}").reshape(-1, info.channels)[:, 0]
+        whole = np.nan_to_num(floats.astype(np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
+        return np.clip(np.round(whole * 32768), -32768, 32767).astype("<i2")
+    if info.bits == 8:
+        eight = np.frombuffer(raw, np.uint8).reshape(-1, info.channels)[:, 0]
+        return ((eight.astype(np.int16) - 128) * 256).astype("<i2")
+    width = info.bits // 8
+    # Little-endian: the two highest bytes are the sample, cut to 16 bits.
+    as_bytes = np.frombuffer(raw, np.uint8).reshape(-1, info.channels, width)[:, 0, width - 2 :]
+    return np.ascontiguousarray(as_bytes).view("<i2").ravel()
+
+
+class _Header:
+    """The chunks of a RIFF file, as far as the audio."""
+
+    def __init__(self, name: str, file: BinaryIO, size: int) -> None:
+        self._name, self._file, self._size = name, file, size
+
+    def read(self) -> WavInfo:
+        if self._size == 0:
+            self._refuse("the file is empty")
+        head = self._file.read(12)
+        if len(head) < 12 or head[8:] != b"WAVE" or head[:4] not in (b"RIFF", b"RF64"):
+            self._refuse("not a WAV file (it does not begin with RIFF … WAVE)")
+        form: tuple[int, int, int, int] | None = None
+        while True:
+            chunk = self._file.read(8)
+            if len(chunk) < 8:
+                self._refuse("the header ends before any audio" if form else "there is no format in the header")
+            name, length = chunk[:4], int.from_bytes(chunk[4:], "little")
+            if name == b"fmt ":
+                form = self._format(length)
+            elif name == b"data":
+                if form is None:
+                    self._refuse("the audio comes before its format")
+                return self._data(form, length)
+            else:
+                self._file.seek(length + length % 2, 1)
+
+    def _format(self, length: int) -> tuple[int, int, int, int]:
+        body = self._file.read(min(length, 64))
+        if length > len(body):
+            self._file.seek(length - len(body), 1)
+        if length % 2:
+            self._file.seek(1, 1)
+        if len(body) < 16:
+            self._refuse("the format in the header is cut off")
+        code, channels, rate, _, block, bits = struct.unpack("<HHIIHH", body[:16])
+        if code == EXTENSIBLE and len(body) >= 26:
+            (code,) = struct.unpack("<H", body[24:26])  # the first bytes of the sub-format's GUID
+        if code not in (PCM, FLOAT):
+            self._refuse(f"its audio is compressed (format {code:#x}); make it PCM: sox in.wav -e signed -b 16 out.wav")
+        if not 1 <= channels <= MAX_CHANNELS:
+            self._refuse(f"{channels} channels; 1 to {MAX_CHANNELS} can be read")
+        if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
+            self._refuse(f"a rate of {rate} Hz; {RATES_HZ[0]} to {RATES_HZ[1]} can be read")
+        if bits not in ((32, 64) if code == FLOAT else (8, 16, 24, 32)):
+            self._refuse(f"{bits} bits a sample; 8, 16, 24 and 32 can be read, and floats of 32 and 64")
+        if block != channels * bits // 8:
+            self._refuse(f"the header contradicts itself: {channels} channels of {bits} bits are not {block} bytes")
+        return code, channels, rate, bits
+
+    def _data(self, form: tuple[int, int, int, int], length: int) -> WavInfo:
+        code, channels, rate, bits = form
+        at = self._file.tell()
+        there = max(0, self._size - at)
+        # Written by a pipe, the length is 0 or its highest value: then the audio goes to the end of the file.
+        unknown = length in (0, 0xFFFFFFFF, 0x7FFFFFFF) and there > 0
+        promised = there if unknown else length
+        frames = min(there, promised) // (channels * bits // 8)
+        if frames == 0:
+            self._refuse("there is no audio in it")
+        return WavInfo(rate, channels, bits, code == FLOAT, at, frames, truncated=promised > there)
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise UserError(f"{self._name}: {reason}")
