@@ -118,6 +118,7 @@ def play(
             room="demo",
             taps=[events.append, metrics],
             on_failure=failures.append,
+            on_trouble=failures.append,
         )
         deepest = 0
         for what, seconds in script:

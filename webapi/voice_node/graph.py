@@ -80,6 +80,12 @@ def find_graphs() -> dict[str, Path]:
     return found
 
 
+def opening_line(path: Path) -> str:
+    """The comment that a graph opens with: what it is for."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.readline().removeprefix("#").strip()
+
+
 def load_graph(name: str, settings: Settings) -> GraphSpec:
     """The graph `name`: of graphs/, or a path that ends in .yaml or .yml. UserError with all that is wrong with it."""
     is_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name

@@ -55,12 +55,16 @@ class Taps:
     """Tells observers what happened, in the order in which it was caused, after the audio path has acted on it."""
 
     def __init__(
-        self, taps: Sequence[Tap], loop: asyncio.AbstractEventLoop, on_failure: Callable[[Exception], None]
+        self, taps: Sequence[Tap], loop: asyncio.AbstractEventLoop, on_trouble: Callable[[Exception], None]
     ) -> None:
-        self._taps = taps
+        self._taps = list(taps)
         self._loop = loop
-        self._on_failure = on_failure
+        self._on_trouble = on_trouble
         self._waiting: deque[Event] = deque()
+
+    def add(self, tap: Tap) -> None:
+        """One more to tell."""
+        self._taps.append(tap)
 
     def on_next(self, value: Any) -> None:
         """Note an event; anything else that flows in the same streams is none of an observer's business."""
@@ -77,14 +81,14 @@ class Taps:
                 try:
                     tap(event)
                 except Exception as error:
-                    self._on_failure(error)
+                    self._on_trouble(error)
 
 
 class Session:
     """A running graph. Audio goes in by `hear` and `lost`, comes out at `sink`; `taps` see what happened.
 
-    `clock` gives microseconds. `on_failure` gets errors of taps and of operators; after one of an operator the session
-    hears nothing more, and should be closed.
+    `clock` gives microseconds. `on_failure` gets the error of an operator: the session hears nothing more then, and
+    should be closed. `on_trouble` gets what is wrong beside the graph: a tap that raised, a task that will not end.
     """
 
     def __init__(
@@ -98,13 +102,15 @@ class Session:
         room: str,
         taps: Sequence[Tap] = (),
         on_failure: Callable[[Exception], None],
+        on_trouble: Callable[[Exception], None] | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.context = Context(session_id, room, settings, loop, clock)
         self.origin_us = clock()
         self._caller = CallerPort()
         self._on_failure = on_failure
-        self._taps = Taps(taps, loop, on_failure)
+        self._on_trouble = on_trouble or on_failure
+        self._taps = Taps(taps, loop, self._on_trouble)
         playback: Subject[Playback] = Subject()
         self._speaker = Speaker(sink, playback, self.context)
         streams = build(graph, self._caller.observable, playback, self.context)
@@ -124,6 +130,10 @@ class Session:
             listen("events", self._taps.on_next),
             listen("speaker", self._taps.on_next, self._speaker.on_next),
         )
+
+    def tap(self, tap: Tap) -> None:
+        """From now on, `tap` is told too."""
+        self._taps.add(tap)
 
     def hear(self, pcm: bytes, rate: int) -> None:
         """A chunk of the caller's audio, of any length; stamped here."""
@@ -146,7 +156,7 @@ class Session:
         if self.context.tasks:
             _, hanging = await asyncio.wait(list(self.context.tasks), timeout=CLOSE_S)
             if hanging:
-                self._on_failure(
+                self._on_trouble(
                     TimeoutError(f"{len(hanging)} task(s) of the orchestrator ignore that they are cancelled")
                 )
         await asyncio.sleep(0)  # let what was called "soon" happen

@@ -12,10 +12,10 @@ from concurrent.futures import Executor
 from typing import Any, TypeVar
 
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.loops import run_in
 
 T = TypeVar("T")
 
-CLOSE_S = 2.0
 REAL_IO = "real I/O (sockets, threads, subprocesses) can't run in virtual time"
 
 
@@ -70,19 +70,5 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 def run_virtual(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` in virtual time, from 0. What it left running is cancelled, as asyncio.run does."""
-    loop = VirtualTimeLoop()
-    try:
-        asyncio.set_event_loop(loop)
-        return loop.run_until_complete(main)
-    finally:
-        try:
-            left = asyncio.all_tasks(loop)
-            for task in left:
-                task.cancel()
-            if left:  # one that ignores its cancel is left behind, not waited for
-                loop.run_until_complete(asyncio.wait(left, timeout=CLOSE_S))
-            loop.run_until_complete(loop.shutdown_asyncgens())
-        finally:
-            asyncio.set_event_loop(None)
-            loop.close()
+    """Run `main` in virtual time, from 0."""
+    return run_in(VirtualTimeLoop(), main)

@@ -1,0 +1,186 @@
+"""The command line: wires, decides nothing. Exit codes: 0 fine, 1 a check failed, 2 something the user can mend."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+
+from webapi.voice_node import __version__
+from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.loops import run_in
+
+CLOSE_S = 5.0  # from the signal to the end, whatever hangs
+
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    help="The media layer of a voice bot: hears one caller in a LiveKit room, answers, falls silent when talked over.",
+)
+graphs_app = typer.Typer(help="What graphs there are, and whether they are right.", no_args_is_help=True)
+app.add_typer(graphs_app, name="graphs")
+
+Graph = Annotated[str | None, typer.Option(help="A graph's name in graphs/, or a path ending in .yaml (VOICE_GRAPH).")]
+Room = Annotated[str | None, typer.Option(help="The room (LK_ROOM).")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting of .env.example; may be repeated.")
+]
+
+
+def settings_from(given: Sequence[str] | None, **options: object) -> Settings:
+    """The settings, with what the command line said on top."""
+    overrides: dict[str, object] = {}
+    for pair in given or ():
+        name, equals, value = pair.partition("=")
+        field = name.strip().lower()
+        if not equals or field not in Settings.model_fields:
+            raise UserError(f"--set {pair}: it is --set NAME=VALUE, with a NAME of .env.example")
+        overrides[field] = value
+    overrides.update({name: value for name, value in options.items() if value is not None})
+    return load_settings(**overrides)
+
+
+@app.callback(invoke_without_command=True)
+def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Print the version, where that is all that is wanted."""
+    if version:
+        typer.echo(f"voice-node {__version__}")
+
+
+@app.command()
+def run(
+    graph: Graph = None,
+    room: Room = None,
+    identity: Annotated[str | None, typer.Option(help="The node's name in the room (LK_BOT_IDENTITY).")] = None,
+    url: Annotated[str | None, typer.Option(help="The LiveKit server (LIVEKIT_URL).")] = None,
+    set_: Set = None,
+    dev_server: Annotated[bool, typer.Option(help="Get a LiveKit server where none answers on loopback.")] = True,
+    page: Annotated[bool, typer.Option(help="Serve the client page.")] = True,
+) -> None:
+    """Join the room and serve callers until Ctrl-C or SIGTERM. The default command."""
+    from webapi.voice_node.node import run_node  # livekit and aiohttp: only what runs needs them
+
+    settings = settings_from(set_, voice_graph=graph, lk_room=room, lk_bot_identity=identity, livekit_url=url)
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+
+    def ask_to_stop(_: int, __: FrameType | None) -> None:
+        if stop.is_set():
+            os._exit(130)
+        loop.call_soon_threadsafe(stop.set)
+        too_late = threading.Timer(CLOSE_S, give_up)
+        too_late.daemon = True
+        too_late.start()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask_to_stop)
+    run_in(loop, run_node(settings, stop, local_server=dev_server, page=page, say=typer.echo))
+    sys.stdout.flush()
+
+
+def give_up() -> None:
+    """The last resort of a shutdown: an orchestrator that blocks the loop, say, can't be asked any more."""
+    sys.stderr.write(f"Something did not end within {CLOSE_S:g} s; leaving it behind.\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+@app.command()
+def report(
+    metrics: Annotated[list[Path], typer.Argument(metavar="METRICS…", help="metrics.jsonl files.")],
+    out: Annotated[Path | None, typer.Option(help="A folder for pictures (PNG and SVG).")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Numbers for programs.")] = False,
+) -> None:
+    """Percentiles and pictures of metrics.jsonl."""
+    from webapi.voice_node.report import report as make_report
+
+    raise typer.Exit(make_report(metrics, out, json))
+
+
+@app.command()
+def token(
+    identity: Annotated[str, typer.Option(help="Who joins with it.")],
+    room: Room = None,
+    minutes: Annotated[int, typer.Option(min=1, max=24 * 60, help="How long one can join with it.")] = 60,
+    set_: Set = None,
+) -> None:
+    """Print a token that lets a caller into one room."""
+    from webapi.voice_node.tokens import mint
+
+    settings = settings_from(set_, lk_room=room)
+    typer.echo(mint(settings, identity, settings.lk_room, ttl=timedelta(minutes=minutes)))
+
+
+@app.command()
+def doctor(graph: Graph = None, set_: Set = None) -> None:
+    """Check Python, packages, server, port, graph and VAD backends, and say what to do about each failure."""
+    from webapi.voice_node.doctor import doctor as check_all
+
+    raise typer.Exit(check_all(settings_from(set_, voice_graph=graph)))
+
+
+@graphs_app.command("list")
+def list_graphs() -> None:
+    """The graphs by name, each with its opening line."""
+    from webapi.voice_node.graph import find_graphs, opening_line
+
+    for name, path in sorted(find_graphs().items()):
+        typer.echo(f"{name:16} {opening_line(path)}")
+
+
+@graphs_app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Names or paths; all without.")] = None,
+    set_: Set = None,
+) -> None:
+    """Say what is wrong with graphs; exit code 1 where something is."""
+    from webapi.voice_node.graph import find_graphs, load_graph
+
+    settings = settings_from(set_)
+    wrong = 0
+    for name in names or sorted(find_graphs()):
+        try:
+            load_graph(name, settings)
+        except UserError as error:
+            typer.echo(str(error), err=True)
+            wrong += 1
+        else:
+            typer.echo(f"{name}: right")
+    raise typer.Exit(1 if wrong else 0)
+
+
+def main(arguments: Sequence[str] | None = None) -> Any:
+    """The console command: a user's mistake is one sentence or more on stderr and exit code 2, never a traceback."""
+    try:
+        app(args=run_by_default(sys.argv[1:] if arguments is None else arguments), prog_name="voice-node")
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+
+
+def run_by_default(arguments: Sequence[str]) -> list[str]:
+    """`voice-node --graph X` is `voice-node run --graph X`: `run` is put before what names no command."""
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    commands |= {str(group.name) for group in app.registered_groups} | {"--help", "--version"}
+    return list(arguments) if arguments and arguments[0] in commands else ["run", *arguments]
+
+
+def run_voice_node() -> Any:
+    """The console command `run-voice-node`: `voice-node run`."""
+    return main(["run", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()
