@@ -156,18 +156,21 @@ class HooksRaise(MockOrchestrator):
 
 
 class IgnoresCancel(MockOrchestrator):
-    """Goes on sleeping when it is told to stop."""
+    """Goes on sleeping when it is told to stop, and told again; not for ever, so that the tests after it are spared."""
 
     def __init__(self) -> None:
         super().__init__("beep")
 
     async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
         yield tone(0.5, RATE_HZ, 440)
+        ignored = 0
         while True:
             try:
                 await asyncio.sleep(3600)
             except asyncio.CancelledError:
-                continue
+                ignored += 1
+                if ignored > 1:
+                    raise
 
 
 class AllAsync:
@@ -204,3 +207,12 @@ class AllAsync:
 
     def play_filler(self, trace_id: str, key: str) -> None:
         pass
+
+
+class Connects(_Every):
+    """Opens a connection, as a real one would."""
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        _, writer = await asyncio.open_connection("127.0.0.1", 9)
+        writer.close()
+        yield b""

@@ -254,12 +254,10 @@ def test_hooks_that_raise_are_told_and_change_nothing() -> None:
 
 
 def test_a_reply_that_ignores_its_cancel_hangs_alone() -> None:
-    played = play(TALK_OVER, orchestrator="tests.orchestrators:IgnoresCancel", reply_timeout_ms=1000)
-    assert [line["outcome"] for line in played.lines] == ["barged_in", "closed"] or played.lines[1][
-        "outcome"
-    ] == "timeout"
-    assert len(played.failures) == 1
-    assert "ignore that they are cancelled" in str(played.failures[0])
+    played = play(TALK_OVER, orchestrator="tests.orchestrators:IgnoresCancel")
+    assert [line["outcome"] for line in played.lines] == ["barged_in", "closed"]
+    (failure,) = played.failures
+    assert "1 task(s) of the orchestrator ignore that they are cancelled" in str(failure)
 
 
 def test_coroutines_will_do() -> None:

@@ -97,6 +97,33 @@ def give_up() -> None:
     os._exit(1)
 
 
+@app.command("replay")
+def replay_recordings(
+    recordings: Annotated[list[str], typer.Argument(metavar="WAV…", help="WAV files, folders or glob patterns.")],
+    graph: Graph = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for events, metrics, marbles and the mix.")] = None,
+    expect: Annotated[Path | None, typer.Option(help="A marbles.txt to compare with; 1 if it differs.")] = None,
+    update: Annotated[bool, typer.Option("--update", help="Write the file of --expect instead.")] = False,
+    set_: Set = None,
+) -> None:
+    """Run a graph over recordings in virtual time, and show what it heard and said."""
+    from webapi.voice_node.graph import load_graph
+    from webapi.voice_node.replay_files import find_recordings, replay_files
+
+    settings = settings_from(set_, voice_graph=graph)
+    code = replay_files(
+        find_recordings(recordings),
+        load_graph(settings.voice_graph, settings),
+        settings,
+        out=out,
+        expect=expect,
+        update=update,
+        say=typer.echo,
+        complain=lambda text: typer.echo(text, err=True),
+    )
+    raise typer.Exit(code)
+
+
 @app.command()
 def report(
     metrics: Annotated[list[Path], typer.Argument(metavar="METRICS…", help="metrics.jsonl files.")],

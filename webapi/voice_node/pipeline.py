@@ -20,6 +20,7 @@ from webapi.voice_node.operators import TABLE
 from webapi.voice_node.speaker import Sink, Speaker
 
 Tap = Callable[[Event], None]
+Probe = Callable[[Any], None]  # sees every value that an operator gives: for pictures, never for decisions
 CLOSE_S = 2.0  # how long a session waits for its tasks; one that ignores its cancel is left behind
 
 
@@ -103,6 +104,7 @@ class Session:
         taps: Sequence[Tap] = (),
         on_failure: Callable[[Exception], None],
         on_trouble: Callable[[Exception], None] | None = None,
+        probe: Probe | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.context = Context(session_id, room, settings, loop, clock)
@@ -113,7 +115,7 @@ class Session:
         self._taps = Taps(taps, loop, self._on_trouble)
         playback: Subject[Playback] = Subject()
         self._speaker = Speaker(sink, playback, self.context)
-        streams = build(graph, self._caller.observable, playback, self.context)
+        streams = build(graph, self._caller.observable, playback, self.context, probe)
         scheduler = AsyncIOScheduler(loop)
 
         def listen(port: str, *listeners: Callable[[Any], None]) -> abc.DisposableBase:
@@ -142,6 +144,11 @@ class Session:
     def lost(self, reason: str) -> None:
         """The caller's audio stopped: what they were saying is over."""
         self._feed(AudioGap(self.context.clock(), reason))
+
+    @property
+    def idle(self) -> bool:
+        """No reply is being made or played."""
+        return not self.context.tasks and not self._speaker.busy
 
     async def close(self) -> None:
         """End everything: cancel the reply, flush the sink, wait for tasks (2 s at most), tell the taps the last."""
@@ -174,7 +181,11 @@ class Session:
 
 
 def build(
-    graph: GraphSpec, caller: Observable[CallerAudio], playback: Observable[Playback], context: Context
+    graph: GraphSpec,
+    caller: Observable[CallerAudio],
+    playback: Observable[Playback],
+    context: Context,
+    probe: Probe | None = None,
 ) -> dict[str, Observable[Any]]:
     """The graph's streams and inward ports by name, ready to subscribe. One that is read twice is shared."""
     streams: dict[str, Observable[Any]] = {"caller": caller, "playback": playback}
@@ -189,6 +200,8 @@ def build(
             if operator.wants_context:
                 arguments["context"] = context
             source = operator(**arguments)(source)
+            if probe:
+                source = source.pipe(ops.do_action(probe))
         streams[stream.name] = source.pipe(ops.share()) if graph.readers(stream.name) > 1 else source
     return streams
 

@@ -59,6 +59,11 @@ class Speaker:
         self._unplayed: deque[tuple[int, bytes]] = deque()  # pieces, with the time at which each will have been played
         self._dropped = 0
 
+    @property
+    def busy(self) -> bool:
+        """A reply is let through: it may be heard, or still be heard."""
+        return self._turn is not None
+
     def on_next(self, value: Reply) -> None:
         """A value of the speaker port."""
         if isinstance(value, ReplyAudio):

@@ -1,0 +1,176 @@
+"""Replay: the same file gives the same bytes, whatever it is called and however it is stored."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.speech import silence, vowel
+from webapi.voice_node.audio_io import resample_pcm
+from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.graph import load_graph
+from webapi.voice_node.main import main
+from webapi.voice_node.marbles import difference, parse, render
+from webapi.voice_node.replay import chunks, replay
+from webapi.voice_node.wav import write_wav
+
+TALK = silence(0.5) + vowel(1.0) + silence(1.0) + vowel(0.8) + silence(2.5)
+SETTINGS: Settings = load_settings(mock_reply="tone:1.5", vad_backend="webrtc")
+FILES = ("events.jsonl", "metrics.jsonl", "marbles.txt", "mix.wav")
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Path:
+    path = tmp_path / "talk.wav"
+    write_wav(path, TALK, 48_000)
+    return path
+
+
+def run(*arguments: object) -> int:
+    """The exit code of `voice-node …`."""
+    with pytest.raises(SystemExit) as ended:
+        main([str(a) for a in arguments])
+    return int(ended.value.code or 0)
+
+
+EXPECTED = """\
+talk.wav  5.800 s  graph default  a column is 100 ms
+
+        0s        1s        2s        3s        4s        5s
+        |         |         |         |         |         |
+voice   -----###########---------#########----------------------------
+turns   ------S----------E---------B--------E-------------------------
+bot     -------------------========x----------===============---------
+"""
+
+
+def test_the_picture_at_a_glance(talk: Path) -> None:
+    text = render(replay(talk, load_graph("default", SETTINGS), SETTINGS))
+    picture = text[: text.index("\n\n", 60) + 1]
+    rows = {line.split()[0]: line for line in picture.splitlines() if line}
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert rows["turns"].replace("-", "").split() == ["turns", "SEBE"]
+    assert rows["bot"].count("x") == 1
+    assert len(picture.splitlines()) == len(EXPECTED.splitlines())
+
+
+def test_the_list_parses_back(talk: Path) -> None:
+    replayed = replay(talk, load_graph("default", SETTINGS), SETTINGS)
+    parsed = parse(render(replayed))
+    assert [(m.letter, m.turn) for m in parsed] == [
+        ("S", 0), ("E", 0), ("P", 0), ("S", 1), ("B", 0), ("p", 0), ("E", 1), ("P", 1), ("p", 1),
+    ]  # fmt: skip
+    drawn = {"speech_started", "speech_ended", "barge_in", "playback_started", "playback_ended"}
+    assert [m.t for m in parsed] == [f"{e['t']:.3f}" for e in replayed.events if e["event"] in drawn]
+
+
+def test_the_same_bytes_every_time_and_under_any_name(talk: Path, tmp_path: Path) -> None:
+    write_wav(tmp_path / "other.wav", TALK, 48_000)
+    outs = []
+    for i, path in enumerate([talk, talk, tmp_path / "other.wav"]):
+        assert run("replay", path, "--out", tmp_path / str(i), "--set", "MOCK_REPLY=tone:1.5") == 0
+        outs.append({name: (tmp_path / str(i) / name).read_bytes() for name in FILES})
+    assert outs[0] == outs[1]
+    assert {k: v for k, v in outs[0].items() if k != "marbles.txt"} == {
+        k: v for k, v in outs[2].items() if k != "marbles.txt"
+    }
+
+
+def test_what_is_written(talk: Path, tmp_path: Path) -> None:
+    assert run("replay", talk, "--out", tmp_path / "out", "--set", "MOCK_REPLY=tone:1.5") == 0
+    events = [json.loads(line) for line in (tmp_path / "out" / "events.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "out" / "metrics.jsonl").read_text().splitlines()]
+    assert {"event", "t", "turn_index", "trace_id"} <= set(events[0])
+    assert [line["outcome"] for line in lines] == ["barged_in", "completed"]
+    assert lines[1]["heard_ms"] == 1500
+    with wave.open(str(tmp_path / "out" / "mix.wav")) as mix:
+        assert (mix.getnchannels(), mix.getsampwidth(), mix.getframerate()) == (2, 2, 16_000)
+        both = np.frombuffer(mix.readframes(mix.getnframes()), "<i2").reshape(-1, 2).astype(float)
+    started, ended = (next(e["t"] for e in events if e["event"] == name) for name in ("playback_started", "barge_in"))
+    assert np.abs(both[int(started * 16_000) + 400 : int(ended * 16_000) - 400, 1]).max() > 8000
+    assert np.abs(both[: int(started * 16_000) - 100, 1]).max() == 0
+    caller = resample_pcm(TALK, 48_000, 16_000)
+    same = np.frombuffer(caller, "<i2").astype(float)[1000:80_000]
+    assert np.abs(both[1000:80_000, 0] - same).max() < 600  # another filter, the same audio
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000])
+def test_every_rate_is_heard_alike(tmp_path: Path, rate: int) -> None:
+    path = tmp_path / "a.wav"
+    write_wav(path, resample_pcm(TALK, 48_000, rate), rate)
+    replayed = replay(path, load_graph("default", SETTINGS), SETTINGS)
+    assert [line["outcome"] for line in replayed.metrics] == ["barged_in", "completed"]
+    assert replayed.seconds == pytest.approx(5.8, abs=0.011)
+    assert sum(len(c) for c in chunks(path)) == pytest.approx(len(TALK), abs=2000)
+
+
+def test_speech_until_the_end_is_answered(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", silence(0.5) + vowel(1), 48_000)
+    replayed = replay(tmp_path / "a.wav", load_graph("default", SETTINGS), SETTINGS)
+    (line,) = replayed.metrics
+    assert (line["outcome"], line["heard_ms"]) == ("completed", 1500)
+
+
+def test_an_endless_reply_is_cut(tmp_path: Path) -> None:
+    settings = load_settings(orchestrator="tests.orchestrators:FloodsForever", vad_backend="webrtc")
+    write_wav(tmp_path / "a.wav", vowel(1) + silence(0.5), 48_000)
+    replayed = replay(tmp_path / "a.wav", load_graph("default", settings), settings)
+    assert [line["outcome"] for line in replayed.metrics] == ["closed"]
+
+
+def test_expect_compares_and_update_blesses(talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blessed = tmp_path / "talk.txt"
+    assert run("replay", talk, "--expect", blessed) == 2
+    assert "--update writes it" in capsys.readouterr().err
+    assert run("replay", talk, "--expect", blessed, "--update") == 0
+    assert run("replay", talk, "--expect", blessed) == 0
+    assert run("replay", talk, "--expect", blessed, "--set", "VAD_SPEECH_START_FRAMES=4") == 1
+    said = capsys.readouterr().err
+    assert "the first difference is in line" in said
+    assert "-    " in said
+
+
+def test_a_difference_is_shown_once_and_where_it_begins() -> None:
+    assert difference("a\nb\n", "a\nb\n") == ""
+    assert difference("a\nb\nc\n", "a\nx\nc\n").splitlines()[0] == "the first difference is in line 2:"
+    assert "line 3" in difference("a\nb\n", "a\nb\nc\n")
+
+
+def test_in_a_batch_the_others_still_run(talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.wav").write_text("hello")
+    assert run("replay", tmp_path, "--out", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert "bad.wav: not a WAV file" in said.err
+    assert "talk.wav  5.800 s" in said.out
+    assert (tmp_path / "out" / "talk" / "mix.wav").exists()
+    assert run("replay", tmp_path / "t*.wav") == 0
+    assert run("replay", tmp_path / "nothing*.wav") == 2
+    assert run("replay", tmp_path / "nothing.wav") == 1
+    assert "nothing.wav: can't be read: No such file" in capsys.readouterr().err
+
+
+def test_a_truncated_recording_is_said(talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    talk.write_bytes(talk.read_bytes()[:300_000])
+    assert run("replay", talk) == 0
+    assert "shorter than its header says" in capsys.readouterr().err
+
+
+def test_an_orchestrator_with_real_io_is_told_so(tmp_path: Path) -> None:
+    settings = load_settings(orchestrator="tests.orchestrators:Connects", vad_backend="webrtc")
+    write_wav(tmp_path / "a.wav", vowel(1) + silence(0.5), 48_000)
+    replayed = replay(tmp_path / "a.wav", load_graph("default", settings), settings)
+    (ended,) = (e for e in replayed.events if e["event"] == "reply_ended")
+    assert ended["outcome"] == "failed"
+    assert "can't run in virtual time" in ended["detail"]
+
+
+def test_a_graph_that_is_wrong_ends_it_before_anything_runs(talk: Path, tmp_path: Path) -> None:
+    (tmp_path / "g.yaml").write_text("version: 1\n")
+    assert run("replay", talk, "--graph", tmp_path / "g.yaml") == 2
+    with pytest.raises(UserError):
+        load_graph(str(tmp_path / "g.yaml"), SETTINGS)

@@ -1,0 +1,161 @@
+"""A replay as marble text: a picture in 80 columns that is also a list of what happened, and that parses back.
+
+        0s        1s        2s        3s
+        |         |         |         |
+voice   ----------#############---------
+turns   -----------S------------E-------
+bot     -------------------------=======
+
+ 1.120  S 0  speech_started
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webapi.voice_node.replay import Replayed
+
+COLUMN_MS = 100
+COLUMNS = 70  # and ten for the names of the rows
+NAMES = 8
+
+LETTERS = {
+    "speech_started": "S",
+    "speech_ended": "E",
+    "barge_in": "B",
+    "superseded": "U",
+    "playback_started": "P",
+    "playback_ended": "p",
+}
+TELLING = "BUSEPp"  # where several fall into one column, the picture shows the first of these; the list has all
+
+
+@dataclass(frozen=True)
+class Marble:
+    """Something that happened, as a line of the list."""
+
+    t: str  # seconds with three digits: text, so that it compares and prints the same
+    letter: str
+    turn: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.t:>9}  {self.letter} {self.turn}  {self.text}"
+
+
+def render(replayed: Replayed) -> str:
+    """The picture, and the list below it."""
+    end_s = max([replayed.seconds, *(e["t"] for e in replayed.events)])
+    columns = int(end_s * 1000 // COLUMN_MS) + 1
+    rows = {
+        "voice": _voice(replayed, columns),
+        "turns": _turns(replayed.events, columns),
+        "bot": _bot(replayed.events, columns),
+    }
+    lines = [f"{replayed.name}  {replayed.seconds:.3f} s  graph {replayed.graph}  a column is {COLUMN_MS} ms", ""]
+    for start in range(0, columns, COLUMNS):
+        lines += _scale(start, min(columns, start + COLUMNS))
+        lines += [f"{name:{NAMES}}{row[start : start + COLUMNS]}" for name, row in rows.items()]
+        lines.append("")
+    lines += [str(marble) for marble in marbles(replayed)]
+    return "\n".join(lines) + "\n"
+
+
+def marbles(replayed: Replayed) -> list[Marble]:
+    """What happened, in order."""
+    return [
+        Marble(f"{e['t']:.3f}", LETTERS[e["event"]], e["turn_index"], _text(e))
+        for e in replayed.events
+        if e["event"] in LETTERS
+    ]
+
+
+def parse(text: str) -> list[Marble]:
+    """The list of a marble text. Lines that are none of it (the picture, comments) are passed over."""
+    found = []
+    for line in text.splitlines():
+        parts = line.split(maxsplit=3)
+        if len(parts) == 4 and parts[1] in LETTERS.values() and parts[2].isdigit() and _is_time(parts[0]):
+            found.append(Marble(parts[0], parts[1], int(parts[2]), parts[3]))
+    return found
+
+
+def difference(expected: str, got: str) -> str:
+    """ "" where two marble texts say the same; else both around the first difference, which is marked."""
+    if expected == got:
+        return ""
+    old, new = expected.splitlines(), got.splitlines()
+    first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    shown = [f"the first difference is in line {first + 1}:"]
+    for line in difflib.unified_diff(old, new, "expected", "got", n=2, lineterm=""):
+        shown.append(line)
+        if len(shown) > 40:
+            shown.append("…")
+            break
+    return "\n".join(shown)
+
+
+def _is_time(word: str) -> bool:
+    return word.replace(".", "", 1).isdigit()
+
+
+def _text(event: dict[str, Any]) -> str:
+    name = str(event["event"])
+    if name == "speech_ended":
+        said_s = event["t_last_byte"] - event["t_first_byte"]
+        return f"{name}  {said_s:.3f} s, {event['voiced_ms']} ms voiced, {event['reason']}"
+    if name == "playback_ended":
+        return f"{name}  heard {event['heard_ms']} ms{'' if event['completed'] else ', cut off'}"
+    return name
+
+
+def _scale(start: int, stop: int) -> list[str]:
+    """Seconds above the columns they begin at."""
+    per_second = 1000 // COLUMN_MS
+    words, ticks = [" "] * (stop - start + 6), [" "] * (stop - start)
+    for column in range(start, stop):
+        if column % per_second == 0:
+            ticks[column - start] = "|"
+            label = f"{column // per_second}s"
+            words[column - start : column - start + len(label)] = label
+    return [" " * NAMES + "".join(words).rstrip(), " " * NAMES + "".join(ticks).rstrip()]
+
+
+def _voice(replayed: Replayed, columns: int) -> str:
+    row = ["-"] * columns
+    per_column: dict[int, list[bool]] = {}
+    for index, voiced in enumerate(replayed.voiced):
+        per_column.setdefault(index * replayed.frame_us // (COLUMN_MS * 1000), []).append(voiced)
+    for column, flags in per_column.items():
+        if column < columns and sum(flags) * 2 > len(flags):
+            row[column] = "#"
+    return "".join(row)
+
+
+def _turns(events: Sequence[dict[str, Any]], columns: int) -> str:
+    row = ["-"] * columns
+    for event in events:
+        letter = LETTERS.get(event["event"], "")
+        if letter and letter not in "Pp":
+            column = int(event["t"] * 1000 // COLUMN_MS)
+            if row[column] == "-" or TELLING.index(letter) < TELLING.index(row[column]):
+                row[column] = letter
+    return "".join(row)
+
+
+def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
+    row = ["-"] * columns
+    since: float | None = None
+    for event in events:
+        if event["event"] == "playback_started":
+            since = event["t"]
+        elif event["event"] == "playback_ended" and since is not None:
+            first, last = (int(t * 1000 // COLUMN_MS) for t in (since, event["t"]))
+            row[first : last + 1] = "=" * (last + 1 - first)
+            if not event["completed"]:
+                row[last] = "x"
+            since = None
+    return "".join(row)

@@ -1,0 +1,164 @@
+"""The virtual-time edge: a recording through the same graph that answers live, as fast as the machine can."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from webapi.voice_node.audio_io import Framer, Resampler, resampler
+from webapi.voice_node.config import Settings
+from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, Event, Voiced, record
+from webapi.voice_node.graph import GraphSpec
+from webapi.voice_node.metrics import Metrics
+from webapi.voice_node.pipeline import Session
+from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
+from webapi.voice_node.wav import iter_wav, wav_info
+
+RATE_HZ = 48_000
+CHUNK_US = 10 * US_PER_MS  # as LiveKit delivers
+CHUNK_BYTES = RATE_HZ // 100 * BYTES_PER_SAMPLE
+TAIL_S = 120  # after the recording, for a reply to end; an endless one is cut then
+
+Mix = Callable[[bytes, bytes], None]  # caller and bot, 10 ms each
+
+
+@dataclass
+class Replayed:
+    """What came of a recording. Times are stream seconds."""
+
+    name: str
+    graph: str
+    seconds: float = 0.0
+    truncated: bool = False  # the file is shorter than its header says
+    events: list[dict[str, Any]] = field(default_factory=list)  # the lines of events.jsonl
+    metrics: list[dict[str, Any]] = field(default_factory=list)  # the lines of metrics.jsonl
+    voiced: list[bool] = field(default_factory=list)  # of each frame
+    frame_us: int = 0
+    trouble: list[str] = field(default_factory=list)  # what went wrong beside the graph
+
+
+def replay(path: Path, graph: GraphSpec, settings: Settings, mix: Mix | None = None) -> Replayed:
+    """Run the graph over a WAV in virtual time. Raises UserError for a file that can't be read.
+
+    Ids derive from the file's bytes and times from its samples: the same file gives the same result, always.
+    """
+    result = Replayed(path.name, graph.name, truncated=wav_info(path).truncated)
+    run_virtual(_run(path, graph, settings, result, mix))
+    return result
+
+
+def name_of(path: Path) -> str:
+    """The session's id: it derives from the recording, not from the moment."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:12]
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    """Channel 0 of a WAV of any rate, as LiveKit would deliver it: 10 ms at 48 kHz; the last is filled up."""
+    rate = wav_info(path).rate
+    exact = rate in (8_000, 16_000, 48_000)
+    through: Resampler = resampler(rate, RATE_HZ, "fir" if exact else "soxr-vhq", aligned=True)
+    framer = Framer(CHUNK_BYTES)
+    for block in iter_wav(path):
+        yield from framer.push(through.push(block))
+    yield from framer.push(through.flush())
+    rest = framer.flush()
+    if rest:
+        yield rest
+
+
+class ReplayMouth:
+    """A sink that plays in virtual real time. `played` gives what was heard in the next 10 ms, or silence."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        self._loop = loop
+        self._queue: deque[tuple[int, bytes]] = deque()  # (sample position at which it begins, audio)
+        self._end = 0  # the position behind the last sample
+        self._at = 0  # the position up to which was given
+
+    def push(self, pcm: bytes) -> None:
+        """Queue it behind what is queued."""
+        start = max(self._end, self._loop.now_us * RATE_HZ // US_PER_S)
+        self._queue.append((start, pcm))
+        self._end = start + len(pcm) // BYTES_PER_SAMPLE
+
+    def clear(self) -> None:
+        """Forget what is not yet played."""
+        now = self._loop.now_us * RATE_HZ // US_PER_S
+        kept = [(at, pcm[: (now - at) * BYTES_PER_SAMPLE]) for at, pcm in self._queue if at < now]
+        self._queue = deque(kept)
+        self._end = now
+
+    def played(self) -> bytes:
+        """The next 10 ms."""
+        until = self._at + CHUNK_BYTES // BYTES_PER_SAMPLE
+        out = bytearray(CHUNK_BYTES)
+        while self._queue and self._queue[0][0] < until:
+            start, pcm = self._queue.popleft()
+            fits = (until - start) * BYTES_PER_SAMPLE
+            offset = (start - self._at) * BYTES_PER_SAMPLE
+            out[offset : offset + len(pcm[:fits])] = pcm[:fits]
+            if len(pcm) > fits:
+                self._queue.appendleft((until, pcm[fits:]))
+        self._at = until
+        return bytes(out)
+
+
+async def _run(path: Path, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)  # noqa: S101 - for the type checker: run_virtual makes it
+    session_id = name_of(path)
+    mouth = ReplayMouth(loop)
+    metrics = Metrics(session_id, "replay", graph.name, result.metrics.append)
+
+    def note(event: Event) -> None:
+        result.events.append(record(event, 0))
+
+    def watch(value: Any) -> None:
+        if type(value) is Voiced:
+            result.voiced.append(value.voiced)
+            result.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
+
+    failures: list[Exception] = []
+    session = Session(
+        graph,
+        settings=settings,
+        sink=mouth,
+        clock=loop.clock_us,
+        session_id=session_id,
+        room="replay",
+        taps=[note, metrics],
+        on_failure=failures.append,
+        on_trouble=lambda error: result.trouble.append(str(error)),
+        probe=watch,
+    )
+
+    def step(chunk: bytes) -> None:
+        if mix:
+            mix(chunk, mouth.played())
+
+    for chunk in chunks(path):
+        await loop.until(loop.now_us + CHUNK_US)
+        session.hear(chunk, RATE_HZ)
+        step(chunk)
+        if failures:
+            raise failures[0]
+    result.seconds = loop.now_us / US_PER_S
+    session.lost("the recording is over")
+    silence = bytes(CHUNK_BYTES)
+    last_us = loop.now_us + TAIL_S * US_PER_S
+    while not session.idle and loop.now_us < last_us:
+        await loop.until(loop.now_us + CHUNK_US)
+        step(silence)
+    await session.close()
+    metrics.close()
+    if failures:
+        raise failures[0]

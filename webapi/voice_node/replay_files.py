@@ -1,0 +1,136 @@
+"""`voice-node replay`: recordings in, marbles on the terminal and files beside them out; the exit code tells."""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from webapi.voice_node.audio_io import resampler
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.graph import GraphSpec
+from webapi.voice_node.marbles import difference, render
+from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, replay
+
+MIX_RATE_HZ = 16_000
+Say = Callable[[str], None]
+
+
+def find_recordings(given: Sequence[str]) -> list[Path]:
+    """Files, folders (their WAVs, also below) and glob patterns as files, in order. UserError where there is none."""
+    found: list[Path] = []
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            here = sorted(p for p in path.rglob("*") if p.suffix.lower() == ".wav")
+        elif path.exists() or not any(c in name for c in "*?["):
+            here = [path]  # one that is not there is refused by name when its turn comes
+        else:
+            here = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        if not here:
+            raise UserError(f"{name}: there is no WAV")
+        found += here
+    return list(dict.fromkeys(found))
+
+
+def replay_files(
+    paths: Sequence[Path],
+    graph: GraphSpec,
+    settings: Settings,
+    *,
+    out: Path | None,
+    expect: Path | None,
+    update: bool,
+    say: Say,
+    complain: Say,
+) -> int:
+    """Replay each; 0, or 1 where a recording could not be read or one was not as expected. The others still run."""
+    if expect and len(paths) > 1:
+        raise UserError(f"--expect compares one recording, {len(paths)} were given")
+    wrong = 0
+    for path, folder in zip(paths, _folders(paths, out), strict=True):
+        try:
+            replayed = _replay_into(path, folder, graph, settings)
+        except UserError as error:
+            complain(str(error))
+            wrong = 1
+            continue
+        text = render(replayed)
+        say(text)
+        for note in _notes(path, replayed):
+            complain(note)
+        if expect and not _as_expected(text, expect, update, say, complain):
+            wrong = 1
+    return wrong
+
+
+def _as_expected(text: str, expect: Path, update: bool, say: Say, complain: Say) -> bool:
+    """Compare with the file, or write it where that is wanted."""
+    if update:
+        expect.write_text(text, encoding="utf-8")
+        say(f"{expect} says this now")
+        return True
+    try:
+        found = difference(expect.read_text(encoding="utf-8"), text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--expect {expect}: can't be read: {error}. --update writes it") from None
+    if found:
+        complain(f"not as {expect} says; {found}")
+    return not found
+
+
+def _notes(path: Path, replayed: Replayed) -> Iterator[str]:
+    if replayed.truncated:
+        yield f"{path}: the file is shorter than its header says; what is there was replayed"
+    for trouble in replayed.trouble:
+        yield f"{path}: {trouble}"
+
+
+def _folders(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
+    """Where each one's files go: into `out` itself, or, where there are several, each into a folder of its name."""
+    if out is None or len(paths) == 1:
+        return [out] * len(paths)
+    names: dict[str, int] = {}
+    folders: list[Path | None] = []
+    for path in paths:
+        names[path.stem] = names.get(path.stem, 0) + 1
+        folders.append(out / (path.stem if names[path.stem] == 1 else f"{path.stem}-{names[path.stem]}"))
+    return folders
+
+
+def _replay_into(path: Path, folder: Path | None, graph: GraphSpec, settings: Settings) -> Replayed:
+    if folder is None:
+        return replay(path, graph, settings)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as closing:
+            replayed = replay(path, graph, settings, _mix_into(folder / "mix.wav", closing))
+        _write_lines(folder / "events.jsonl", replayed.events)
+        _write_lines(folder / "metrics.jsonl", replayed.metrics)
+        (folder / "marbles.txt").write_text(render(replayed), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--out {folder}: can't be written: {error.strerror}") from None
+    return replayed
+
+
+def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+
+
+def _mix_into(path: Path, closing: ExitStack) -> Mix:
+    """Stereo at 16 kHz, written as the replay goes: channel 0 the caller, 1 the bot."""
+    file = closing.enter_context(wave.open(str(path), "wb"))  # noqa: SIM115 - `closing` closes it
+    file.setparams((2, 2, MIX_RATE_HZ, 0, "NONE", ""))
+    sides = [resampler(RATE_HZ, MIX_RATE_HZ, aligned=True) for _ in range(2)]
+
+    def write(pieces: Iterable[bytes]) -> None:
+        file.writeframesraw(np.stack([np.frombuffer(piece, "<i2") for piece in pieces], axis=1).tobytes())
+
+    closing.callback(lambda: write(side.flush() for side in sides))
+    return lambda caller, bot: write(side.push(pcm) for side, pcm in zip(sides, (caller, bot), strict=True))
