@@ -1,0 +1,206 @@
+"""The caller's side of the edge: whom the node listens to, and their audio on its way into a session."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from livekit import rtc
+
+if TYPE_CHECKING:
+    from loguru import Logger
+
+RATE_HZ = 48_000
+FRAME_MS = 10
+CAPACITY = 50  # frames (500 ms) that may wait; what comes on top pushes out the oldest
+TICK_S = 0.1
+SILENT_TICKS = 5  # ticks without a frame that are a gap. Ticks, not a clock: one that stalls with us counts once
+
+
+# ---------------------------------------------------------------- whom
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A participant as the rule sees them."""
+
+    identity: str
+    joined_ms: int
+    bot: bool  # the server says that it is an agent
+    audio: bool  # they publish a track that `microphone` takes
+
+
+def choose(seen: Iterable[Seen]) -> str | None:
+    """Who is listened to: of those with audio who are no bots, who joined first (the lesser identity at a tie)."""
+    eligible = [p for p in seen if p.audio and not p.bot]
+    return min(eligible, key=lambda p: (p.joined_ms, p.identity)).identity if eligible else None
+
+
+def see(participant: rtc.RemoteParticipant) -> Seen:
+    """What the rule needs to know of a participant."""
+    joined = participant.joined_at
+    return Seen(
+        participant.identity,
+        int(joined.timestamp() * 1000) if joined else 0,
+        participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
+        microphone(participant.track_publications.values()) is not None,
+    )
+
+
+def microphone(publications: Iterable[rtc.RemoteTrackPublication]) -> rtc.RemoteTrackPublication | None:
+    """The track to listen to: a microphone, else audio of no said source; never the sound of a shared screen."""
+    audio = [p for p in publications if p.kind == rtc.TrackKind.KIND_AUDIO]
+    for source in (rtc.TrackSource.SOURCE_MICROPHONE, rtc.TrackSource.SOURCE_UNKNOWN):
+        for publication in audio:
+            if publication.source == source:
+                return publication
+    return None
+
+
+# ---------------------------------------------------------------- their audio
+
+
+class Listener(Protocol):
+    """What the edge needs of a session (pipeline.Session is one)."""
+
+    def hear(self, pcm: bytes, rate: int) -> None:
+        """A chunk of the caller's audio."""
+
+    def lost(self, reason: str) -> None:
+        """The caller's audio stopped."""
+
+    async def close(self) -> None:
+        """End the session; bounded."""
+
+
+class Hearing:
+    """One subscribed track, frame by frame into a listener, from now until `stop`.
+
+    LiveKit goes on giving frames, of silence, when a caller mutes, stops, leaves or is cut off; so muting is told to
+    this object, and the time between two frames says something only where the track itself is gone.
+    """
+
+    def __init__(self, track: rtc.Track, listener: Listener, *, muted: bool, log: Logger) -> None:
+        self.listener = listener
+        self._muted = muted
+        self._log = log
+        self._frames = 0
+        self._dropped = Tally()
+        self._heard_since_gap = False
+        self._stream = rtc.AudioStream(
+            track,
+            capacity=CAPACITY,
+            sample_rate=RATE_HZ,
+            num_channels=1,
+            frame_size_ms=FRAME_MS,
+            noise_cancellation=_Numbered(),
+        )
+        self._tasks = [
+            asyncio.create_task(self._read(), name="livekit-hear"),
+            asyncio.create_task(self._watch(), name="livekit-watch"),
+        ]
+
+    def mute(self, muted: bool) -> None:
+        """The caller muted or unmuted. What still comes of a muted track is the decoder's, not theirs."""
+        if muted and not self._muted:
+            self._gap("muted")
+        self._muted = muted
+
+    def stop(self) -> None:
+        """No frame reaches the listener from here on. Tells it nothing."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Stop, and give back what the native side holds: without this the track's silence goes on for ever."""
+        self.stop()
+        await asyncio.wait(self._tasks)
+        await self._stream.aclose()
+        self._tell_dropped(self._dropped.rest())
+
+    def _gap(self, reason: str) -> None:
+        if self._heard_since_gap:
+            self._heard_since_gap = False
+            self.listener.lost(reason)
+
+    async def _read(self) -> None:
+        expected = 0
+        async for event in self._stream:
+            number = event.frame.userdata.get(_Numbered.KEY, expected)
+            self._tell_dropped(self._dropped.add(number - expected))
+            expected = number + 1
+            self._frames += 1
+            if not self._muted:
+                self._heard_since_gap = True
+                try:
+                    self.listener.hear(bytes(event.frame.data), RATE_HZ)
+                except Exception:  # a session guards itself; the stream must outlive one that doesn't
+                    self._log.bind(event="hear_failed").exception("a frame of the caller's audio was lost")
+
+    def _tell_dropped(self, frames: int) -> None:
+        if frames:
+            bound = self._log.bind(event="frames_dropped", frames=frames, buffer_frames=CAPACITY)
+            bound.warning(f"{frames} frames of the caller's audio dropped: the node is too slow")
+
+    async def _watch(self) -> None:
+        before, silent = -1, 0
+        while True:
+            await asyncio.sleep(TICK_S)
+            silent = silent + 1 if self._frames == before else 0
+            before = self._frames
+            if silent == SILENT_TICKS:
+                self._gap(f"no audio for {round(SILENT_TICKS * TICK_S * 1000)} ms")
+
+
+class Tally:
+    """Counts, and says how many at most once a second: one that falls behind drops something with every frame."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic, every_s: float = 1.0) -> None:
+        self._clock_s = clock_s
+        self._every_s = every_s
+        self._said_s = -every_s
+        self._count = 0
+
+    def add(self, count: int) -> int:
+        """So many more; how many to tell of now, 0 for none."""
+        self._count += count
+        if not self._count:
+            return 0
+        now_s = self._clock_s()
+        if now_s - self._said_s < self._every_s:
+            return 0
+        self._said_s = now_s
+        return self.rest()
+
+    def rest(self) -> int:
+        """What was not told yet."""
+        count, self._count = self._count, 0
+        return count
+
+
+class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
+    """Numbers frames as they arrive: the stream drops them silently when full, and only this shows how many."""
+
+    KEY = "voice_node.number"
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    @property
+    def enabled(self) -> bool:
+        return True
+
+    @enabled.setter
+    def enabled(self, value: bool) -> None:
+        """It can't be switched off."""
+
+    def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
+        frame.userdata[self.KEY] = self._next
+        self._next += 1
+        return frame
+
+    def _close(self) -> None:
+        """Nothing to close."""

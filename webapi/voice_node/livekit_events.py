@@ -1,0 +1,68 @@
+"""What happens, told to the room's clients as it happens: JSON messages on one data topic."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from livekit import rtc
+from loguru import logger
+
+TOPIC = "voice_node.events"
+MAX_WAITING = 256  # messages; a turn makes about ten
+SEND_S = 2.0  # a message that takes longer is given up
+
+
+class RoomEvents:
+    """Messages to everybody in the room, in order. `tell` never waits: what can't be sent is dropped and counted.
+
+    Without a room (`room = None`) messages are dropped silently: nobody is there to miss them.
+    """
+
+    def __init__(self) -> None:
+        self.room: rtc.Room | None = None
+        self.dropped = 0
+        self._waiting: asyncio.Queue[tuple[bytes, list[str]]] = asyncio.Queue(MAX_WAITING)
+        self._failing = False
+        self._sender = asyncio.create_task(self._send_all(), name="livekit-events")
+
+    def tell(self, message: Mapping[str, Any], *, only: str | None = None) -> None:
+        """Queue a message for all, or for the one client of that identity."""
+        if self.room is None:
+            return
+        try:
+            self._waiting.put_nowait((json.dumps(message, ensure_ascii=False).encode(), [only] if only else []))
+        except asyncio.QueueFull:
+            self._lose("the sender is too slow")
+
+    async def close(self, timeout_s: float) -> None:
+        """Send what is queued, so long at most, and end."""
+        joining = asyncio.ensure_future(self._waiting.join())
+        await asyncio.wait([joining], timeout=timeout_s)
+        for task in (joining, self._sender):
+            task.cancel()
+        await asyncio.wait([joining, self._sender])
+
+    async def _send_all(self) -> None:
+        while True:
+            payload, only = await self._waiting.get()
+            room = self.room
+            try:
+                if room is not None:
+                    sending = room.local_participant.publish_data(
+                        payload, reliable=True, destination_identities=only, topic=TOPIC
+                    )
+                    await asyncio.wait_for(sending, SEND_S)
+                    self._failing = False
+            except Exception as error:
+                self._lose(str(getattr(error, "message", "")) or repr(error))
+            finally:
+                self._waiting.task_done()
+
+    def _lose(self, why: str) -> None:
+        self.dropped += 1
+        if not self._failing:  # once an outage
+            logger.bind(event="events_dropped", dropped=self.dropped).warning(f"events do not reach the room: {why}")
+        self._failing = True

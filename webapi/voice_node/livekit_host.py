@@ -1,0 +1,281 @@
+"""Whom the node listens to in a room, and which session serves them, kept in line with who is there."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from livekit import rtc
+from loguru import logger
+
+from webapi.voice_node import livekit_words as words
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.events import Event, record
+from webapi.voice_node.livekit_call import ASK_AGAIN_S, Call, Caller, MakeSession, Served, clock_us
+from webapi.voice_node.livekit_caller import choose, microphone, see
+from webapi.voice_node.livekit_events import RoomEvents
+from webapi.voice_node.livekit_link import Link, bounded
+from webapi.voice_node.livekit_sink import LiveKitSink
+
+GRACE_S = 30.0  # how long a caller's session outlives a lost connection
+SETTLE_S = 0.2  # one cause comes as several messages: track gone, participant gone, the same one back
+BACK_S = 1.0  # a caller who joins again under their name: gone and back, in two messages
+REPLACE_S = 1.0  # at least, between two sessions of which the first broke
+CLOSE_S = 2.5  # what a session's close may take; it promises 2 s
+
+
+class Host:
+    """Looks at the room whenever something changes in it, and brings caller and session in line with what it sees.
+
+    Looking at the state, and not at what changed, makes the order of LiveKit's messages not matter; only what must
+    not wait (mute, a track that comes or goes) is done by the message itself.
+    """
+
+    def __init__(
+        self, room: str, make_session: MakeSession, sink: LiveKitSink, events: RoomEvents, grace_s: float
+    ) -> None:
+        self._room = room
+        self._make_session = make_session
+        self._sink = sink
+        self._events = events
+        self._grace_s = grace_s
+        self._link: Link | None = None
+        self._caller: Caller | None = None
+        self._ignored: set[str] = set()
+        self._changed = asyncio.Event()
+        self._tidying: set[asyncio.Task[None]] = set()
+        self._log = logger.bind(room=room)
+
+    # ------------------------------------------------------------ the room comes and goes
+
+    def enter(self, link: Link) -> None:
+        """The node is in the room."""
+        self._link, self._events.room = link, link.room
+        self._changed.set()
+
+    def lose(self, *, for_good: bool) -> None:
+        """The room is gone. The session waits for its caller to be met again, except where this is for good."""
+        self._link = self._events.room = None
+        self._ignored.clear()
+        if self._caller is not None:
+            self._tune_out(self._caller, "connection lost")
+            if for_good:
+                self._caller.away_until_s = time.monotonic()
+            elif self._caller.away_until_s is None:
+                self._caller.away_until_s = time.monotonic() + self._grace_s
+        self._changed.set()
+
+    async def close(self) -> None:
+        """End the session, within CLOSE_S."""
+        self._link = None
+        await self._end_call("the node leaves")
+        if self._tidying:
+            await asyncio.wait(self._tidying, timeout=0.5)
+            for task in self._tidying:
+                task.cancel()
+
+    async def tend(self) -> None:
+        """Keep in line, for ever. Raises UserError where no session can be made."""
+        while True:
+            away_until_s = self._caller.away_until_s if self._caller is not None else None
+            timeout_s = None if away_until_s is None else max(0.0, away_until_s - time.monotonic())
+            await _wait(self._changed, timeout_s)
+            self._changed.clear()
+            try:
+                await self._align()
+            except UserError:
+                raise
+            except Exception:
+                self._log.bind(event="edge_failed").exception("an error at the room's edge; looking again in a second")
+                asyncio.get_running_loop().call_later(1.0, self._changed.set)
+
+    # ------------------------------------------------------------ what the room says
+
+    def attend(self, link: Link) -> None:
+        """Listen to what a room says, from before it is joined."""
+        on = link.room.on
+        on("participant_connected", self._look)
+        on("participant_active", lambda participant: self._tell_whom(only=participant.identity))
+        on("participant_disconnected", lambda participant: self._left(link, participant))
+        on("track_published", self._look)
+        on("track_unpublished", self._look_soon)
+        on("track_subscribed", self._subscribed)
+        on("track_unsubscribed", lambda _, publication: self._unsubscribed(link, publication))
+        on("track_subscription_failed", self._refused)
+        on("track_muted", self._muted)
+        on("track_unmuted", self._muted)
+        on("reconnecting", self._reconnecting)
+        on("reconnected", self._reconnected)
+
+    def _look(self, *_: object) -> None:
+        self._changed.set()
+
+    def _look_soon(self, *_: object) -> None:
+        asyncio.get_running_loop().call_later(SETTLE_S, self._changed.set)
+
+    def _left(self, link: Link, participant: rtc.RemoteParticipant) -> None:
+        self._ignored.discard(participant.identity)
+        if self._caller is not None and participant.identity == self._caller.identity:
+            reason = participant.disconnect_reason
+            patience = patience_s(said_why=reason is not None, up=link.up, grace_s=self._grace_s)
+            self._caller.away_until_s = time.monotonic() + patience
+        self._changed.set()
+
+    def _subscribed(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
+    ) -> None:
+        caller = self._caller
+        if caller is not None and caller.identity == participant.identity and caller.asked_sid == publication.sid:
+            caller.tune_in(track, publication)
+            self._tell_whom()
+
+    def _unsubscribed(self, link: Link, publication: rtc.RemoteTrackPublication) -> None:
+        if self._caller is not None and self._caller.asked_sid == publication.sid:
+            self._tune_out(self._caller, "unpublished" if link.up else "connection lost")
+            self._look_soon()
+
+    def _refused(self, participant: rtc.RemoteParticipant, sid: str, error: object) -> None:
+        said = words.short(str(error))
+        bound = self._log.bind(event="subscribe_failed", identity=participant.identity, track_sid=sid)
+        bound.warning(f"the audio of {participant.identity} can't be had: {said}")
+        if self._caller is not None and self._caller.asked_sid == sid:
+            self._caller.asked_sid = None
+            asyncio.get_running_loop().call_later(1.0, self._changed.set)
+
+    def _muted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
+        if self._caller is not None and participant.identity == self._caller.identity:
+            self._caller.mute(publication.sid, publication.muted)
+
+    def _reconnecting(self) -> None:
+        self._log.bind(event="reconnecting").warning("connection to the server lost, trying to get it back")
+
+    def _reconnected(self) -> None:
+        self._sink.clear()  # what was said while nobody could hear it is not said now
+        self._log.bind(event="reconnected").info("connection to the server is back")
+        self._changed.set()
+
+    # ------------------------------------------------------------ in line
+
+    async def _align(self) -> None:
+        people = dict(self._link.room.remote_participants) if self._link is not None else {}
+        caller = self._caller
+        if caller is not None:
+            here = people.get(caller.identity)
+            if here is not None:
+                caller.away_until_s = None
+                self._subscribe(caller, here)
+                await self._mend(caller)
+            elif caller.away_until_s is not None and time.monotonic() < caller.away_until_s:
+                caller.tell_silence()
+            else:
+                await self._end_call("caller left")
+        if self._caller is None:
+            identity = choose(see(p) for p in people.values())
+            if identity is not None:
+                self._subscribe(self._begin_call(identity), people[identity])
+        self._note_ignored(people.values())
+
+    def _subscribe(self, caller: Caller, here: rtc.RemoteParticipant) -> None:
+        """Ask for the caller's microphone; again after a while: a request made while the server is away gets lost."""
+        if caller.asked_sid is not None and caller.asked_sid not in here.track_publications:
+            self._tune_out(caller, "unpublished")
+        caller.tell_silence()
+        publication = microphone(here.track_publications.values())
+        if publication is None or self._link is None or not self._link.up or caller.waits_for_track():
+            return
+        if caller.asked_sid == publication.sid:
+            caller.log.bind(event="subscribe_again", track_sid=publication.sid).warning(
+                f"the audio of {caller.identity} has not come, asking for it again"
+            )
+        caller.ask(publication.sid)
+        publication.set_subscribed(True)
+        asyncio.get_running_loop().call_later(ASK_AGAIN_S + 0.1, self._changed.set)
+
+    def _tune_out(self, caller: Caller, why: str) -> None:
+        task = caller.tune_out(why)
+        if task is not None:
+            self._tidying.add(task)
+            task.add_done_callback(self._tidying.discard)
+
+    def _note_ignored(self, people: Iterable[rtc.RemoteParticipant]) -> None:
+        for seen in map(see, people):
+            mine = self._caller is not None and seen.identity == self._caller.identity
+            if seen.audio and not mine and seen.identity not in self._ignored:
+                self._ignored.add(seen.identity)
+                why = "a bot" if seen.bot else f"listening to {self._caller.identity}" if self._caller else "no caller"
+                self._log.bind(event="ignored", identity=seen.identity).info(f"not listening to {seen.identity}: {why}")
+
+    # ------------------------------------------------------------ sessions
+
+    def _begin_call(self, identity: str) -> Caller:
+        caller = self._caller = Caller(*self._serve(identity))
+        self._ignored.discard(identity)
+        caller.log.bind(event="listening_to").info(f"listening to {identity}: of those with a microphone the first")
+        return caller
+
+    async def _end_call(self, why: str) -> None:
+        caller = self._caller
+        if caller is None:
+            return
+        self._tune_out(caller, why)
+        await bounded(caller.session.close(), CLOSE_S, "closing the session")
+        self._sink.clear()
+        self._caller = None
+        caller.log.bind(event="call_ended").info(f"call of {caller.identity} ended: {why}")
+        self._tell_whom()
+
+    async def _mend(self, caller: Caller) -> None:
+        """A session that broke is closed, and the caller gets another."""
+        if not caller.broken:
+            return
+        left_s = caller.began_s + REPLACE_S - time.monotonic()
+        if left_s > 0:
+            asyncio.get_running_loop().call_later(left_s, self._changed.set)
+            return
+        await bounded(caller.session.close(), CLOSE_S, "closing a session that broke")
+        caller.serve_with(*self._serve(caller.identity))
+        caller.log.bind(event="session_replaced").warning(f"a new session for {caller.identity}: the last one broke")
+
+    def _serve(self, identity: str) -> tuple[Call, Served]:
+        session_id = secrets.token_hex(6)
+        made: list[Served] = []
+
+        def tell(message: Mapping[str, Any]) -> None:
+            self._events.tell({**message, "session_id": session_id})
+
+        def tap(event: Event) -> None:
+            tell(record(event, made[0].origin_us))
+
+        def broke(error: Exception) -> None:
+            bound = self._log.bind(event="session_broke", identity=identity, session_id=session_id)
+            bound.opt(exception=error).error(f"the session broke: {error}")
+            if self._caller is not None and self._caller.session_id == session_id:
+                self._caller.broken = True
+            self._changed.set()
+
+        call = Call(session_id, self._room, identity, self._sink, clock_us, tap, tell, broke)
+        made.append(self._make_session(call))
+        return call, made[0]
+
+    def _tell_whom(self, only: str | None = None) -> None:
+        """Tell clients who is heard, from when they are: nobody is to talk to a bot that is still deaf."""
+        identity = self._caller.identity if self._caller is not None and self._caller.heard else None
+        self._events.tell({"event": "listening_to", "identity": identity}, only=only)
+
+
+def patience_s(*, said_why: bool, up: bool, grace_s: float) -> float:
+    """How long to wait for a caller who is gone. The server says why someone left; without a why they may be back."""
+    if said_why:
+        return 0.0
+    return BACK_S if up else grace_s
+
+
+async def _wait(event: asyncio.Event, timeout_s: float | None) -> None:
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([waiting], timeout=timeout_s)
+    finally:
+        waiting.cancel()

@@ -1,0 +1,96 @@
+"""The node in a LiveKit room: joins, listens to one caller, speaks, and comes back when the connection goes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from loguru import logger
+
+from webapi.voice_node import livekit_words as words
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.livekit_call import MakeSession
+from webapi.voice_node.livekit_events import RoomEvents
+from webapi.voice_node.livekit_host import GRACE_S, Host
+from webapi.voice_node.livekit_link import Joiner, Link, bounded
+from webapi.voice_node.livekit_sink import LiveKitSink
+
+LEAVE_S = 4.5  # all of leaving
+
+T = TypeVar("T")
+
+
+class LiveKitRunner:
+    """Serves one room, one caller at a time, each with a session of their own from `make_session`."""
+
+    def __init__(self, settings: Settings, make_session: MakeSession, *, grace_s: float = GRACE_S) -> None:
+        self._settings = settings
+        self._make_session = make_session
+        self._grace_s = grace_s
+        self._log = logger.bind(room=settings.lk_room, identity=settings.lk_bot_identity)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Join and serve until `stop` is set; then leave within 5 s, whatever hangs.
+
+        Raises UserError where the first connection fails, and where coming back would be wrong: another took the
+        node's identity, or an administrator removed it.
+        """
+        settings = self._settings
+        sink, events = LiveKitSink(), RoomEvents()
+        host = Host(settings.lk_room, self._make_session, sink, events, self._grace_s)
+        joiner = Joiner(settings, sink, host.attend)
+        link: Link | None = None
+        ending = [asyncio.create_task(stop.wait()), asyncio.create_task(host.tend())]
+        try:
+            link = await _unless(ending, joiner.first())
+            while link is not None:
+                host.enter(link)
+                if await _unless(ending, link.gone.wait()) is None:
+                    break
+                await self._lost(link, host, sink)
+                link = await _unless(ending, joiner.again())
+        finally:
+            until_s = time.monotonic() + LEAVE_S
+            for task in ending:
+                task.cancel()
+            await asyncio.wait(ending)
+            await host.close()
+            await events.close(0.5)
+            await bounded(sink.unbind(), 0.5, "closing the bot's track")
+            if link is not None and not link.gone.is_set():
+                await bounded(link.room.disconnect(), max(0.5, until_s - time.monotonic()), "leaving the room")
+                self._log.bind(event="leave").info(f"left room {settings.lk_room}")
+            await joiner.close(0.5)
+
+    async def _lost(self, link: Link, host: Host, sink: LiveKitSink) -> None:
+        """The room is gone. UserError where the node is not to come back."""
+        for_good = link.reason in ("ROOM_DELETED", "ROOM_CLOSED")
+        host.lose(for_good=for_good)
+        await sink.unbind()
+        settings = self._settings
+        fatal = words.must_give_up(link.reason, settings.lk_bot_identity, settings.lk_room)
+        bound = self._log.bind(event="leave" if for_good or fatal else "reconnecting", reason=link.reason)
+        if fatal:
+            bound.error(f"out of room {settings.lk_room}: {words.why_gone(link.reason)}")
+            raise UserError(fatal)
+        bound.warning(f"{words.why_gone(link.reason)}; joining again")
+
+
+async def _unless(ending: list[asyncio.Task[Any]], work: Coroutine[Any, Any, T]) -> T | None:
+    """What `work` gives; None where one of `ending` is done before it, whose error is then raised."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait([task, *ending], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+    if not task.cancelled():
+        return task.result()
+    for end in ending:
+        if end.done():
+            end.result()
+    return None
