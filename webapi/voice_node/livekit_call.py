@@ -12,7 +12,7 @@ from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.events import Event
-from webapi.voice_node.livekit_caller import Hearing, Listener
+from webapi.voice_node.livekit_caller import Hearing, Listener, frames_of
 from webapi.voice_node.speaker import Sink
 
 ASK_AGAIN_S = 2.0
@@ -86,7 +86,7 @@ class Caller:
     def tune_in(self, track: rtc.Track, publication: rtc.RemoteTrackPublication) -> None:
         """Their audio has come: from now on the session hears it."""
         self.tell_silence()
-        self._hearing = Hearing(track, self.session, muted=publication.muted, log=self.log)
+        self._hearing = Hearing(frames_of(track), self.session, muted=publication.muted, log=self.log)
         bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=publication.muted)
         bound.info(f"hearing {self.identity}" + (" (muted)" if publication.muted else ""))
 

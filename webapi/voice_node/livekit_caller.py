@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RATE_HZ = 48_000
 FRAME_MS = 10
 CAPACITY = 50  # frames (500 ms) that may wait; what comes on top pushes out the oldest
+NUMBER = "voice_node.number"  # in a frame's userdata: how many came before it
 TICK_S = 0.1
 SILENT_TICKS = 5  # ticks without a frame that are a gap. Ticks, not a clock: one that stalls with us counts once
 
@@ -76,28 +77,43 @@ class Listener(Protocol):
         """End the session; bounded."""
 
 
+class Frames(Protocol):
+    """A track's audio, 10 ms at a time (rtc.AudioStream is one)."""
+
+    def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
+        """The frames."""
+
+    async def aclose(self) -> None:
+        """End them."""
+
+
+def frames_of(track: rtc.Track) -> Frames:
+    """What `Hearing` reads of a track: 48 kHz mono, CAPACITY frames waiting at most, numbered."""
+    return rtc.AudioStream(
+        track,
+        capacity=CAPACITY,
+        sample_rate=RATE_HZ,
+        num_channels=1,
+        frame_size_ms=FRAME_MS,
+        noise_cancellation=_Numbered(),
+    )
+
+
 class Hearing:
-    """One subscribed track, frame by frame into a listener, from now until `stop`.
+    """One track, frame by frame into a listener, from now until `stop`.
 
     LiveKit goes on giving frames, of silence, when a caller mutes, stops, leaves or is cut off; so muting is told to
     this object, and the time between two frames says something only where the track itself is gone.
     """
 
-    def __init__(self, track: rtc.Track, listener: Listener, *, muted: bool, log: Logger) -> None:
+    def __init__(self, frames: Frames, listener: Listener, *, muted: bool, log: Logger) -> None:
         self.listener = listener
+        self._source = frames
         self._muted = muted
         self._log = log
         self._frames = 0
         self._dropped = Tally()
         self._heard_since_gap = False
-        self._stream = rtc.AudioStream(
-            track,
-            capacity=CAPACITY,
-            sample_rate=RATE_HZ,
-            num_channels=1,
-            frame_size_ms=FRAME_MS,
-            noise_cancellation=_Numbered(),
-        )
         self._tasks = [
             asyncio.create_task(self._read(), name="livekit-hear"),
             asyncio.create_task(self._watch(), name="livekit-watch"),
@@ -118,7 +134,7 @@ class Hearing:
         """Stop, and give back what the native side holds: without this the track's silence goes on for ever."""
         self.stop()
         await asyncio.wait(self._tasks)
-        await self._stream.aclose()
+        await self._source.aclose()
         self._tell_dropped(self._dropped.rest())
 
     def _gap(self, reason: str) -> None:
@@ -128,8 +144,8 @@ class Hearing:
 
     async def _read(self) -> None:
         expected = 0
-        async for event in self._stream:
-            number = event.frame.userdata.get(_Numbered.KEY, expected)
+        async for event in self._source:
+            number = event.frame.userdata.get(NUMBER, expected)
             self._tell_dropped(self._dropped.add(number - expected))
             expected = number + 1
             self._frames += 1
@@ -184,8 +200,6 @@ class Tally:
 class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
     """Numbers frames as they arrive: the stream drops them silently when full, and only this shows how many."""
 
-    KEY = "voice_node.number"
-
     def __init__(self) -> None:
         self._next = 0
 
@@ -198,7 +212,7 @@ class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
         """It can't be switched off."""
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
-        frame.userdata[self.KEY] = self._next
+        frame.userdata[NUMBER] = self._next
         self._next += 1
         return frame
 
