@@ -11,7 +11,8 @@ from typing import Any
 from tests.speech import vowel
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.events import Event
-from webapi.voice_node.graph import load_graph, read_graph
+from webapi.voice_node.graph import load_graph
+from webapi.voice_node.graph_reader import read_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual

@@ -8,7 +8,9 @@ import pytest
 
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph import GraphSpec, find_graphs, load_graph, read_graph
+from webapi.voice_node.graph import find_graphs, load_graph
+from webapi.voice_node.graph_reader import read_graph
+from webapi.voice_node.graph_spec import GraphSpec
 
 GOOD = """\
 version: 1

@@ -12,7 +12,8 @@ from loguru import logger
 
 from webapi.voice_node.config import Settings, check_writable, is_loopback_host
 from webapi.voice_node.dev_server import dev_server
-from webapi.voice_node.graph import GraphSpec, load_graph
+from webapi.voice_node.graph import load_graph
+from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.livekit_call import Call, MakeSession, Served
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.log import configure

@@ -15,7 +15,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import AudioChunk, AudioGap, CallerAudio, Event, Playback
-from webapi.voice_node.graph import GraphSpec
+from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.speaker import Sink, Speaker
 

@@ -13,7 +13,7 @@ from typing import Any
 from webapi.voice_node.audio_io import Framer, Resampler, resampler
 from webapi.voice_node.config import Settings
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, Event, Voiced, record
-from webapi.voice_node.graph import GraphSpec
+from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual

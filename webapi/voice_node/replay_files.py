@@ -14,7 +14,7 @@ import numpy as np
 from webapi.voice_node.audio_io import resampler
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph import GraphSpec
+from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.marbles import difference, render
 from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, replay
 

@@ -1,0 +1,86 @@
+# `make run` and `make test` are all that one needs; both make what they need, once.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+TARGETS := webapi tests bench scripts docs/examples
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check unit e2e bench constraints clean
+
+help:
+	@echo "make run           the node, a LiveKit server where none runs, and the client page (ARGS='--set MOCK_REPLY=tone:6')"
+	@echo "make test          everything: lint, types, import rules, pins, unit and end-to-end tests"
+	@echo "make setup         only the environment, in .venv (PYTHON=python3.12 chooses another Python)"
+	@echo "make check         lint, types, import rules, pins"
+	@echo "make unit          the tests that need no server and no browser"
+	@echo "make e2e           the tests against a real LiveKit server and a real Chromium"
+	@echo "make bench         the measurements"
+	@echo "make constraints   the pins, made anew"
+	@echo "make clean         away with all that was made"
+
+# ------------------------------------------------------------------ the environment
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "Python 3.10 to 3.13 is needed; $$($(PYTHON) --version 2>&1) is here. Another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "This Python can't make environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/run: $(VENV)/made pyproject.toml constraints.txt
+	@echo "== the environment (.venv)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/run
+	@echo "== what the tests need"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,dev]'
+	@touch $@
+
+setup: $(VENV)/run
+
+run: $(VENV)/run
+	@$(BIN)/python scripts/get_client_library.py
+	@exec $(BIN)/python -m webapi.voice_node.main --graph default $(ARGS)
+
+# ------------------------------------------------------------------ tests
+
+test: check unit e2e
+
+check: $(VENV)/dev
+	@echo "== lint"
+	@$(BIN)/ruff check $(TARGETS)
+	@$(BIN)/ruff format --check $(TARGETS)
+	@echo "== types"
+	@$(BIN)/mypy $(TARGETS)
+	@echo "== import rules"
+	@$(BIN)/lint-imports
+	@echo "== pins"
+	@$(BIN)/python scripts/check_constraints.py
+
+unit: $(VENV)/dev
+	@echo "== unit tests"
+	@$(BIN)/python -m pytest -q tests --ignore tests/e2e
+
+e2e: $(VENV)/dev
+	@echo "== a Chromium, the client library, a LiveKit server"
+	@$(BIN)/python scripts/get_chromium.py
+	@$(BIN)/python scripts/get_client_library.py --must
+	@$(BIN)/python -m webapi.voice_node.dev_server --get
+	@echo "== end-to-end tests"
+	@$(BIN)/python -m pytest -q tests/e2e
+
+bench: $(VENV)/dev
+	@$(BIN)/python -m webapi.voice_node.dev_server --get
+	@$(BIN)/python -m bench.resample
+	@$(BIN)/python -m bench.barge_in
+
+constraints: $(VENV)/dev
+	@{ sed -n '/^#/p' constraints.txt; echo 'livekit==1.1.21' | $(BIN)/python -m uv pip compile pyproject.toml --all-extras --quiet --universal \
+		--python-version 3.10 --only-binary :all: --fork-strategy requires-python --no-annotate --no-header -c -; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf $(VENV) webapi/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

