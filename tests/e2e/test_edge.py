@@ -9,14 +9,17 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any
 
+import numpy as np
 import pytest
-from livekit import api
+from livekit import api, rtc
+from livekit.rtc._ffi_client import FfiClient
 
-from tests.e2e.caller import Caller
+from tests.e2e.caller import LOUD, Caller
 from tests.e2e.node import Node
 from tests.speech import silence, vowel
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET, load_settings
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.livekit_sink import LiveKitSink
 from webapi.voice_node.tokens import mint
 
 pytestmark = pytest.mark.e2e
@@ -28,7 +31,7 @@ def room() -> str:
 
 
 def run(scenario: Coroutine[Any, Any, None], timeout_s: float = 120) -> None:
-    """Run it in a loop of its own; nothing may be left running in there."""
+    """Run it in a loop of its own. It may leave no task in there, and no queue that the SDK goes on filling."""
 
     async def alone() -> None:
         await asyncio.wait_for(scenario, timeout_s)
@@ -36,6 +39,7 @@ def run(scenario: Coroutine[Any, Any, None], timeout_s: float = 120) -> None:
         if left:  # a room that was closed from afar is done a moment after it says so
             _, left = await asyncio.wait(left, timeout=5)
         assert not left, left
+        assert not FfiClient.instance.queue._subscribers
 
     asyncio.run(alone())
 
@@ -85,6 +89,41 @@ def test_the_bot_falls_silent_when_talked_over(livekit_url: str, room: str) -> N
             turn = await alice.wait_for_event("turn", turn_index=0)
             assert turn["outcome"] == "barged_in"
             assert 0 < turn["heard_ms"] < 30_000
+
+    run(scenario())
+
+
+def test_what_was_pushed_and_cleared_is_not_heard(livekit_url: str, room: str) -> None:
+    def tone(hz: float) -> bytes:
+        return (8000 * np.sin(2 * np.pi * hz * np.arange(48_000) / 48_000)).astype("<i2").tobytes()
+
+    def loudest_hz(pcm: bytes) -> float:
+        spectrum = np.abs(np.fft.rfft(np.frombuffer(pcm, "<i2"), 4800))
+        return float(spectrum.argmax()) * 10
+
+    async def scenario() -> None:
+        settings = load_settings(None, livekit_url=livekit_url)
+        bot, sink = rtc.Room(), LiveKitSink()
+        async with caller(livekit_url, room) as alice:
+            await bot.connect(livekit_url, mint(settings, "ingobot", room, bot=True))
+            await sink.publish(bot, "bot_out")
+            began_s = time.monotonic()
+            for hz in (400.0, 1500.0):
+                pcm = tone(hz)
+                for at in range(0, len(pcm), 1920):
+                    sink.push(pcm[at : at + 1920])
+                if hz == 400.0:
+                    await alice.wait_for_sound(since_s=began_s)
+                    sink.clear()
+            await alice.wait_for(
+                lambda: any(loudest_hz(h.pcm) > 1000 for h in alice.heard if h.rms > LOUD), "the second"
+            )
+            await alice.wait_for_silence(0.5)
+            heard = [loudest_hz(h.pcm) for h in alice.heard if h.rms > LOUD]
+            first, second = sum(hz < 1000 for hz in heard), sum(hz > 1000 for hz in heard)
+            assert 0 < first < second / 2  # both were a second long
+            await sink.unbind()
+            await bot.disconnect()
 
     run(scenario())
 

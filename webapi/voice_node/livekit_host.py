@@ -24,7 +24,8 @@ GRACE_S = 30.0  # how long a caller's session outlives a lost connection
 SETTLE_S = 0.2  # one cause comes as several messages: track gone, participant gone, the same one back
 BACK_S = 1.0  # a caller who joins again under their name: gone and back, in two messages
 REPLACE_S = 1.0  # at least, between two sessions of which the first broke
-CLOSE_S = 2.5  # what a session's close may take; it promises 2 s
+CLOSE_S = 2.2  # what a session's close may take; it promises 2 s
+TIDY_S = 0.3  # for tracks that were just closed
 
 
 class Host:
@@ -69,11 +70,11 @@ class Host:
         self._changed.set()
 
     async def close(self) -> None:
-        """End the session, within CLOSE_S."""
+        """End the session, within CLOSE_S and TIDY_S."""
         self._link = None
         await self._end_call("the node leaves")
         if self._tidying:
-            await asyncio.wait(self._tidying, timeout=0.5)
+            await asyncio.wait(self._tidying, timeout=TIDY_S)
             for task in self._tidying:
                 task.cancel()
 

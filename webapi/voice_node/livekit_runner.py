@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -18,7 +17,11 @@ from webapi.voice_node.livekit_host import GRACE_S, Host
 from webapi.voice_node.livekit_link import Joiner, Link, bounded
 from webapi.voice_node.livekit_sink import LiveKitSink
 
-LEAVE_S = 4.5  # all of leaving
+# What each part of leaving may take; with the host's 2.5 s less than 5 s in all.
+EVENTS_S = 0.3
+UNBIND_S = 0.3
+DISCONNECT_S = 1.0
+ABANDON_S = 0.3
 
 T = TypeVar("T")
 
@@ -53,17 +56,16 @@ class LiveKitRunner:
                 await self._lost(link, host, sink)
                 link = await _unless(ending, joiner.again())
         finally:
-            until_s = time.monotonic() + LEAVE_S
             for task in ending:
                 task.cancel()
             await asyncio.wait(ending)
             await host.close()
-            await events.close(0.5)
-            await bounded(sink.unbind(), 0.5, "closing the bot's track")
+            await events.close(EVENTS_S)
+            await bounded(sink.unbind(), UNBIND_S, "closing the bot's track")
             if link is not None and not link.gone.is_set():
-                await bounded(link.room.disconnect(), max(0.5, until_s - time.monotonic()), "leaving the room")
+                await bounded(link.room.disconnect(), DISCONNECT_S, "leaving the room")
                 self._log.bind(event="leave").info(f"left room {settings.lk_room}")
-            await joiner.close(0.5)
+            await joiner.close(ABANDON_S)
 
     async def _lost(self, link: Link, host: Host, sink: LiveKitSink) -> None:
         """The room is gone. UserError where the node is not to come back."""
