@@ -1,0 +1,63 @@
+"""A real LiveKit server for the tests, found (or built once) and run by the node's own code."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from webapi.voice_node.config import DEV_KEY, DEV_SECRET
+from webapi.voice_node.dev_server_binary import build_server, find_server
+from webapi.voice_node.dev_server_process import free_port, livekit
+
+HOST = "127.0.0.1"
+
+
+class LiveKitServer:
+    """A server on a port of its own that a test may stop, kill and start again. Not for use inside a running loop:
+    there, `await asyncio.to_thread(server.restart)`.
+    """
+
+    def __init__(self, log: Path) -> None:
+        binary = find_server() or asyncio.run(build_server(print))
+        self._process = livekit(binary, HOST, free_port("tcp", 0), DEV_KEY, DEV_SECRET, log)
+        self.port = self._process.port
+        self.url = f"ws://{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        self._process.start()
+        asyncio.run(self._process.answers())
+
+    def stop(self) -> None:
+        """End it as the node does."""
+        asyncio.run(self._process.stop())
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+
+    def restart(self) -> None:
+        """Crash it, and start it again on the same port."""
+        self.kill()
+        self.start()
+
+
+@pytest.fixture(scope="session")
+def livekit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a server that all tests share: rooms of a test's own keep them apart. Its key is devkey/secret."""
+    server = LiveKitServer(tmp_path_factory.mktemp("livekit") / "server.log")
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def livekit_server(tmp_path: Path) -> Iterator[LiveKitServer]:
+    """A running server of the test's own, to stop, kill and start again."""
+    server = LiveKitServer(tmp_path / "server.log")
+    server.start()
+    yield server
+    server.kill()

@@ -1,0 +1,145 @@
+"""A LiveKit server for who has none: on loopback, started with the node and ended with it.
+
+    async with dev_server(settings.livekit_url, key, secret, enabled=True, say=print) as started:
+        ...  # a server answers at the URL, or joining will say why not; `started` tells whether it is ours
+
+Where LIVEKIT_URL is on loopback and nothing listens there, the server comes from the first of: a `livekit-server` on
+PATH or in the user's cache; Docker, with docker-compose.livekit.yml; a build with Go into the cache, once, some three
+minutes. Its log is in the cache too. `python -m webapi.voice_node.dev_server --get` only finds or builds the program,
+and prints its path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from webapi.voice_node.config import DEV_KEY, DEV_SECRET, is_loopback
+from webapi.voice_node.dev_server_binary import build_server, cache_dir, find_server
+from webapi.voice_node.dev_server_command import Say
+from webapi.voice_node.dev_server_docker import compose_file, docker_answers, docker_server
+from webapi.voice_node.dev_server_process import ServerProcess, livekit
+from webapi.voice_node.errors import UserError
+
+PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+KNOCK_S = 5.0
+
+
+@asynccontextmanager
+async def dev_server(
+    url: str, key: str = DEV_KEY, secret: str = DEV_SECRET, *, enabled: bool = True, say: Say = print
+) -> AsyncIterator[bool]:
+    """A LiveKit server at `url` for as long as the block runs; True where it was started here.
+
+    Nothing is done for a URL that is not on loopback, where something listens, or with `enabled=False`. `say` gets a
+    line at each step. Raises UserError, with all that was tried, where no server can be had.
+    """
+    if not enabled or not is_loopback(url) or await listens(url):
+        yield False
+        return
+    server = await _get(url, key, secret, say)
+    server.start()
+    try:
+        await server.answers()
+        say(f"Started a local LiveKit server at {url}; its log is {server.log}.")
+        yield True
+    finally:
+        await server.stop()
+
+
+async def listens(url: str, within_s: float = KNOCK_S) -> bool:
+    """Whether anything takes a connection at the URL's host and port."""
+    try:
+        await check_reachable(url, within_s)
+    except UserError:
+        return False
+    return True
+
+
+async def check_reachable(url: str, timeout: float) -> None:
+    """Return where something takes a connection at the URL's host and port. UserError where not in `timeout` seconds.
+
+    A connection is all that is tried, and no token is sent: whether it is LiveKit, joining tells.
+    """
+    host, port = _address(url)
+    where = f"LIVEKIT_URL={url}: "
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), timeout)
+    except asyncio.TimeoutError:
+        raise UserError(
+            f"{where}{host}, port {port}, gave no answer within {timeout:g} s.\n"
+            "Check host and port, your network, and any firewall between."
+        ) from None
+    except OSError as error:
+        reason = "nothing listens" if isinstance(error, ConnectionRefusedError) else error.strerror or str(error)
+        raise UserError(
+            f"{where}no connection to {host}, port {port}: {reason}.\n"
+            "Check host and port, and whether the LiveKit server runs there."
+        ) from None
+    writer.close()
+
+
+async def _get(url: str, key: str, secret: str, say: Say) -> ServerProcess:
+    """The server for `url`, not started yet: the first way that works."""
+    if urlsplit(url).scheme in ("wss", "https"):
+        raise UserError(
+            f"LIVEKIT_URL={url}: nothing listens there, and the local LiveKit server that the node could start speaks"
+            " no TLS.\nSet LIVEKIT_URL=ws://localhost:7880, or start your own server there."
+        )
+    host, port = _address(url)
+    host = "127.0.0.1" if host == "localhost" else host
+    log = cache_dir() / f"livekit-server-{port}.log"
+    binary = find_server()
+    if binary is not None:
+        return livekit(binary, host, port, key, secret, log)
+    say(f"Nothing listens at {url}, and there is no livekit-server on PATH or in {cache_dir()}: getting one.")
+    tried = [f"no livekit-server on PATH or in {cache_dir()}"]
+    compose = compose_file()
+    if compose is None or not await docker_answers():
+        tried.append("no Docker engine that answers")
+    else:
+        try:
+            return await docker_server(compose, host, port, key, secret, log, say)
+        except UserError as error:
+            say(str(error))
+            tried.append(str(error))
+    try:
+        return livekit(await build_server(say), host, port, key, secret, log)
+    except UserError as error:
+        tried.append(str(error))
+    raise UserError(
+        f"LIVEKIT_URL={url}: nothing listens there, and no local LiveKit server could be had:\n"
+        + "\n".join(f"- {line}" for line in tried)
+        + "\nPut a livekit-server on PATH, start Docker, or mend what the last one says; or set LIVEKIT_URL and its"
+        " key to a server that you have."
+    )
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or PORTS[parts.scheme]
+
+
+def _complain(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Find or build the program of the server, and print its path."""
+    options = argparse.ArgumentParser(prog="python -m webapi.voice_node.dev_server", description=main.__doc__)
+    options.add_argument("--get", action="store_true", required=True, help="find it, or build it; print its path")
+    options.parse_args()
+    try:
+        print(find_server() or asyncio.run(build_server(_complain)))
+    except UserError as error:
+        _complain(str(error))
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
