@@ -86,8 +86,23 @@ def test_a_cut_counts_what_was_heard_and_clears_the_rest() -> None:
         assert ear.queued_ms() == 15  # the fade
 
     said, ear = run(script)
-    assert said == [PlaybackStarted(0, A), PlaybackEnded(107_000, A, 107, False)]
+    assert said == [PlaybackStarted(0, A), PlaybackEnded(107_000, A, 107, False, 193)]
     assert ear.clears == [107_000]
+
+
+def test_a_reply_that_is_cut_behind_the_fade_of_the_last_one_was_not_heard() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(0, A))
+        for _i in range(5):
+            speaker.on_next(audio(A))
+        await asyncio.sleep(0.05)
+        speaker.on_next(ReplyCut(0, A, "barged_in"))
+        speaker.on_next(ReplyStarted(0, B))
+        speaker.on_next(audio(B))
+        speaker.on_next(ReplyCut(0, B, "barged_in"))
+
+    said, _ = run(script)
+    assert [e.heard_ms for e in said if isinstance(e, PlaybackEnded)] == [50, 0]
 
 
 def test_what_comes_after_the_cut_is_dropped_and_counted() -> None:

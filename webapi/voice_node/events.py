@@ -87,6 +87,7 @@ class SpeechStarted(Event):
     """N voiced frames in a row."""
 
     t_first_voiced_us: int  # arrival of the first of them
+    frame: int = 0  # position of the last of them, counted from the start of the session
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ class SpeechEnded(Event):
     t_last_voiced_us: int  # arrival of its last voiced frame
     voiced_ms: int  # voiced frames in it
     reason: str  # "silence", "too_long", or why the audio stopped
+    frame: int = 0  # position of the last frame in pcm
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class BargeIn(Event):
 
     by: Turn  # the interrupting turn
     t_first_voiced_us: int  # arrival of the interrupting speech's first voiced frame
+    frame: int = 0  # position of the frame that decided
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,7 @@ class PlaybackEnded(Event):
 
     heard_ms: int  # how much of it was played out
     completed: bool  # all that the orchestrator meant to say was heard
+    flushed_ms: int = 0  # what was queued for the room and taken back
 
 
 @dataclass(frozen=True, slots=True)

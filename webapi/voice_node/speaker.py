@@ -136,10 +136,12 @@ class Speaker:
         if turn is None:
             return
         now_us = self._clock()
-        heard_us = self._pushed_us - max(0, self._end_us - now_us) if self._started else 0
+        # No more than was pushed: the fade of the reply before may still stand in front of it.
+        flushed_us = min(self._pushed_us, max(0, self._end_us - now_us))
+        heard_us = self._pushed_us - flushed_us
         self._end_us = now_us + fade_us
         self._unplayed.clear()
-        self._playback.on_next(PlaybackEnded(now_us, turn, heard_us // US_PER_MS, completed))
+        self._playback.on_next(PlaybackEnded(now_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS))
 
     def _next_to_play(self, now_us: int) -> bytes:
         """The first FADE_MS of what was pushed and not yet played."""

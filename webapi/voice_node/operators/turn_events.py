@@ -83,7 +83,7 @@ def turn_events(
                     if isinstance(decision, turns.Started):
                         turn = context.turn(decision.speech.turn)
                         pcm = b"".join(f.pcm for f in kept if f.index >= decision.speech.from_index)
-                        observer.on_next(SpeechStarted(t_us, turn, decision.voiced_us))
+                        observer.on_next(SpeechStarted(t_us, turn, decision.voiced_us, kept[-1].index))
                         partials.append(PartialAudio(t_us, turn, pcm))
                     elif isinstance(decision, turns.Ended):
                         observer.on_next(ended(decision, t_us))
@@ -108,12 +108,13 @@ def turn_events(
                     t_last_voiced_us=speech.last_voiced_us,
                     voiced_ms=speech.voiced_frames * frame_us(frames[0]) // 1000,
                     reason=decision.reason,
+                    frame=decision.to_index,
                 )
 
             def interrupted(decision: turns.Interrupted, t_us: int) -> TurnEvent:
                 turn, by = context.turn(decision.turn), context.turn(decision.by)
                 if decision.playing:
-                    return BargeIn(t_us, turn, by, decision.voiced_us)
+                    return BargeIn(t_us, turn, by, decision.voiced_us, kept[-1].index)
                 return Superseded(t_us, turn, by)
 
             def on_playback(event: Playback) -> None:
