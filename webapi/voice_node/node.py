@@ -42,7 +42,8 @@ async def run_node(settings: Settings, stop: asyncio.Event, *, local_server: boo
         metrics = MetricsFile(settings.metrics_file) if settings.metrics_file else None
         if metrics:
             ending.callback(metrics.close)
-        await ending.enter_async_context(dev_server(settings.livekit_url, enabled=local_server, say=say))
+        key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
+        await ending.enter_async_context(dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say))
         if page:
             server = WebServer(settings)
             url = await server.start()
