@@ -21,6 +21,7 @@ KEEPER = Path(__file__).with_name("dev_server_keeper.py")
 SAY_EVERY_S = 20.0
 LAST_LINES = 5
 ASK_S = 20.0
+END_S = 1.0
 
 
 def kept(command: Sequence[str]) -> list[str]:
@@ -50,7 +51,7 @@ async def run(command: Sequence[str], env: Mapping[str, str], within_s: float, w
     lines: list[str] = []
     reading = asyncio.create_task(_read(program, lines))
     try:
-        with _Progress(what, say) as progress:
+        with Progress(what, say) as progress:
             while not reading.done():
                 await asyncio.wait([reading], timeout=0.5)
                 passed_s = time.monotonic() - began_s
@@ -60,9 +61,10 @@ async def run(command: Sequence[str], env: Mapping[str, str], within_s: float, w
         if await program.wait() != 0:
             raise UserError(f"{what}: {' '.join(command)} failed\n{last(lines)}")
     finally:
-        reading.cancel()
         if program.stdin is not None:
             program.stdin.close()
+        await asyncio.wait([reading], timeout=END_S)  # where we gave up: it has its files open until it has ended
+        reading.cancel()
 
 
 async def ask(command: Sequence[str], env: Mapping[str, str] | None = None) -> str | None:
@@ -89,7 +91,7 @@ async def _read(program: asyncio.subprocess.Process, lines: list[str]) -> None:
         lines.append(line.decode("utf-8", "replace").rstrip())
 
 
-class _Progress:
+class Progress:
     """A line that moves on a terminal; elsewhere a line now and then."""
 
     def __init__(self, what: str, say: Say) -> None:
@@ -99,7 +101,7 @@ class _Progress:
         self._say = say
         self._next_s = SAY_EVERY_S
 
-    def __enter__(self) -> _Progress:
+    def __enter__(self) -> Progress:
         if self._status:
             self._status.start()
         return self
@@ -109,6 +111,7 @@ class _Progress:
             self._status.stop()
 
     def show(self, passed_s: float, line: str) -> None:
+        """Show that it goes on after `passed_s` seconds, and the `line` that it said last."""
         text = f"{self._what}: {passed_s:.0f} s, {line[:60] or 'begun'}"
         if self._status:
             self._status.update(text.replace("[", r"\["))
