@@ -47,18 +47,25 @@ def run(script: Script) -> tuple[list[Playback], Ear]:
     return run_virtual(main())
 
 
+def now_us() -> int:
+    """The virtual time, as the graph stamps values with it."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)
+    return loop.now_us
+
+
 def audio(turn: Turn) -> ReplyAudio:
     """20 ms of that turn's reply."""
-    return ReplyAudio(0, turn, PIECE, 48_000)
+    return ReplyAudio(now_us(), turn, PIECE, 48_000)
 
 
 def test_playing_is_from_the_first_frame_to_the_last_one_played_out() -> None:
     async def script(speaker: Speaker, _: Ear) -> None:
         await asyncio.sleep(1)
-        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyStarted(now_us(), A))
         for _i in range(10):
             speaker.on_next(audio(A))
-        speaker.on_next(ReplyEnded(0, A, "completed"))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
 
     said, _ = run(script)
     assert said == [PlaybackStarted(1_000_000, A), PlaybackEnded(1_200_000, A, 200, True)]
@@ -66,11 +73,11 @@ def test_playing_is_from_the_first_frame_to_the_last_one_played_out() -> None:
 
 def test_a_pause_of_the_orchestrator_is_still_playing_and_is_not_counted_as_heard() -> None:
     async def script(speaker: Speaker, _: Ear) -> None:
-        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyStarted(now_us(), A))
         speaker.on_next(audio(A))
         await asyncio.sleep(1)
         speaker.on_next(audio(A))
-        speaker.on_next(ReplyEnded(0, A, "completed"))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
 
     said, _ = run(script)
     assert said == [PlaybackStarted(0, A), PlaybackEnded(1_020_000, A, 40, True)]
@@ -78,11 +85,11 @@ def test_a_pause_of_the_orchestrator_is_still_playing_and_is_not_counted_as_hear
 
 def test_a_cut_counts_what_was_heard_and_clears_the_rest() -> None:
     async def script(speaker: Speaker, ear: Ear) -> None:
-        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyStarted(now_us(), A))
         for _ in range(15):
             speaker.on_next(audio(A))
         await asyncio.sleep(0.107)
-        speaker.on_next(ReplyCut(0, A, "barged_in"))
+        speaker.on_next(ReplyCut(now_us(), A, "barged_in"))
         assert ear.queued_ms() == 15  # the fade
 
     said, ear = run(script)
@@ -92,14 +99,14 @@ def test_a_cut_counts_what_was_heard_and_clears_the_rest() -> None:
 
 def test_a_reply_that_is_cut_behind_the_fade_of_the_last_one_was_not_heard() -> None:
     async def script(speaker: Speaker, _: Ear) -> None:
-        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyStarted(now_us(), A))
         for _i in range(5):
             speaker.on_next(audio(A))
         await asyncio.sleep(0.05)
-        speaker.on_next(ReplyCut(0, A, "barged_in"))
-        speaker.on_next(ReplyStarted(0, B))
+        speaker.on_next(ReplyCut(now_us(), A, "barged_in"))
+        speaker.on_next(ReplyStarted(now_us(), B))
         speaker.on_next(audio(B))
-        speaker.on_next(ReplyCut(0, B, "barged_in"))
+        speaker.on_next(ReplyCut(now_us(), B, "barged_in"))
 
     said, _ = run(script)
     assert [e.heard_ms for e in said if isinstance(e, PlaybackEnded)] == [50, 0]
@@ -107,16 +114,16 @@ def test_a_reply_that_is_cut_behind_the_fade_of_the_last_one_was_not_heard() -> 
 
 def test_what_comes_after_the_cut_is_dropped_and_counted() -> None:
     async def script(speaker: Speaker, ear: Ear) -> None:
-        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyStarted(now_us(), A))
         speaker.on_next(audio(A))
-        speaker.on_next(ReplyCut(0, A, "barged_in"))
+        speaker.on_next(ReplyCut(now_us(), A, "barged_in"))
         pushes = len(ear.pushes)
         speaker.on_next(audio(A))
         speaker.on_next(audio(A))
         assert len(ear.pushes) == pushes
-        speaker.on_next(ReplyStarted(0, B))
+        speaker.on_next(ReplyStarted(now_us(), B))
         speaker.on_next(audio(B))
-        speaker.on_next(ReplyEnded(0, B, "completed"))
+        speaker.on_next(ReplyEnded(now_us(), B, "completed"))
 
     said, _ = run(script)
     assert [type(e).__name__ for e in said] == [
@@ -133,8 +140,8 @@ def test_what_comes_after_the_cut_is_dropped_and_counted() -> None:
 @pytest.mark.parametrize("outcome", ["failed", "timeout", "empty"])
 def test_a_reply_without_audio_is_over_when_its_stream_is(outcome: str) -> None:
     async def script(speaker: Speaker, _: Ear) -> None:
-        speaker.on_next(ReplyStarted(0, A))
-        speaker.on_next(ReplyEnded(0, A, outcome))  # type: ignore[arg-type]  # the three are outcomes
+        speaker.on_next(ReplyStarted(now_us(), A))
+        speaker.on_next(ReplyEnded(now_us(), A, outcome))  # type: ignore[arg-type]  # the three are outcomes
 
     said, _ = run(script)
     assert said == [PlaybackEnded(0, A, 0, False)]
@@ -142,9 +149,9 @@ def test_a_reply_without_audio_is_over_when_its_stream_is(outcome: str) -> None:
 
 def test_a_cut_before_anything_was_played_clears_nothing() -> None:
     async def script(speaker: Speaker, ear: Ear) -> None:
-        speaker.on_next(ReplyStarted(0, A))
-        speaker.on_next(ReplyCut(0, A, "superseded"))
-        speaker.on_next(ReplyCut(0, B, "superseded"))  # this one had not even begun
+        speaker.on_next(ReplyStarted(now_us(), A))
+        speaker.on_next(ReplyCut(now_us(), A, "superseded"))
+        speaker.on_next(ReplyCut(now_us(), B, "superseded"))  # this one had not even begun
 
     said, ear = run(script)
     assert said == [PlaybackEnded(0, A, 0, False), PlaybackEnded(0, B, 0, False)]
@@ -153,16 +160,16 @@ def test_a_cut_before_anything_was_played_clears_nothing() -> None:
 
 def test_the_old_end_timer_does_not_end_the_next_reply() -> None:
     async def script(speaker: Speaker, _: Ear) -> None:
-        speaker.on_next(ReplyStarted(0, A))
+        speaker.on_next(ReplyStarted(now_us(), A))
         for _i in range(10):
             speaker.on_next(audio(A))
-        speaker.on_next(ReplyEnded(0, A, "completed"))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
         await asyncio.sleep(0.1)
-        speaker.on_next(ReplyCut(0, A, "barged_in"))
-        speaker.on_next(ReplyStarted(0, B))
+        speaker.on_next(ReplyCut(now_us(), A, "barged_in"))
+        speaker.on_next(ReplyStarted(now_us(), B))
         for _i in range(20):
             speaker.on_next(audio(B))
-        speaker.on_next(ReplyEnded(0, B, "completed"))
+        speaker.on_next(ReplyEnded(now_us(), B, "completed"))
 
     said, _ = run(script)
     assert [e.t_us for e in said] == [0, 100_000, 100_000, 515_000]  # the second waits for the fade of the first

@@ -70,7 +70,7 @@ class Desk:
             return rx.of(ReplyEnded(self._context.clock(), ended.turn, "failed", f"{type(error).__name__}: {error}"))
 
         def begin(_: Any) -> Observable[Reply]:
-            self._cut(self.answering, "superseded")
+            self._cut(self.answering, "superseded", ended.t_us)
             self.answering = ended.turn
             return from_async_iterator(
                 lambda: speak(
@@ -85,11 +85,11 @@ class Desk:
 
         return rx.defer(begin)
 
-    def cut(self, turn: Turn, outcome: CutOutcome) -> Observable[Reply]:
+    def cut(self, turn: Turn, outcome: CutOutcome, t_us: int) -> Observable[Reply]:
         """Silence, when it is subscribed: what `switch_map` puts in the place of the reply."""
 
         def begin(_: Any) -> Observable[Reply]:
-            self._cut(turn, outcome)
+            self._cut(turn, outcome, t_us)
             return rx.empty()
 
         return rx.defer(begin)
@@ -98,18 +98,18 @@ class Desk:
         """Silence for whatever reply is on its way when the session ends."""
 
         def begin(_: Any) -> Observable[Reply]:
-            self._cut(self.answering, "closed")
+            self._cut(self.answering, "closed", self._context.clock())
             return rx.empty()
 
         return rx.defer(begin)
 
-    def _cut(self, turn: Turn | None, outcome: CutOutcome) -> None:
+    def _cut(self, turn: Turn | None, outcome: CutOutcome, t_us: int) -> None:
         """The orchestrator stops, the room is flushed, the orchestrator learns why: in this order."""
         if turn is None:
             return
         self.answering = None
         self._call("stop_playback", turn, turn.trace_id)
-        self._tell(ReplyCut(self._context.clock(), turn, outcome))
+        self._tell(ReplyCut(t_us, turn, outcome))
         if outcome == "barged_in":
             self._call("on_barge_in_detected", turn, turn.trace_id)
 

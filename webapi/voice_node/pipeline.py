@@ -156,7 +156,7 @@ class Session:
             self._caller.on_completed()  # cancels the reply, as a barge-in would
         except Exception as error:
             self._fail(error)
-        self._speaker.cut()
+        self._speaker.close()
         self._graph.dispose()
         for task in list(self.context.tasks):
             task.cancel()

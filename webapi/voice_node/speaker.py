@@ -65,83 +65,81 @@ class Speaker:
         return self._turn is not None
 
     def on_next(self, value: Reply) -> None:
-        """A value of the speaker port."""
+        """A value of the speaker port. What follows from it happens at its time."""
         if isinstance(value, ReplyAudio):
             if value.turn == self._turn and self._outcome is None:
                 self._push(value)
             else:
                 self._dropped += 1
         elif isinstance(value, ReplyStarted):
-            self._begin(value.turn)
+            self._begin(value)
         elif isinstance(value, ReplyEnded):
             if value.turn == self._turn:
                 self._outcome = value.outcome
-                self._finish_when_played(value.turn)
+                self._finish_when_played(value.turn, value.t_us)
         elif isinstance(value, ReplyCut):
-            self.cut(value.turn)
+            self._cut(value.turn, value.t_us)
 
-    def cut(self, turn: Turn | None = None) -> None:
-        """Silence, now: clear the sink, push a short fade, tell what was heard. Of the current turn, unless given."""
-        turn = turn or self._turn
-        if turn is None:
-            return
-        if turn != self._turn:  # cut before it began
-            self._playback.on_next(PlaybackEnded(self._clock(), turn, 0, completed=False))
-            return
-        if not self._started:
-            self._end(completed=False)
-            return
-        now_us = self._clock()
-        tail = self._next_to_play(now_us)
-        self._sink.clear()
-        if tail:
-            self._sink.push(fade_out(tail))
-        self._end(completed=False, fade_us=len(tail) // BYTES_PER_SAMPLE * US_PER_S // RATE_HZ)
-
-    def _begin(self, turn: Turn) -> None:
+    def close(self) -> None:
+        """Silence, for whatever is still played."""
         if self._turn is not None:
-            self.cut()
+            self._cut(self._turn, self._clock())
+
+    def _begin(self, started: ReplyStarted) -> None:
+        if self._turn is not None:
+            self._cut(self._turn, started.t_us)
         if self._dropped:
-            self._playback.on_next(FramesDropped(self._clock(), turn, self._dropped, "their reply was already over"))
-            self._dropped = 0
-        self._turn, self._started, self._outcome = turn, False, None
+            dropped, self._dropped = self._dropped, 0
+            why = "their reply was already over"
+            self._playback.on_next(FramesDropped(started.t_us, started.turn, dropped, why))
+        self._turn, self._started, self._outcome = started.turn, False, None
         self._pushed_us = 0
         self._unplayed.clear()
 
     def _push(self, audio: ReplyAudio) -> None:
-        now_us = self._clock()
         self._sink.push(audio.pcm)
         us = len(audio.pcm) // BYTES_PER_SAMPLE * US_PER_S // audio.rate
-        self._end_us = max(self._end_us, now_us) + us
+        self._end_us = max(self._end_us, audio.t_us) + us
         self._pushed_us += us
         self._unplayed.append((self._end_us, audio.pcm))
-        while self._unplayed[0][0] <= now_us:
+        while self._unplayed[0][0] <= audio.t_us:
             self._unplayed.popleft()
         if not self._started:
             self._started = True
-            self._playback.on_next(PlaybackStarted(now_us, audio.turn))
+            self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn))
 
-    def _finish_when_played(self, turn: Turn) -> None:
-        """Call `_end` when the last sample is out; look again where the timer came early or more was pushed."""
+    def _cut(self, turn: Turn, t_us: int) -> None:
+        """Clear the sink, push a short fade, tell what was heard."""
+        if turn != self._turn:  # cut before it began
+            self._playback.on_next(PlaybackEnded(t_us, turn, 0, completed=False))
+            return
+        tail = self._next_to_play(t_us)
+        if self._started:
+            self._sink.clear()
+        if tail:
+            self._sink.push(fade_out(tail))
+        self._end(t_us, completed=False, fade_us=len(tail) // BYTES_PER_SAMPLE * US_PER_S // RATE_HZ)
+
+    def _finish_when_played(self, turn: Turn, t_us: int) -> None:
+        """End when the last sample is out; `t_us` is now. Looks again where a timer struck early."""
         if turn != self._turn:
             return
-        left_us = self._end_us - self._clock() if self._started else 0
+        left_us = self._end_us - t_us if self._started else 0
         if left_us > 0:
-            self._loop.call_later(left_us / US_PER_S, self._finish_when_played, turn)
+            self._loop.call_later(left_us / US_PER_S, lambda: self._finish_when_played(turn, self._clock()))
         else:
-            self._end(completed=self._outcome == "completed")
+            self._end(t_us, completed=self._outcome == "completed")
 
-    def _end(self, *, completed: bool, fade_us: int = 0) -> None:
+    def _end(self, t_us: int, *, completed: bool, fade_us: int = 0) -> None:
         turn, self._turn = self._turn, None
         if turn is None:
             return
-        now_us = self._clock()
         # No more than was pushed: the fade of the reply before may still stand in front of it.
-        flushed_us = min(self._pushed_us, max(0, self._end_us - now_us))
+        flushed_us = min(self._pushed_us, max(0, self._end_us - t_us))
         heard_us = self._pushed_us - flushed_us
-        self._end_us = now_us + fade_us
+        self._end_us = t_us + fade_us
         self._unplayed.clear()
-        self._playback.on_next(PlaybackEnded(now_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS))
+        self._playback.on_next(PlaybackEnded(t_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS))
 
     def _next_to_play(self, now_us: int) -> bytes:
         """The first FADE_MS of what was pushed and not yet played."""

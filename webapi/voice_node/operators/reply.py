@@ -51,7 +51,7 @@ def reply(
             def answer(event: Any) -> Observable[Reply]:
                 if isinstance(event, SpeechEnded):
                     return desk.answer(event)
-                return desk.cut(event.turn, "superseded" if isinstance(event, Superseded) else "barged_in")
+                return desk.cut(event.turn, "superseded" if isinstance(event, Superseded) else "barged_in", event.t_us)
 
             voice = source.pipe(ops.filter(desk.hear), ops.map(answer), and_last(desk.close()), ops.switch_latest())
             return CompositeDisposable(desk.follow(playback, scheduler), voice.subscribe(observer, scheduler=scheduler))
