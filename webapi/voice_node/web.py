@@ -175,7 +175,9 @@ def _cannot_listen(error: OSError, host: str, port: int) -> UserError:
         )
     if error.errno == errno.EACCES:
         return UserError(f"{where}: this user may not open that port. Choose one from 1024 on: WEB_PORT=8080.")
-    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+    # asyncio of Python 3.13 says that none of a host's addresses could be had without an errno.
+    unbound = error.errno is None and "could not bind" in str(error)
+    if error.errno == errno.EADDRNOTAVAIL or unbound or isinstance(error, socket.gaierror):
         return UserError(
             f"{where}: that is no address of this machine. WEB_HOST=127.0.0.1 serves it to this machine only,"
             " WEB_HOST=0.0.0.0 to others too."
