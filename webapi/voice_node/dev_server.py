@@ -51,6 +51,11 @@ async def dev_server(
         await server.stop()
 
 
+def can_start(url: str) -> bool:
+    """Whether a server for that URL could be ours: on loopback, and without TLS."""
+    return is_loopback(url) and urlsplit(url).scheme in ("ws", "http")
+
+
 async def listens(url: str, within_s: float = KNOCK_S) -> bool:
     """Whether anything takes a connection at the URL's host and port."""
     try:
@@ -85,7 +90,7 @@ async def check_reachable(url: str, timeout: float) -> None:
 
 async def _get(url: str, key: str, secret: str, say: Say) -> ServerProcess:
     """The server for `url`, not started yet: the first way that works."""
-    if urlsplit(url).scheme in ("wss", "https"):
+    if not can_start(url):
         raise UserError(
             f"LIVEKIT_URL={url}: nothing listens there, and the local LiveKit server that the node could start speaks"
             " no TLS.\nSet LIVEKIT_URL=ws://localhost:7880, or start your own server there."
