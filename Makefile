@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 TARGETS := webapi tests bench scripts docs/examples
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help setup run test check unit e2e bench constraints clean
 
 help:
 	@echo "make run           the node, a LiveKit server where none runs, and the client page (ARGS='--set MOCK_REPLY=tone:6')"
 	@echo "make test          everything: lint, types, import rules, pins, unit and end-to-end tests"
-	@echo "make setup         only the environment, in .venv (PYTHON=python3.12 chooses another Python)"
+	@echo "make setup         only the environment, in .venv (after make clean, PYTHON=python3.12 chooses another Python)"
 	@echo "make check         lint, types, import rules, pins"
 	@echo "make unit          the tests that need no server and no browser"
 	@echo "make e2e           the tests against a real LiveKit server and a real Chromium"
@@ -24,9 +25,10 @@ help:
 
 $(VENV)/made:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "Python 3.10 to 3.13 is needed; $$($(PYTHON) --version 2>&1) is here. Another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
-		{ rm -rf $(VENV); echo "This Python can't make environments. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+		{ echo "Python 3.10 to 3.13 is needed, and $(PYTHON) is none. Another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) can't make environments: it has no venv or no ensurepip. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/run: $(VENV)/made pyproject.toml constraints.txt
@@ -77,10 +79,15 @@ bench: $(VENV)/dev
 	@$(BIN)/python -m bench.resample
 	@$(BIN)/python -m bench.barge_in
 
+# Beyond pyproject.toml: livekit is that of livekit-agents, so that both fit into one environment; numpy is the same wherever
+# it can be, because mypy reads its types and they change with every version (2.4 has no wheels for 3.10).
+FIXED := livekit==1.1.21 "numpy==2.4.6 ; python_version >= '3.11'"
+
 constraints: $(VENV)/dev
-	@{ sed -n '/^#/p' constraints.txt; echo 'livekit==1.1.21' | $(BIN)/python -m uv pip compile pyproject.toml --all-extras --quiet --universal \
-		--python-version 3.10 --only-binary :all: --fork-strategy requires-python --no-annotate --no-header -c -; } > constraints.new
-	@mv constraints.new constraints.txt
+	@printf '%s\n' $(FIXED) | UV_PYTHON_DOWNLOADS=never $(BIN)/python -m uv pip compile pyproject.toml - --all-extras --quiet \
+		--universal --python-version 3.10 --only-binary :all: --no-annotate --no-header > $(VENV)/constraints.new
+	@{ sed -n '/^#/p' constraints.txt; cat $(VENV)/constraints.new; } > $(VENV)/constraints.txt
+	@mv $(VENV)/constraints.txt constraints.txt
 
 clean:
 	rm -rf $(VENV) webapi/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

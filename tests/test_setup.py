@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
 
 from packaging.requirements import Requirement
+
+from tests.e2e.browser import NAMES
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,3 +54,9 @@ def test_the_page_and_the_package_name_the_same_client() -> None:
     version = re.search(r'"livekit-client": "([\d.]+)"', (ROOT / "package.json").read_text())
     assert version
     assert version[1] in (ROOT / "webapi" / "static" / "js" / "sdk.js").read_text()
+
+
+def test_the_browser_that_is_got_is_one_that_the_tests_find() -> None:
+    named = re.search(r"^NAMES = (\(.*?\))", (ROOT / "scripts" / "get_chromium.py").read_text(), re.MULTILINE)
+    assert named
+    assert ast.literal_eval(named[1]) == NAMES
