@@ -24,7 +24,8 @@ def find_graphs() -> dict[str, Path]:
 def opening_line(path: Path) -> str:
     """The comment that a graph opens with: what it is for."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        return file.readline().removeprefix("#").strip()
+        line = file.readline()
+    return line[1:].strip() if line.startswith("#") else ""
 
 
 def load_graph(name: str, settings: Settings) -> GraphSpec:

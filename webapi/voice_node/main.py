@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The media layer of a voice bot: hears one caller in a LiveKit room, answers, falls silent when talked over.",
 )
-graphs_app = typer.Typer(help="What graphs there are, and whether they are right.", no_args_is_help=True)
+graphs_app = typer.Typer(help="What graphs there are, if they are right, what they look like.", no_args_is_help=True)
 app.add_typer(graphs_app, name="graphs")
 
 Graph = Annotated[str | None, typer.Option(help="A graph's name in graphs/, or a path ending in .yaml (VOICE_GRAPH).")]
@@ -174,6 +174,27 @@ def check(
 ) -> None:
     """Say what is wrong with graphs; exit code 1 where something is."""
     from webapi.voice_node.graph import find_graphs, load_graph
+@graphs_app.command()
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A graph's name in graphs/, or a path.")],
+    format_: Annotated[str, typer.Option("--format", help="text, mermaid or svg.")] = "text",
+    set_: Set = None,
+) -> None:
+    """Draw a graph: as text, as a Mermaid flowchart, or as an SVG picture."""
+    from webapi.voice_node import graph_drawing, graph_svg
+    from webapi.voice_node.graph import load_graph, opening_line
+
+    if format_ not in ("text", "mermaid", "svg"):
+        raise UserError(f"--format {format_}: it is text, mermaid or svg")
+    graph = load_graph(name, settings_from(set_))
+    if format_ == "mermaid":
+        drawn = graph_drawing.mermaid(graph)
+    else:
+        draw = graph_svg.svg if format_ == "svg" else graph_drawing.text
+        drawn = draw(graph, opening_line(graph.path))
+    typer.echo(drawn, nl=False)
+
+
 
     settings = settings_from(set_)
     wrong = 0
