@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import random
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.speech import vowel
-from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.config import Settings, load_settings, public
 from webapi.voice_node.events import Event
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.graph_reader import read_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
+from webapi.voice_node.tape import Recorder
 from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 
 RATE_HZ = 48_000
@@ -80,6 +82,19 @@ class Played:
         return "".join(LETTERS[name] for name in self.names if name in LETTERS)
 
 
+def stuttering(loop: VirtualTimeLoop) -> Callable[[], int]:
+    """A clock that goes on with every look at it, and is up to 3 ms late: as when other things run between."""
+    chance = random.Random(1)  # noqa: S311 - no secret: a stutter
+    last_us = 5_000_000_000
+
+    def clock() -> int:
+        nonlocal last_us
+        last_us = max(last_us + chance.randint(1, 40), 5_000_000_000 + loop.now_us + chance.randint(0, 3000))
+        return last_us
+
+    return clock
+
+
 LETTERS = {
     "speech_started": "S",
     "speech_ended": "E",
@@ -96,9 +111,17 @@ LETTERS = {
 
 
 def play(
-    script: Sequence[tuple[str, float]], *, graph: str = "default", graph_text: str | None = None, **settings: object
+    script: Sequence[tuple[str, float]],
+    *,
+    graph: str = "default",
+    graph_text: str | None = None,
+    record: Path | None = None,
+    **settings: Any,
 ) -> Played:
-    """Run a script of (what, seconds): `speech`, `quiet`, or `gap` (the audio is lost, and nothing comes)."""
+    """Run a script of (what, seconds): `speech`, `quiet`, or `gap` (the audio is lost, and nothing comes).
+
+    With `record`, it is recorded into that folder, and the session's clock stutters as a live one does.
+    """
     made: Settings = load_settings(**settings)
     spec = read_graph(graph_text, Path("test.yaml"), made) if graph_text else load_graph(graph, made)
 
@@ -110,17 +133,29 @@ def play(
         lines: list[dict[str, Any]] = []
         failures: list[Exception] = []
         metrics = Metrics("s", "demo", spec.name, lines.append)
+        clock = stuttering(loop) if record else loop.clock_us
+        origin_us = clock()
+        recorder = None
+        if record:
+            header: dict[str, Any] = {"session_id": "s", "room": "demo", "graph": spec.name, "origin_us": origin_us}
+            header["settings"] = public(made)
+            recorder = Recorder(record, header, spec.path.read_text(), lambda why: failures.append(OSError(why)))
+            events_to = recorder
         session = Session(
             spec,
             settings=made,
             sink=ear,
-            clock=loop.clock_us,
+            clock=clock,
             session_id="s",
             room="demo",
             taps=[events.append, metrics],
             on_failure=failures.append,
             on_trouble=failures.append,
+            note=recorder.note if recorder else None,
+            origin_us=origin_us,
         )
+        if recorder:
+            session.tap(lambda event: events_to.event(event, origin_us))
         deepest = 0
         for what, seconds in script:
             if what == "gap":
@@ -134,6 +169,8 @@ def play(
                 deepest = max(deepest, ear.queued_ms())
         await session.close()
         metrics.close()
+        if recorder:
+            recorder.close()
         return Played(events, lines, ear, failures, len(asyncio.all_tasks()) - 1, loop.now_us, deepest)
 
     return run_virtual(main())

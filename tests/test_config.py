@@ -33,6 +33,7 @@ VAD_BACKEND=sierra VAD_SPEECH_START_FRAMES=6 VAD_SPEECH_END_FRAMES=10 VAD_PREROL
 PUBLISH_TRACK_NAME=bot_out VOICE_GRAPH=default ORCHESTRATOR=mock
 MOCK_REPLY=beep MOCK_THINK_MS=120 REPLY_TIMEOUT_MS=10000
 LOG_FILE=voice_node.log LOG_LEVEL=INFO METRICS_FILE=metrics.jsonl
+RECORD_DIR=off RECORD_MAX_MB=2000 RECORD_MAX_DAYS=30
 WEB_HOST=127.0.0.1 WEB_PORT=8080
 """
 
@@ -106,6 +107,9 @@ def test_every_variable_can_be_set_through_the_environment(monkeypatch: pytest.M
         "LOG_FILE": "off",
         "LOG_LEVEL": "debug",
         "METRICS_FILE": "m.jsonl",
+        "RECORD_DIR": "calls",
+        "RECORD_MAX_MB": "10",
+        "RECORD_MAX_DAYS": "1",
         "WEB_HOST": "::1",
         "WEB_PORT": "0",
     }

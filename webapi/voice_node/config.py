@@ -223,6 +223,20 @@ class Settings(BaseSettings):
         "metrics.jsonl", "a file's path, or off", "Numbers of every turn, a JSON object a line; off for none."
     )
 
+    record_dir: OutFile = _var(
+        "off", "a folder, or off", "Where each call is recorded, in a folder of its own; off for not at all."
+    )
+    record_max_mb: int = _var(
+        2000,
+        "a whole number from 10 to 1000000",
+        "How many MB of recordings are kept: the oldest go first, and a call that grows larger alone is cut off.",
+        ge=10,
+        le=1_000_000,
+    )
+    record_max_days: int = _var(
+        30, "a whole number from 1 to 3650", "How many days a recording is kept.", ge=1, le=3650
+    )
+
     web_host: str = _var(
         "127.0.0.1",
         "an IP address or host name",

@@ -5,10 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.events import Turn
+from webapi.voice_node.events import Reply, Turn
+from webapi.voice_node.tape import Input
+
+
+class Script(Protocol):
+    """Where the replies of a recorded call come from."""
+
+    def connect(self, tell: Callable[[Reply], None]) -> None:
+        """From now on, what the orchestrator gave then is told to `tell`."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +28,8 @@ class Context:
     settings: Settings
     loop: asyncio.AbstractEventLoop
     clock: Callable[[], int]
+    note: Callable[[Input], None] | None = None  # told of everything that comes in from outside, in order
+    script: Script | None = None  # a recorded call: replies come from it, and no orchestrator is asked
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)  # all that still runs for this session
 
     def turn(self, index: int) -> Turn:

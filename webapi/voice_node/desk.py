@@ -31,6 +31,7 @@ from webapi.voice_node.events import (
 )
 from webapi.voice_node.orchestrator import Orchestrator
 from webapi.voice_node.speech_source import Pace, speak
+from webapi.voice_node.tape import Told
 
 
 class Desk:
@@ -44,6 +45,8 @@ class Desk:
         self._pace = pace
         self._tell = tell
         self._first_chunk_of: Turn | None = None
+        if context.script:
+            context.script.connect(tell)
         orchestrator.on_llm_request_done = self._stamp(LlmRequestDone)
         orchestrator.on_tts_first_chunk = self._stamp(TtsFirstChunk)
 
@@ -72,6 +75,8 @@ class Desk:
         def begin(_: Any) -> Observable[Reply]:
             self._cut(self.answering, "superseded", ended.t_us)
             self.answering = ended.turn
+            if self._context.script:
+                return rx.never()  # it comes from the recording, through `tell`
             return from_async_iterator(
                 lambda: speak(
                     self._orchestrator,
@@ -81,7 +86,7 @@ class Desk:
                     pace=self._pace,
                 ),
                 self._context.spawn,
-            ).pipe(ops.filter(self._is_news), ops.catch(fail))
+            ).pipe(ops.filter(self._is_news), ops.catch(fail), ops.do_action(self._note))
 
         return rx.defer(begin)
 
@@ -141,6 +146,7 @@ class Desk:
             if turn is not None and turn.trace_id == trace_id:
                 told = event(self._context.clock(), turn)
                 if self._is_news(told):
+                    self._note(told)
                     self._tell(told)
 
         return stamp
@@ -165,4 +171,16 @@ class Desk:
             self._failed(hook, turn, error)
 
     def _failed(self, hook: str, turn: Turn, error: Exception) -> None:
-        self._tell(HookFailed(self._context.clock(), turn, hook, f"{type(error).__name__}: {error}"))
+        detail = f"{type(error).__name__}: {error}"
+
+        def tell() -> None:
+            failed = HookFailed(self._context.clock(), turn, hook, detail)
+            self._note(failed)
+            self._tell(failed)
+
+        self._context.loop.call_soon(tell)  # an input of its own, and not in the middle of what the hook was told of
+
+    def _note(self, value: Reply) -> None:
+        """For the recording of the call: this came from the orchestrator."""
+        if self._context.note:
+            self._context.note(Told(value))

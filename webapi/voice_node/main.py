@@ -65,6 +65,7 @@ def run(
     room: Room = None,
     identity: Annotated[str | None, typer.Option(help="The node's name in the room (LK_BOT_IDENTITY).")] = None,
     url: Annotated[str | None, typer.Option(help="The LiveKit server (LIVEKIT_URL).")] = None,
+    record: Annotated[str | None, typer.Option(help="A folder to record calls into (RECORD_DIR).")] = None,
     set_: Set = None,
     dev_server: Annotated[bool, typer.Option(help="Get a LiveKit server where none answers on loopback.")] = True,
     page: Annotated[bool, typer.Option(help="Serve the client page.")] = True,
@@ -72,13 +73,19 @@ def run(
     """Join the room and serve callers until Ctrl-C or SIGTERM. The default command."""
     from webapi.voice_node.node import run_node  # livekit and aiohttp: only what runs needs them
 
-    settings = settings_from(set_, voice_graph=graph, lk_room=room, lk_bot_identity=identity, livekit_url=url)
+    settings = settings_from(
+        set_, voice_graph=graph, lk_room=room, lk_bot_identity=identity, livekit_url=url, record_dir=record
+    )
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
+    asked = False  # not stop.is_set(): what blocks the loop keeps it from setting that
 
     def ask_to_stop(_: int, __: FrameType | None) -> None:
-        if stop.is_set():
+        nonlocal asked
+        if asked:
             os._exit(130)
+        asked = True
+        os.write(2, b"Closing; once more ends it at once.\n")  # sys.stderr may be in the middle of a line
         loop.call_soon_threadsafe(stop.set)
         too_late = threading.Timer(CLOSE_S, give_up)
         too_late.daemon = True
@@ -168,13 +175,6 @@ def list_graphs() -> None:
 
 
 @graphs_app.command()
-def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Names or paths; all without.")] = None,
-    set_: Set = None,
-) -> None:
-    """Say what is wrong with graphs; exit code 1 where something is."""
-    from webapi.voice_node.graph import find_graphs, load_graph
-@graphs_app.command()
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A graph's name in graphs/, or a path.")],
     format_: Annotated[str, typer.Option("--format", help="text, mermaid or svg.")] = "text",
@@ -195,6 +195,13 @@ def show(
     typer.echo(drawn, nl=False)
 
 
+@graphs_app.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Names or paths; all without.")] = None,
+    set_: Set = None,
+) -> None:
+    """Say what is wrong with graphs; exit code 1 where something is."""
+    from webapi.voice_node.graph import find_graphs, load_graph
 
     settings = settings_from(set_)
     wrong = 0

@@ -21,6 +21,8 @@ from webapi.voice_node.log_events import event_tap
 from webapi.voice_node.metrics import Metrics, MetricsFile
 from webapi.voice_node.orchestrator import load_orchestrator
 from webapi.voice_node.pipeline import Session
+from webapi.voice_node.recordings import check_recordings, new_recording
+from webapi.voice_node.tape import Recorder
 from webapi.voice_node.tokens import mint
 from webapi.voice_node.vad import missing_note
 from webapi.voice_node.web import TOKEN_TTL, WebServer
@@ -33,6 +35,7 @@ async def run_node(settings: Settings, stop: asyncio.Event, *, local_server: boo
     graph = load_graph(settings.voice_graph, settings)
     load_orchestrator(settings.orchestrator, settings)  # so that a wrong one ends the node now and not its first turn
     check_writable(settings)
+    check_recordings(settings)
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
@@ -76,10 +79,26 @@ class LiveSession:
     def __init__(
         self, call: Call, graph: GraphSpec, settings: Settings, write: Callable[[dict[str, Any]], None]
     ) -> None:
+        log = logger.bind(session_id=call.session_id, room=call.room)
+
         def turn_over(line: dict[str, Any]) -> None:
             write(line)
             call.tell({"event": "turn", **line})
 
+        began_us = call.clock()
+        self._recorder: Recorder | None = None
+        if settings.record_dir:
+            try:
+                self._recorder = new_recording(
+                    settings,
+                    graph,
+                    session_id=call.session_id,
+                    room=call.room,
+                    origin_us=began_us,
+                    on_problem=lambda why: log.bind(event="record_failed").error(f"this call is not recorded: {why}"),
+                )
+            except OSError as error:
+                log.bind(event="record_failed").error(f"this call is not recorded: {error}")
         self._session = Session(
             graph,
             settings=settings,
@@ -89,11 +108,16 @@ class LiveSession:
             room=call.room,
             taps=[call.tap],
             on_failure=call.broke,
-            on_trouble=lambda error: logger.bind(session_id=call.session_id).opt(exception=error).error(str(error)),
+            on_trouble=lambda error: log.opt(exception=error).error(str(error)),
+            note=self._recorder.note if self._recorder else None,
+            origin_us=began_us,
         )
         self._metrics = Metrics(call.session_id, call.room, graph.name, turn_over)
         self._session.tap(self._metrics)
-        self._session.tap(event_tap(call.session_id, call.room, self.origin_us))
+        self._session.tap(event_tap(call.session_id, call.room, began_us))
+        if self._recorder:
+            write_event = self._recorder.event
+            self._session.tap(lambda event: write_event(event, began_us))
         self.hear = self._session.hear
         self.lost = self._session.lost
 
@@ -106,3 +130,5 @@ class LiveSession:
         """End the session; every turn has its line then."""
         await self._session.close()
         self._metrics.close()
+        if self._recorder:
+            await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
 from webapi.voice_node.config import Settings
@@ -52,6 +53,11 @@ class Orchestrator(Protocol):
 
     def play_filler(self, trace_id: str, key: str) -> Any:
         """Say something short while the reply is not ready."""
+
+
+def nobody() -> Orchestrator:
+    """In the orchestrator's place where a recording answers: nothing is called on it."""
+    return cast(Orchestrator, SimpleNamespace())
 
 
 def load_orchestrator(name: str, settings: Settings) -> Orchestrator:

@@ -13,11 +13,12 @@ from reactivex.disposable import CompositeDisposable, Disposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.context import Context
+from webapi.voice_node.context import Context, Script
 from webapi.voice_node.events import AudioChunk, AudioGap, CallerAudio, Event, Playback
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.speaker import Sink, Speaker
+from webapi.voice_node.tape import Closed, Input
 
 Tap = Callable[[Event], None]
 Probe = Callable[[Any], None]  # sees every value that an operator gives: for pictures, never for decisions
@@ -105,10 +106,15 @@ class Session:
         on_failure: Callable[[Exception], None],
         on_trouble: Callable[[Exception], None] | None = None,
         probe: Probe | None = None,
+        note: Callable[[Input], None] | None = None,
+        script: Script | None = None,
+        origin_us: int | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.context = Context(session_id, room, settings, loop, clock)
-        self.origin_us = clock()
+        self._clock = clock
+        self._closed_us: int | None = None
+        self.context = Context(session_id, room, settings, loop, self._now, note, script)
+        self.origin_us = clock() if origin_us is None else origin_us
         self._caller = CallerPort()
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
@@ -139,11 +145,15 @@ class Session:
 
     def hear(self, pcm: bytes, rate: int) -> None:
         """A chunk of the caller's audio, of any length; stamped here."""
-        self._feed(AudioChunk(self.context.clock(), pcm, rate))
+        self.feed(AudioChunk(self.context.clock(), pcm, rate))
 
     def lost(self, reason: str) -> None:
         """The caller's audio stopped: what they were saying is over."""
-        self._feed(AudioGap(self.context.clock(), reason))
+        self.feed(AudioGap(self.context.clock(), reason))
+
+    def played_out(self, t_us: int) -> None:
+        """Of a recorded call: the reply that is over has been played."""
+        self._speaker.played_out(t_us)
 
     @property
     def idle(self) -> bool:
@@ -152,6 +162,9 @@ class Session:
 
     async def close(self) -> None:
         """End everything: cancel the reply, flush the sink, wait for tasks (2 s at most), tell the taps the last."""
+        self._closed_us = self._clock()
+        if self.context.note:
+            self.context.note(Closed(self._closed_us))
         try:
             self._caller.on_completed()  # cancels the reply, as a barge-in would
         except Exception as error:
@@ -169,11 +182,18 @@ class Session:
         await asyncio.sleep(0)  # let what was called "soon" happen
         self._taps.drain()
 
-    def _feed(self, audio: CallerAudio) -> None:
+    def feed(self, audio: CallerAudio) -> None:
+        """The caller's audio, stamped already."""
+        if self.context.note:
+            self.context.note(audio)
         try:
             self._caller.on_next(audio)
         except Exception as error:
             self._fail(error)
+
+    def _now(self) -> int:
+        """The clock, which stands still from the close on: the end is one moment."""
+        return self._clock() if self._closed_us is None else self._closed_us
 
     def _fail(self, error: Exception) -> None:
         self._graph.dispose()

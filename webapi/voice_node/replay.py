@@ -39,7 +39,14 @@ class Replayed:
     metrics: list[dict[str, Any]] = field(default_factory=list)  # the lines of metrics.jsonl
     voiced: list[bool] = field(default_factory=list)  # of each frame
     frame_us: int = 0
+    recorded: str | None = None  # of a recorded call: the events.jsonl that it was recorded with
     trouble: list[str] = field(default_factory=list)  # what went wrong beside the graph
+
+    def watch(self, value: Any) -> None:
+        """A probe of the graph: notes which frames were voiced."""
+        if type(value) is Voiced:
+            self.voiced.append(value.voiced)
+            self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
 
 
 def replay(path: Path, graph: GraphSpec, settings: Settings, mix: Mix | None = None) -> Replayed:
@@ -81,8 +88,7 @@ class ReplayMouth:
     def __init__(self, loop: VirtualTimeLoop) -> None:
         self._loop = loop
         self._queue: deque[tuple[int, bytes]] = deque()  # (sample position at which it begins, audio)
-        self._end = 0  # the position behind the last sample
-        self._at = 0  # the position up to which was given
+        self._end = self._at = loop.now_us * RATE_HZ // US_PER_S  # behind the last sample; up to what was given
 
     def push(self, pcm: bytes) -> None:
         """Queue it behind what is queued."""
@@ -97,12 +103,13 @@ class ReplayMouth:
         self._queue = deque(kept)
         self._end = now
 
-    def played(self) -> bytes:
-        """The next 10 ms."""
-        until = self._at + CHUNK_BYTES // BYTES_PER_SAMPLE
-        out = bytearray(CHUNK_BYTES)
+    def played(self, size: int = CHUNK_BYTES) -> bytes:
+        """The next 10 ms, or `size` bytes."""
+        until = self._at + size // BYTES_PER_SAMPLE
+        out = bytearray(size)
         while self._queue and self._queue[0][0] < until:
             start, pcm = self._queue.popleft()
+            start = max(start, self._at)  # of a recorded call: what is asked for runs on the caller's clock
             fits = (until - start) * BYTES_PER_SAMPLE
             offset = (start - self._at) * BYTES_PER_SAMPLE
             out[offset : offset + len(pcm[:fits])] = pcm[:fits]
@@ -122,11 +129,6 @@ async def _run(path: Path, graph: GraphSpec, settings: Settings, result: Replaye
     def note(event: Event) -> None:
         result.events.append(record(event, 0))
 
-    def watch(value: Any) -> None:
-        if type(value) is Voiced:
-            result.voiced.append(value.voiced)
-            result.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
-
     failures: list[Exception] = []
     session = Session(
         graph,
@@ -138,7 +140,7 @@ async def _run(path: Path, graph: GraphSpec, settings: Settings, result: Replaye
         taps=[note, metrics],
         on_failure=failures.append,
         on_trouble=lambda error: result.trouble.append(str(error)),
-        probe=watch,
+        probe=result.watch,
     )
 
     def step(chunk: bytes) -> None:

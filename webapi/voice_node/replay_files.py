@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from webapi.voice_node.audio_io import resampler
+from webapi.voice_node.call_replay import replay_call
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.marbles import difference, render
 from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, replay
+from webapi.voice_node.tape import is_call
 
 MIX_RATE_HZ = 16_000
 Say = Callable[[str], None]
@@ -27,8 +29,10 @@ def find_recordings(given: Sequence[str]) -> list[Path]:
     found: list[Path] = []
     for name in given:
         path = Path(name)
-        if path.is_dir():
-            here = sorted(p for p in path.rglob("*") if p.suffix.lower() == ".wav")
+        if is_call(path):
+            here = [path]
+        elif path.is_dir():
+            here = [p for p in sorted(path.rglob("*")) if _is_recording(p)]
         elif path.exists() or not any(c in name for c in "*?["):
             here = [path]  # one that is not there is refused by name when its turn comes
         else:
@@ -37,6 +41,11 @@ def find_recordings(given: Sequence[str]) -> list[Path]:
             raise UserError(f"{name}: there is no WAV")
         found += here
     return list(dict.fromkeys(found))
+
+
+def _is_recording(path: Path) -> bool:
+    """A WAV, or a recorded call (whose own WAVs are a part of it)."""
+    return is_call(path) or (path.suffix.lower() == ".wav" and not is_call(path.parent))
 
 
 def replay_files(
@@ -67,6 +76,8 @@ def replay_files(
             complain(note)
         if expect and not _as_expected(text, expect, update, say, complain):
             wrong = 1
+        if replayed.recorded is not None and not _as_recorded(path, replayed, say, complain):
+            wrong = 1
     return wrong
 
 
@@ -83,6 +94,21 @@ def _as_expected(text: str, expect: Path, update: bool, say: Say, complain: Say)
     if found:
         complain(f"not as {expect} says; {found}")
     return not found
+
+
+def _as_recorded(path: Path, replayed: Replayed, say: Say, complain: Say) -> bool:
+    """Whether a call's events are, byte for byte, those that it was recorded with."""
+    recorded, now = replayed.recorded or "", _as_text(replayed.events)
+    if not recorded.endswith("\n"):  # it broke off in the middle of a line
+        recorded = recorded[: recorded.rfind("\n") + 1]
+    if now == recorded:
+        say(f"{path}: the same {len(replayed.events)} events as when it was recorded")
+        return True
+    if now.startswith(recorded):
+        say(f"{path}: the recording broke off; as far as it goes, the events are the same")
+        return True
+    complain(f"{path}: not the events that it was recorded with; {difference(recorded, now)}")
+    return False
 
 
 def _notes(path: Path, replayed: Replayed) -> Iterator[str]:
@@ -105,12 +131,15 @@ def _folders(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
 
 
 def _replay_into(path: Path, folder: Path | None, graph: GraphSpec, settings: Settings) -> Replayed:
+    def run(mix: Mix | None) -> Replayed:
+        return replay_call(path, mix) if is_call(path) else replay(path, graph, settings, mix)
+
     if folder is None:
-        return replay(path, graph, settings)
+        return run(None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as closing:
-            replayed = replay(path, graph, settings, _mix_into(folder / "mix.wav", closing))
+            replayed = run(_mix_into(folder / "mix.wav", closing))
         _write_lines(folder / "events.jsonl", replayed.events)
         _write_lines(folder / "metrics.jsonl", replayed.metrics)
         (folder / "marbles.txt").write_text(render(replayed), encoding="utf-8")
@@ -120,7 +149,11 @@ def _replay_into(path: Path, folder: Path | None, graph: GraphSpec, settings: Se
 
 
 def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
+    path.write_text(_as_text(lines), encoding="utf-8")
+
+
+def _as_text(lines: Iterable[dict[str, Any]]) -> str:
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
 def _mix_into(path: Path, closing: ExitStack) -> Mix:

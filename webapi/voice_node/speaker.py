@@ -24,6 +24,7 @@ from webapi.voice_node.events import (
     ReplyStarted,
     Turn,
 )
+from webapi.voice_node.tape import PlayedOut
 
 RATE_HZ = 48_000  # LiveKit's
 FADE_MS = 15  # of the audio that would have come next, so that a cut does not click
@@ -51,6 +52,8 @@ class Speaker:
         self._playback = playback
         self._clock = context.clock
         self._loop = context.loop
+        self._note = context.note
+        self._script = context.script
         self._turn: Turn | None = None  # whose reply is let through
         self._started = False
         self._outcome: str | None = None  # of the orchestrator's stream, once it is over
@@ -125,10 +128,18 @@ class Speaker:
         if turn != self._turn:
             return
         left_us = self._end_us - t_us if self._started else 0
+        if self._script:
+            return  # the recording says when it was played out
         if left_us > 0:
             self._loop.call_later(left_us / US_PER_S, lambda: self._finish_when_played(turn, self._clock()))
         else:
-            self._end(t_us, completed=self._outcome == "completed")
+            if self._note:
+                self._note(PlayedOut(t_us, turn))
+            self.played_out(t_us)
+
+    def played_out(self, t_us: int) -> None:
+        """The last sample of a reply that is over has been played."""
+        self._end(t_us, completed=self._outcome == "completed")
 
     def _end(self, t_us: int, *, completed: bool, fade_us: int = 0) -> None:
         turn, self._turn = self._turn, None

@@ -36,6 +36,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     async def until(self, t_us: int) -> None:
         """Be at `t_us`, with all that is due before it done. Where nothing is due, that costs no round of the loop."""
+        if t_us <= self.now_us:
+            return
         # asyncio has no public word for "is anything due?". These two have been its queues since Python 3.4.
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
         if not ready and (not timers or timers[0].when() * 1_000_000 > t_us + 1):
@@ -78,6 +80,8 @@ class _JumpingSelector(selectors.SelectSelector):
         return ready
 
 
-def run_virtual(main: Coroutine[Any, Any, T]) -> T:
-    """Run `main` in virtual time, from 0."""
-    return run_in(VirtualTimeLoop(), main)
+def run_virtual(main: Coroutine[Any, Any, T], *, start_us: int = 0) -> T:
+    """Run `main` in virtual time, from `start_us` on."""
+    loop = VirtualTimeLoop()
+    loop.now_us = start_us
+    return run_in(loop, main)

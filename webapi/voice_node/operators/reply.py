@@ -14,7 +14,7 @@ from webapi.voice_node.context import Context
 from webapi.voice_node.desk import Desk
 from webapi.voice_node.events import Playback, Reply, SpeechEnded, Superseded, TurnEvent
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Stage, becomes, operator
-from webapi.voice_node.orchestrator import load_orchestrator
+from webapi.voice_node.orchestrator import load_orchestrator, nobody
 from webapi.voice_node.speech_source import Pace
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def reply(
             observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             desk = Desk(
-                load_orchestrator(orchestrator, context.settings),
+                nobody() if context.script else load_orchestrator(orchestrator, context.settings),
                 context,
                 Pace(high_ms=ahead_ms, low_ms=ahead_ms // 2),
                 tell=observer.on_next,

@@ -1,0 +1,155 @@
+"""Recorded calls: what is written, and that it gives the same decisions again, to the byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stage import play
+from tests.test_replay import run
+from webapi.voice_node.call_replay import replay_call
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.recordings import prune
+from webapi.voice_node.tape import Closed, Recorder, read_call
+from webapi.voice_node.wav import wav_info
+
+NOTED = "tests.orchestrators:Noted"
+TALK = [
+    *(("quiet", 0.3), ("speech", 0.7), ("quiet", 0.8), ("speech", 0.6)),
+    *(("quiet", 0.5), ("speech", 0.4), ("quiet", 2.0)),
+]
+TWICE = [("speech", 0.5), ("quiet", 3.0)] * 2
+CALLS = {
+    "barge-ins": (TALK, {"orchestrator": NOTED}),
+    "replies to the end": (
+        [("speech", 0.5), ("quiet", 3.0), ("speech", 0.5), ("quiet", 3.0)],
+        {"mock_reply": "tone:1"},
+    ),
+    "superseded": (
+        [("speech", 0.6), ("quiet", 0.4), ("speech", 0.6), ("quiet", 3.0)],
+        {"orchestrator": "tests.orchestrators:Ponders"},
+    ),
+    "gaps": ([("speech", 0.5), ("gap", 2.0), ("speech", 0.3), ("gap", 0.1), ("quiet", 2.0)], {"mock_reply": "tone:1"}),
+    "hooks that raise": (TALK, {"orchestrator": "tests.orchestrators:HooksRaise"}),
+    "a reply that fails midway": (TALK, {"orchestrator": "tests.orchestrators:RaisesMidway"}),
+    "a reply that hangs": (TALK, {"orchestrator": "tests.orchestrators:Hangs", "reply_timeout_ms": 600}),
+    "closed in a reply": ([("speech", 0.5), ("quiet", 0.7)], {"orchestrator": NOTED}),
+    "closed in speech": ([("speech", 0.5)], {"orchestrator": NOTED}),
+    "an echo": (TALK, {"mock_reply": "echo"}),
+    "16 kHz": (TALK, {"mock_reply": "tone:1", "audio_target_rate": 16_000}),
+}
+
+
+@pytest.mark.parametrize(("script", "settings"), CALLS.values(), ids=CALLS.keys())
+def test_a_recorded_call_decides_the_same_again(
+    tmp_path: Path, script: list[tuple[str, float]], settings: dict[str, Any]
+) -> None:
+    played = play(script, record=tmp_path / "call", **settings)
+    assert not played.failures
+    replayed = replay_call(tmp_path / "call")
+    again = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in replayed.events)
+    assert again == (tmp_path / "call" / "events.jsonl").read_text()
+    assert replayed.metrics == played.lines
+    assert len(replayed.events) >= 1
+
+
+def test_the_command_says_that_it_is_the_same_and_notices_when_it_is_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    play(TALK, record=tmp_path / "call", orchestrator=NOTED)
+    assert run("replay", tmp_path / "call", "--out", tmp_path / "out") == 0
+    assert "events as when it was recorded" in capsys.readouterr().out
+    assert (tmp_path / "out" / "events.jsonl").read_bytes() == (tmp_path / "call" / "events.jsonl").read_bytes()
+    graph = tmp_path / "call" / "graph.yaml"
+    graph.write_text(graph.read_text().replace("${VAD_SPEECH_START_FRAMES}", "9"))
+    assert run("replay", tmp_path / "call") == 1
+    assert "the first difference is in line 1" in capsys.readouterr().err
+
+
+def test_a_folder_of_calls_and_wavs_is_a_batch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b"):
+        play([("speech", 0.5), ("quiet", 1.0)], record=tmp_path / "calls" / name, mock_reply="tone:0.5")
+    shutil.copy(tmp_path / "calls" / "a" / "caller.wav", tmp_path / "calls" / "c.wav")
+    assert run("replay", tmp_path / "calls") == 0
+    out = capsys.readouterr().out
+    assert out.count("events as when it was recorded") == 2
+    assert out.count("a column is 100 ms") == 3
+
+
+def test_what_is_written(tmp_path: Path) -> None:
+    play(TALK, record=tmp_path / "call", orchestrator=NOTED, livekit_api_secret="not for the disk")
+    assert sorted(p.name for p in (tmp_path / "call").iterdir()) == [
+        "call.json", "caller.wav", "events.jsonl", "graph.yaml", "inputs.jsonl", "replies.wav",
+    ]  # fmt: skip
+    everything = b"".join(p.read_bytes() for p in (tmp_path / "call").iterdir())
+    assert b"not for the disk" not in everything
+    info = wav_info(tmp_path / "call" / "caller.wav")
+    assert (info.rate, info.channels, info.truncated) == (48_000, 1, False)
+    assert info.frames == round(sum(s for _, s in TALK) * 48_000)
+    inputs = list(read_call(tmp_path / "call").inputs())
+    assert isinstance(inputs[-1], Closed)
+
+
+@pytest.mark.parametrize("bytes_lost", [1, 30, 1000, 20_000])
+def test_a_recording_that_broke_off_is_replayed_as_far_as_it_goes(tmp_path: Path, bytes_lost: int) -> None:
+    play(TALK, record=tmp_path / "call", orchestrator=NOTED)
+    for name in ("inputs.jsonl", "events.jsonl", "caller.wav"):
+        path = tmp_path / "call" / name
+        path.write_bytes(path.read_bytes()[: -min(bytes_lost, path.stat().st_size // 3)])
+    whole = [json.loads(line) for line in (tmp_path / "call" / "events.jsonl").read_text().splitlines()[:-1]]
+    replayed = replay_call(tmp_path / "call")
+    same = [a for a, b in zip(replayed.events, whole, strict=False) if a == b]
+    assert len(same) >= min(len(whole), len(replayed.events)) - 2  # but for what the end itself does
+
+
+def test_bad_recordings_are_refused_by_name(tmp_path: Path) -> None:
+    call = tmp_path / "call"
+    call.mkdir()
+    (call / "call.json").write_text("{}")
+    with pytest.raises(UserError, match=r"graph\.yaml: No such file"):
+        read_call(call)
+    (call / "graph.yaml").write_text("version: 1")
+    with pytest.raises(UserError, match="a recording of another version"):
+        read_call(call)
+    (call / "call.json").write_text("not json")
+    with pytest.raises(UserError, match="not what a recording begins with"):
+        read_call(call)
+    (call / "call.json").write_text('{"version": 1}')
+    with pytest.raises(UserError, match=r"call\.json lacks what a replay needs: 'origin_us'"):
+        replay_call(call)
+
+
+def test_a_line_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
+    play([("speech", 0.3), ("quiet", 0.3)], record=tmp_path / "call")
+    path = tmp_path / "call" / "inputs.jsonl"
+    lines = path.read_text().splitlines()
+    lines[3] = '{"in": "magic"}'
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(UserError, match=r"inputs\.jsonl:4: not a line of a recording: an unknown input 'magic'"):
+        list(read_call(tmp_path / "call").inputs())
+
+
+def test_a_call_that_grows_too_large_stops_being_recorded_and_says_so(tmp_path: Path) -> None:
+    said: list[str] = []
+    recorder = Recorder(tmp_path / "call", {}, "", said.append, max_bytes=200)
+    for t_us in range(100):
+        recorder.note(Closed(t_us))
+    recorder.close()
+    assert said == ["it has become too large"]
+    assert (tmp_path / "call" / "inputs.jsonl").stat().st_size <= 200
+
+
+def test_the_oldest_recordings_go_first_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("20260101-a", "20260102-b", "20260103-c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "call.json").write_text("{}")
+        (tmp_path / name / "caller.wav").write_bytes(bytes(600_000))
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    assert [p.name for p in prune(tmp_path, max_mb=1, max_days=10_000)] == ["20260101-a", "20260102-b"]
+    assert (tmp_path / "mine" / "notes.txt").exists()
+    assert prune(tmp_path, max_mb=1, max_days=10_000) == []

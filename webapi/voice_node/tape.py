@@ -1,0 +1,227 @@
+"""A call on disk: everything that came into its graph from outside, in the order in which it came, with its times.
+
+    call.json      who, when, which versions and settings (never a secret)
+    graph.yaml     the graph that answered
+    inputs.jsonl   a line an input: the caller's audio, what the orchestrator gave, what was played out, the end
+    caller.wav     the audio of those lines, one after the other
+    replies.wav    the same of the replies
+    events.jsonl   what the node decided
+
+The graph is a function of these inputs, so a replay of them decides the same: see call_replay.py. Written as the call
+goes, by a thread, and flushed every second: a crash loses no more than that.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from webapi.voice_node import events
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.events import AudioChunk, AudioGap, Reply, ReplyAudio, Turn
+from webapi.voice_node.file_thread import FileThread
+from webapi.voice_node.wav import iter_wav, wav_info
+
+VERSION = 1
+CALL, GRAPH, INPUTS, CALLER, REPLIES, EVENTS = (
+    "call.json", "graph.yaml", "inputs.jsonl", "caller.wav", "replies.wav", "events.jsonl",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came from the orchestrator's side: a value of the reply stream."""
+
+    value: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedOut:
+    """The last sample of a reply that ended by itself was played."""
+
+    t_us: int
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The session was closed."""
+
+    t_us: int
+
+
+Input: TypeAlias = AudioChunk | AudioGap | Told | PlayedOut | Closed
+
+
+class Recorder:
+    """Writes one call. `note` and `event` never wait for the disk and never raise; `on_problem` is told once."""
+
+    def __init__(
+        self,
+        folder: Path,
+        header: dict[str, Any],
+        graph: str,
+        on_problem: Callable[[str], None],
+        *,
+        max_bytes: int = 1_000_000_000,
+    ) -> None:
+        folder.mkdir(parents=True)
+        (folder / CALL).write_text(json.dumps({"version": VERSION, **header}, indent=2, ensure_ascii=False) + "\n")
+        (folder / GRAPH).write_text(graph, encoding="utf-8")
+        self._folder = folder
+        self._files = FileThread(on_problem, max_bytes)
+        self._rates: dict[str, int] = {}
+
+    def note(self, given: Input) -> None:
+        """One more input."""
+        if isinstance(given, AudioChunk):
+            self._pcm(CALLER, given.pcm, given.rate)
+            self._line(INPUTS, {"in": "audio", "t_us": given.t_us, "bytes": len(given.pcm), "rate": given.rate})
+        elif isinstance(given, AudioGap):
+            self._line(INPUTS, {"in": "gap", "t_us": given.t_us, "reason": given.reason})
+        elif isinstance(given, PlayedOut):
+            self._line(INPUTS, {"in": "played_out", "t_us": given.t_us, "turn": _turn(given.turn)})
+        elif isinstance(given, Closed):
+            self._line(INPUTS, {"in": "closed", "t_us": given.t_us})
+        else:
+            self._told(given.value)
+
+    def event(self, event: events.Event, origin_us: int) -> None:
+        """What the node decided."""
+        self._line(EVENTS, events.record(event, origin_us))
+
+    def close(self) -> None:
+        """Write the rest, and how long the audio became."""
+        self._files.close({self._folder / name: wav_header(rate) for name, rate in self._rates.items()})
+
+    def _told(self, value: Reply) -> None:
+        line: dict[str, Any] = {"in": "told", "value": type(value).__name__}
+        for field in fields(value):
+            content = getattr(value, field.name)
+            if field.name == "pcm":
+                line["bytes"] = len(content)
+            else:
+                line[field.name] = _turn(content) if isinstance(content, Turn) else content
+        if isinstance(value, ReplyAudio):
+            self._pcm(REPLIES, value.pcm, value.rate)
+        self._line(INPUTS, line)
+
+    def _line(self, name: str, line: dict[str, Any]) -> None:
+        self._files.write(self._folder / name, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+
+    def _pcm(self, name: str, pcm: bytes, rate: int) -> None:
+        if name not in self._rates:
+            self._rates[name] = rate
+            self._files.write(self._folder / name, wav_header(rate)(None))
+        self._files.write(self._folder / name, pcm)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """A recorded call, to be read."""
+
+    folder: Path
+    header: dict[str, Any]
+    graph: str
+
+    def inputs(self) -> Iterator[Input]:
+        """The inputs in order. A recording that broke off gives what is whole."""
+        audio = {name: _Pcm(self.folder / name) for name in (CALLER, REPLIES)}
+        with (self.folder / INPUTS).open(encoding="utf-8", errors="replace") as file:
+            for number, text in enumerate(file, start=1):
+                try:
+                    given = _input(json.loads(text), audio)
+                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    if text.endswith("\n"):
+                        raise UserError(
+                            f"{self.folder / INPUTS}:{number}: not a line of a recording: {error}"
+                        ) from None
+                    return  # the end of a recording that broke off
+                if given is None:
+                    return
+                yield given
+
+    def events(self) -> str:
+        """What the node decided when it was recorded."""
+        return (self.folder / EVENTS).read_text(encoding="utf-8") if (self.folder / EVENTS).exists() else ""
+
+
+def is_call(path: Path) -> bool:
+    """Whether the folder is a recorded call."""
+    return (path / CALL).is_file()
+
+
+def read_call(folder: Path) -> Tape:
+    """The call in `folder`. UserError, naming the file and the reason, for what can't be read."""
+    try:
+        header = json.loads((folder / CALL).read_text(encoding="utf-8"))
+        graph = (folder / GRAPH).read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{folder}: this recorded call can't be read: {error.filename}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{folder / CALL}: not what a recording begins with: {error}") from None
+    if not isinstance(header, dict) or header.get("version") != VERSION:
+        raise UserError(f"{folder / CALL}: a recording of another version; this program reads version {VERSION}")
+    return Tape(folder, header, graph)
+
+
+def wav_header(rate: int) -> Callable[[int | None], bytes]:
+    """The 44 bytes before so many bytes of 16 bit mono PCM; for None, of a length that is not known yet."""
+
+    def header(length: int | None) -> bytes:
+        size = 0xFFFFFFFF if length is None else length
+        riff = 0xFFFFFFFF if length is None else length + 36
+        form = struct.pack("<HHIIHH", 1, 1, rate, rate * 2, 2, 16)
+        return struct.pack("<4sI4s4sI", b"RIFF", riff, b"WAVE", b"fmt ", 16) + form + struct.pack("<4sI", b"data", size)
+
+    return header
+
+
+class _Pcm:
+    """The audio of a file, taken piece by piece."""
+
+    def __init__(self, path: Path) -> None:
+        self._blocks = iter_wav(path) if path.exists() and wav_info(path).frames else iter(())
+        self._held = b""
+
+    def take(self, size: int) -> bytes | None:
+        """The next `size` bytes; None where the file ends before them."""
+        while len(self._held) < size:
+            block = next(self._blocks, None)
+            if block is None:
+                return None
+            self._held += block
+        taken, self._held = self._held[:size], self._held[size:]
+        return taken
+
+
+def _turn(turn: Turn) -> list[Any]:
+    return [turn.trace_id, turn.index]
+
+
+def _input(line: dict[str, Any], audio: dict[str, _Pcm]) -> Input | None:
+    """The input of a line; None where its audio is missing."""
+    kind = line.pop("in")
+    if kind == "audio":
+        pcm = audio[CALLER].take(line["bytes"])
+        return AudioChunk(line["t_us"], pcm, line["rate"]) if pcm is not None else None
+    if kind == "gap":
+        return AudioGap(**line)
+    if kind == "played_out":
+        return PlayedOut(line["t_us"], Turn(*line["turn"]))
+    if kind == "closed":
+        return Closed(**line)
+    if kind != "told":
+        raise ValueError(f"an unknown input {kind!r}")
+    made = getattr(events, line.pop("value"))
+    line["turn"] = Turn(*line["turn"])
+    if made is ReplyAudio:
+        line["pcm"] = audio[REPLIES].take(line.pop("bytes"))
+        if line["pcm"] is None:
+            return None
+    value: Reply = made(**line)
+    return Told(value)
