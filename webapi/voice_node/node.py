@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import urlencode
@@ -46,14 +46,29 @@ async def run_node(settings: Settings, stop: asyncio.Event, *, local_server: boo
         if metrics:
             ending.callback(metrics.close)
         key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
-        await ending.enter_async_context(dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say))
+        server = dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say)
+        if not await done_before(stop, ending.enter_async_context(server)):
+            return
         if page:
-            server = WebServer(settings)
-            url = await server.start()
-            ending.push_async_callback(server.stop)
+            web = WebServer(settings)
+            url = await web.start()
+            ending.push_async_callback(web.stop)
             say(f"Open {joinable(url, settings)}")
         write = metrics.write if metrics else lambda _: None
         await LiveKitRunner(settings, sessions(graph, settings, write)).run(stop)
+
+
+async def done_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` was done before `stop` was set; if not, it is cancelled. Getting a server may take minutes."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+    for each in (task, stopped):
+        each.cancel()
+    await asyncio.wait([task, stopped])
+    if task.cancelled():
+        return False
+    task.result()
+    return True
 
 
 def joinable(page_url: str, settings: Settings) -> str:
@@ -86,19 +101,7 @@ class LiveSession:
             call.tell({"event": "turn", **line})
 
         began_us = call.clock()
-        self._recorder: Recorder | None = None
-        if settings.record_dir:
-            try:
-                self._recorder = new_recording(
-                    settings,
-                    graph,
-                    session_id=call.session_id,
-                    room=call.room,
-                    origin_us=began_us,
-                    on_problem=lambda why: log.bind(event="record_failed").error(f"this call is not recorded: {why}"),
-                )
-            except OSError as error:
-                log.bind(event="record_failed").error(f"this call is not recorded: {error}")
+        self._recorder = recorder_for(call, graph, settings, began_us)
         self._session = Session(
             graph,
             settings=settings,
@@ -132,3 +135,21 @@ class LiveSession:
         self._metrics.close()
         if self._recorder:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
+
+
+def recorder_for(call: Call, graph: GraphSpec, settings: Settings, began_us: int) -> Recorder | None:
+    """What records the call, where that is wanted. A call that can't be recorded is served all the same."""
+
+    def lose(why: object) -> None:
+        bound = logger.bind(event="record_failed", session_id=call.session_id, room=call.room)
+        bound.error(f"this call is not recorded: {why}")
+
+    if settings.record_dir is None:
+        return None
+    try:
+        return new_recording(
+            settings, graph, session_id=call.session_id, room=call.room, origin_us=began_us, on_problem=lose
+        )
+    except OSError as error:
+        lose(error)
+        return None
