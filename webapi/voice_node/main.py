@@ -196,6 +196,16 @@ def show(
 
 
 @graphs_app.command()
+def schema() -> None:
+    """Print a JSON Schema of graph files, with which an editor completes them."""
+    import json
+
+    from webapi.voice_node.graph_schema import graph_schema
+
+    typer.echo(json.dumps(graph_schema(), indent=2))
+
+
+@graphs_app.command()
 def check(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Names or paths; all without.")] = None,
     set_: Set = None,
