@@ -24,7 +24,7 @@ from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recordings import check_recordings, new_recording
 from webapi.voice_node.tape import Recorder
 from webapi.voice_node.tokens import mint
-from webapi.voice_node.vad import missing_note
+from webapi.voice_node.vad import VoiceActivityDetector
 from webapi.voice_node.web import TOKEN_TTL, WebServer
 
 Say = Callable[[str], None]
@@ -34,14 +34,16 @@ async def run_node(settings: Settings, stop: asyncio.Event, *, local_server: boo
     """Serve callers until `stop` is set. UserError for what the user can mend; `say` gets what people want to know."""
     graph = load_graph(settings.voice_graph, settings)
     load_orchestrator(settings.orchestrator, settings)  # so that a wrong one ends the node now and not its first turn
+    vad = VoiceActivityDetector(  # for the same reason
+        settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms
+    )
     check_writable(settings)
     check_recordings(settings)
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
-        stands_in = missing_note(settings.vad_backend)
-        if stands_in:
-            logger.bind(event="vad_fallback", vad_backend=settings.vad_backend).warning(f"VAD: {stands_in}")
+        if vad.fallback:
+            logger.bind(event="vad_fallback", vad_backend=settings.vad_backend).warning(f"VAD: {vad.fallback}")
         metrics = MetricsFile(settings.metrics_file) if settings.metrics_file else None
         if metrics:
             ending.callback(metrics.close)
