@@ -191,9 +191,9 @@ class Settings(BaseSettings):
     )
     orchestrator: str = _var(
         "mock",
-        "mock, or package.module:Class",
-        "Who answers the caller: mock, or your class as package.module:Class.",
-        pattern=r"^(mock|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)$",
+        "mock, the name of an installed one, or package.module:Class",
+        "Who answers the caller: mock, one that a package has added by name, or your class as package.module:Class.",
+        pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,63}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)$",
     )
     mock_reply: Annotated[str, AfterValidator(_mock_reply)] = _var(
         "beep",

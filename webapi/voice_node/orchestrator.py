@@ -11,7 +11,9 @@ from typing import Any, Protocol, cast
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.orchestrator_mock import MockOrchestrator
+from webapi.voice_node.plugins import Plugins
 
+ENTRY_POINTS = "voice_node.orchestrators"
 Stamp = Callable[[str, float], None]
 
 REQUIRED = (
@@ -60,15 +62,42 @@ def nobody() -> Orchestrator:
     return cast(Orchestrator, SimpleNamespace())
 
 
+def _wrong(_: str, made: Any) -> str:
+    if not inspect.isclass(made):
+        return "it is no class."
+    missing = [method for method in REQUIRED if not callable(getattr(made, method, None))]
+    return f"the class lacks {', '.join(missing)}. docs/orchestrator.md shows a whole one." if missing else ""
+
+
+ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, {"mock": MockOrchestrator}, _wrong)
+
+
 def load_orchestrator(name: str, settings: Settings) -> Orchestrator:
-    """`mock`, or an instance of the class that `package.module:Class` names, made without arguments.
+    """`mock`, or an instance, made without arguments, of what an installed package or `package.module:Class` names.
 
     Raises UserError, naming ORCHESTRATOR, where module, class or one of its methods is missing or it can't be made.
     """
-    if name == "mock":
-        return MockOrchestrator(settings.mock_reply, think_ms=settings.mock_think_ms, rate=settings.audio_target_rate)
-    module_name, _, class_name = name.partition(":")
     where = f"ORCHESTRATOR={name}"
+    made = _class_at(name, where) if ":" in name else _named(name, where)
+    if made is MockOrchestrator:
+        return MockOrchestrator(settings.mock_reply, think_ms=settings.mock_think_ms, rate=settings.audio_target_rate)
+    try:
+        return cast(Orchestrator, made())
+    except Exception as error:
+        raise UserError(f"{where}: making it failed: {type(error).__name__}: {error}") from error
+
+
+def _named(name: str, where: str) -> type:
+    if name not in ORCHESTRATORS:
+        raise UserError(
+            f"{where}: there is none of that name. There are: {', '.join(ORCHESTRATORS)}; or package.module:Class."
+        )
+    return ORCHESTRATORS[name]
+
+
+def _class_at(name: str, where: str) -> type:
+    """The class that `package.module:Class` names."""
+    module_name, _, class_name = name.partition(":")
     try:
         module = importlib.import_module(module_name)
     except Exception as error:
@@ -80,10 +109,7 @@ def load_orchestrator(name: str, settings: Settings) -> Orchestrator:
     if not inspect.isclass(made):
         classes = ", ".join(n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module_name)
         raise UserError(f"{where}: {module_name!r} has no class {class_name!r}. It has: {classes or 'none'}.")
-    missing = [method for method in REQUIRED if not callable(getattr(made, method, None))]
-    if missing:
-        raise UserError(f"{where}: the class lacks {', '.join(missing)}. docs/orchestrator.md shows a whole one.")
-    try:
-        return cast(Orchestrator, made())
-    except Exception as error:
-        raise UserError(f"{where}: making it failed: {type(error).__name__}: {error}") from error
+    reason = _wrong(name, made)
+    if reason:
+        raise UserError(f"{where}: {reason}")
+    return made

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Any, Protocol
 
 import webrtcvad
 
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import BYTES_PER_SAMPLE
+from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.vads"
 SLOT = "sierra"
@@ -41,6 +41,13 @@ class _Webrtc:
         return bool(self._vad.is_speech(frame, self._rate))
 
 
+def _wrong(_: str, loaded: Any) -> str:
+    return "" if callable(loaded) else "it must be called with (rate, frame_ms), and can't be."
+
+
+BACKENDS: Plugins[BackendFactory] = Plugins("VAD backend", ENTRY_POINTS, {"webrtc": _Webrtc}, _wrong)
+
+
 class VoiceActivityDetector:
     """`VoiceActivityDetector("webrtc").is_speech(frame)`: one detector, for one caller, with its own memory.
 
@@ -64,11 +71,8 @@ class VoiceActivityDetector:
 
 def available_backends() -> dict[str, str]:
     """Every backend by name, with "" where it is there and the reason where it is not."""
-    found = {
-        "webrtc": "",
-        SLOT: "" if _slot() else f"no package named {SLOT!r} is installed; webrtc is used instead",
-    }
-    found.update({point.name: "" for point in entry_points(group=ENTRY_POINTS)})
+    found = dict.fromkeys(BACKENDS, "")
+    found[SLOT] = "" if _slot() else f"no package named {SLOT!r} is installed; webrtc is used instead"
     return found
 
 
@@ -78,12 +82,8 @@ def missing_note(backend: str) -> str:
 
 
 def _factory(name: str) -> BackendFactory:
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name == name:
-            plugged: BackendFactory = point.load()
-            return plugged
-    if name == "webrtc":
-        return _Webrtc
+    if name in BACKENDS:
+        return BACKENDS[name]
     slot = _slot()
     if name == SLOT and slot:
         return slot
@@ -95,10 +95,8 @@ def _factory(name: str) -> BackendFactory:
 
 def _slot() -> BackendFactory | None:
     """What fills the slot: an entry point, or a module `sierra` with a `VoiceActivityDetector(rate=, frame_ms=)`."""
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name == SLOT:
-            plugged: BackendFactory = point.load()
-            return plugged
+    if SLOT in BACKENDS:
+        return BACKENDS[SLOT]
     try:
         module = importlib.import_module(SLOT)
         detector = module.VoiceActivityDetector

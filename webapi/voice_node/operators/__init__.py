@@ -10,5 +10,21 @@ from webapi.voice_node.operators.resample import resample
 from webapi.voice_node.operators.turn_events import turn_events
 from webapi.voice_node.operators.vad import vad
 from webapi.voice_node.operators.window import window
+from webapi.voice_node.plugins import Plugins
 
-TABLE: dict[str, Operator[Any, Any]] = {each.name: each for each in (reply, resample, turn_events, vad, window)}
+ENTRY_POINTS = "voice_node.operators"
+
+
+def wrong(name: str, loaded: Any) -> str:
+    """What keeps `loaded` from being the operator `name`, or ""; raises where its signature can't be read."""
+    if not isinstance(loaded, Operator):
+        return f"it is no operator but of type {type(loaded).__name__}: put @operator(takes=…) before the function."
+    if loaded.name != name:
+        return f"the function is named {loaded.name!r}: the two names must be the same."
+    _ = loaded.arguments, loaded.streams  # derived on first use
+    return ""
+
+
+TABLE: Plugins[Operator[Any, Any]] = Plugins(
+    "operator", ENTRY_POINTS, {each.name: each for each in (reply, resample, turn_events, vad, window)}, wrong
+)

@@ -1,0 +1,1 @@
+"""What this package adds stands in its pyproject.toml."""

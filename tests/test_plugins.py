@@ -1,0 +1,154 @@
+"""What other packages add: found, loaded when asked for, and named where it is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.speech import silence, vowel
+from webapi.voice_node import operators, orchestrator, vad
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.orchestrator import load_orchestrator
+from webapi.voice_node.plugins import Plugins
+from webapi.voice_node.wav import write_wav
+
+ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "shout"
+GROUP = "voice_node.operators"
+BUILT_IN = {name: operators.TABLE[name] for name in ("reply", "resample", "turn_events", "vad", "window")}
+
+Install = Callable[..., None]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """Makes a package that an importer finds: its name, its entry points, its one module."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def make(package: str, points: dict[str, str], module: str = "", group: str = GROUP) -> None:
+        info = tmp_path / f"{package}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.2\n")
+        lines = [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+        (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        (tmp_path / f"{package}.py").write_text(module)
+
+    return make
+
+
+def table(wrong: Callable[[str, Any], str] = operators.wrong) -> Plugins[Any]:
+    """A table that has not looked yet."""
+    return Plugins("operator", GROUP, BUILT_IN, wrong)
+
+
+GOOD = """\
+from webapi.voice_node.operators.kinds import AUDIO, operator
+@operator(takes=AUDIO)
+def {name}(*, db: float = 0.0):
+    "Louder."
+    return lambda source: source
+"""
+
+
+def test_a_package_adds_an_operator_and_nothing_else_changes(install: Install) -> None:
+    install("plugin_good", {"plugged": "plugin_good:plugged"}, GOOD.format(name="plugged"))
+    found = table()
+    assert set(found) >= {*BUILT_IN, "plugged"}
+    assert len(found) == len(list(found))
+    assert "plugged" in found
+    assert found["plugged"].summary == "Louder."
+    assert found["plugged"] is found["plugged"]
+    assert found.get("not_there") is None
+
+
+def test_nothing_is_imported_before_it_is_asked_for(install: Install) -> None:
+    install("plugin_broken", {"broken": "plugin_broken:broken"}, "raise RuntimeError('no such device')")
+    found = table()
+    assert found["vad"] is BUILT_IN["vad"]
+    assert "broken" in list(found)
+    assert "plugin_broken" not in sys.modules
+
+
+BROKEN = {
+    "raises": ("raise RuntimeError('no such device')", "RuntimeError: no such device"),
+    "nothing there": ("", "AttributeError: module 'plugin_broken' has no attribute 'broken'"),
+    "no operator": ("def broken(): ...", "it is no operator but of type function"),
+    "another name": (
+        GOOD.format(name="gain") + "broken = gain",
+        "the function is named 'gain': the two names must be the same",
+    ),
+    "bad signature": (GOOD.format(name="broken").replace("db: float", "db: Flaot"), "NameError: name 'Flaot'"),
+}
+
+
+@pytest.mark.parametrize(("module", "reason"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_broken_entry_point_is_told_with_package_name_and_reason(install: Install, module: str, reason: str) -> None:
+    sys.modules.pop("plugin_broken", None)
+    install("plugin_broken", {"broken": "plugin_broken:broken"}, module)
+    with pytest.raises(UserError) as caught:
+        table()["broken"]
+    assert "operator 'broken' of the package plugin_broken 1.2 can't be used: " in str(caught.value)
+    assert reason in str(caught.value)
+    assert f"(entry point plugin_broken:broken in {GROUP})" in str(caught.value)
+
+
+def test_two_of_one_name_are_told_and_what_is_built_in_is_not_replaced(install: Install) -> None:
+    install("plugin_one", {"vad": "plugin_one:vad", "same": "plugin_one:same"})
+    install("plugin_two", {"same": "plugin_two:same"})
+    found = table()
+    with pytest.raises(UserError, match=r"'vad': there are 2 .* of voice-node itself and .* plugin_one 1\.2"):
+        found["vad"]
+    with pytest.raises(UserError, match=r"'same': .* plugin_(one|two) 1\.2 and the package plugin_(one|two)"):
+        found["same"]
+    assert found["window"] is BUILT_IN["window"]
+
+
+def test_the_tables_know_their_groups() -> None:
+    assert "webrtc" in vad.BACKENDS
+    assert "mock" in orchestrator.ORCHESTRATORS
+    with pytest.raises(UserError, match=r"ORCHESTRATOR=mok: there is none of that name\. There are: .*mock.*; or pack"):
+        load_orchestrator("mok", load_settings())
+
+
+def test_the_example_package_installs_and_all_three_are_used(tmp_path: Path) -> None:
+    target = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", target]
+    subprocess.run([*map(str, pip), str(EXAMPLE)], check=True, capture_output=True, timeout=120)
+    write_wav(tmp_path / "quiet.wav", silence(0.5) + quieter(vowel(1.0)) + silence(2.5), 48_000)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(target), str(ROOT)])}
+
+    def node(*arguments: object) -> str:
+        command = [sys.executable, "-m", "webapi.voice_node.main", *map(str, arguments)]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def turns(db: int) -> list[dict[str, Any]]:
+        graph, out = tmp_path / f"{db}.yaml", tmp_path / f"out{db}"
+        graph.write_text((EXAMPLE / "shout.yaml").read_text().replace("db: 12", f"db: {db}"))
+        node("replay", tmp_path / "quiet.wav", "--graph", graph, "--out", out)
+        return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+
+    assert "gain" in json.loads(node("graphs", "schema"))["$defs"]["operator"]["anyOf"][1]["properties"]
+    assert turns(0) == []  # too quiet for `loud`…
+    (turn,) = turns(12)  # … but not after `gain`
+    assert (turn["outcome"], turn["heard_ms"] > 1000) == ("completed", True)
+    with wave.open(str(tmp_path / "out12" / "mix.wav")) as mix:
+        both = np.frombuffer(mix.readframes(mix.getnframes()), "<i2").reshape(-1, 2)
+    assert np.abs(both[:, 0].astype(int)).max() < 2000  # what the caller said,
+    assert np.abs(both[:, 1].astype(int)).max() > 20_000  # and what `shout` made of it
+
+
+def quieter(pcm: bytes) -> bytes:
+    """A tenth of it."""
+    return (np.frombuffer(pcm, "<i2") // 10).astype("<i2").tobytes()
