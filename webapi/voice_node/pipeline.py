@@ -219,11 +219,26 @@ def build(
             arguments.update({name: streams[read] for name, read in step.reads.items()})
             if operator.wants_context:
                 arguments["context"] = context
+            if operator.wants_kind:
+                arguments["gives"] = step.gives
             source = operator(**arguments)(source)
             if probe:
-                source = source.pipe(ops.do_action(probe))
+                source = probed(source, probe)
         streams[stream.name] = source.pipe(ops.share()) if graph.readers(stream.name) > 1 else source
     return streams
+
+
+def probed(source: Observable[Any], probe: Probe) -> Observable[Any]:
+    """The source, every value of which the probe sees first. (`ops.do_action` costs three times as much.)"""
+
+    def subscribe(observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        def on_next(value: Any) -> None:
+            probe(value)
+            observer.on_next(value)
+
+        return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+    return Observable(subscribe)
 
 
 def merged(sources: Sequence[Observable[Any]]) -> Observable[Any]:

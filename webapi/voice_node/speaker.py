@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +26,7 @@ from webapi.voice_node.events import (
 from webapi.voice_node.tape import PlayedOut
 
 RATE_HZ = 48_000  # LiveKit's
-FADE_MS = 15  # of the audio that would have come next, so that a cut does not click
+FADE_MS = 10
 
 
 class Sink(Protocol):
@@ -37,7 +36,10 @@ class Sink(Protocol):
         """Queue at most 20 ms of 48 kHz PCM. Must not block."""
 
     def clear(self) -> None:
-        """Everything pushed and not yet played goes, at once."""
+        """Everything pushed and not yet played goes, at once; what would have come next fades out: see `fade_out`.
+
+        The fade is the sink's, as only it knows to the sample what comes next. One that begins elsewhere clicks.
+        """
 
 
 class Speaker:
@@ -59,7 +61,6 @@ class Speaker:
         self._outcome: str | None = None  # of the orchestrator's stream, once it is over
         self._pushed_us = 0  # how much audio of this reply was pushed
         self._end_us = 0  # when the last of it will have been played
-        self._unplayed: deque[tuple[int, bytes]] = deque()  # pieces, with the time at which each will have been played
         self._dropped = 0
 
     @property
@@ -97,31 +98,24 @@ class Speaker:
             self._playback.on_next(FramesDropped(started.t_us, started.turn, dropped, why))
         self._turn, self._started, self._outcome = started.turn, False, None
         self._pushed_us = 0
-        self._unplayed.clear()
 
     def _push(self, audio: ReplyAudio) -> None:
         self._sink.push(audio.pcm)
         us = len(audio.pcm) // BYTES_PER_SAMPLE * US_PER_S // audio.rate
         self._end_us = max(self._end_us, audio.t_us) + us
         self._pushed_us += us
-        self._unplayed.append((self._end_us, audio.pcm))
-        while self._unplayed[0][0] <= audio.t_us:
-            self._unplayed.popleft()
         if not self._started:
             self._started = True
             self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn))
 
     def _cut(self, turn: Turn, t_us: int) -> None:
-        """Clear the sink, push a short fade, tell what was heard."""
+        """Clear the sink, tell what was heard."""
         if turn != self._turn:  # cut before it began
             self._playback.on_next(PlaybackEnded(t_us, turn, 0, completed=False))
             return
-        tail = self._next_to_play(t_us)
         if self._started:
             self._sink.clear()
-        if tail:
-            self._sink.push(fade_out(tail))
-        self._end(t_us, completed=False, fade_us=len(tail) // BYTES_PER_SAMPLE * US_PER_S // RATE_HZ)
+        self._end(t_us, completed=False, fade_us=FADE_MS * US_PER_MS if self._started else 0)
 
     def _finish_when_played(self, turn: Turn, t_us: int) -> None:
         """End when the last sample is out; `t_us` is now. Looks again where a timer struck early."""
@@ -149,23 +143,10 @@ class Speaker:
         flushed_us = min(self._pushed_us, max(0, self._end_us - t_us))
         heard_us = self._pushed_us - flushed_us
         self._end_us = t_us + fade_us
-        self._unplayed.clear()
         self._playback.on_next(PlaybackEnded(t_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS))
-
-    def _next_to_play(self, now_us: int) -> bytes:
-        """The first FADE_MS of what was pushed and not yet played."""
-        pcm = bytearray()
-        for end_us, piece in self._unplayed:
-            if end_us <= now_us:
-                continue
-            left = (end_us - now_us) * RATE_HZ // US_PER_S * BYTES_PER_SAMPLE
-            pcm += piece[-left:] if left < len(piece) else piece
-            if len(pcm) >= FADE_MS * RATE_HZ // 1000 * BYTES_PER_SAMPLE:
-                break
-        return bytes(pcm[: FADE_MS * RATE_HZ // 1000 * BYTES_PER_SAMPLE])
 
 
 def fade_out(pcm: bytes) -> bytes:
-    """The same audio, falling to silence in a straight line."""
-    samples = np.frombuffer(pcm, "<i2")
+    """The first 10 ms of it, falling to silence in a straight line: how a sink ends what it is told to clear."""
+    samples = np.frombuffer(pcm, "<i2")[: FADE_MS * RATE_HZ // 1000]
     return (samples * np.linspace(1, 0, len(samples), endpoint=False)).astype("<i2").tobytes()

@@ -62,7 +62,7 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
                     if type(value) is AudioChunk:
                         observer.on_next(AudioChunk(value.t_us, pcm, rate))
                     else:
-                        observer.on_next(replace(value, pcm=pcm, rate=rate))
+                        observer.on_next(ReplyAudio(value.t_us, value.turn, pcm, rate))
                     return
                 if isinstance(value, (AudioGap, ReplyEnded)):
                     flush()

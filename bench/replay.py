@@ -1,0 +1,80 @@
+"""How much of a plain loop's throughput the whole graph keeps, over ten minutes of talk with replies.
+
+    python -m bench.replay [--minutes 10]
+
+The plain loop does what cannot be done without: the same resampler, framing and detector. The graph does that
+and turn-taking, replies, the speaker, the taps and virtual time. Pairs, shuffled, in one run; the median of the ratios.
+Exit code 1 below GOAL.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.speech import silence, vowel
+from webapi.voice_node.audio_io import Framer, resampler
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.graph import load_graph
+from webapi.voice_node.replay import chunks, replay
+from webapi.voice_node.vad import VoiceActivityDetector
+from webapi.voice_node.wav import write_wav
+
+GOAL = 0.7
+PAIRS = 5
+TALK = silence(1.0) + vowel(1.5) + silence(2.5) + vowel(0.8) + silence(4.2)  # a barge-in every ten seconds
+
+
+def plain(path: Path) -> int:
+    """The loop. Returns the voiced frames, so that nothing is left undone."""
+    stream, framer, detector = resampler(48_000, 8_000), Framer(320), VoiceActivityDetector("webrtc")
+    return sum(detector.is_speech(f) for chunk in chunks(path) for f in framer.push(stream.push(chunk)))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long it takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=int, default=10)
+    minutes = parser.parse_args().minutes
+    settings = load_settings(None, mock_reply="tone:3", vad_backend="webrtc")
+    graph = load_graph("default", settings)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "talk.wav"
+        write_wav(path, TALK * (6 * minutes), 48_000)
+        turns = len(replay(path, graph, settings).metrics)
+        times: dict[str, list[float]] = {"plain": [], "graph": []}
+        for _ in range(PAIRS):
+            both: list[tuple[str, Callable[[], object]]] = [
+                ("plain", lambda: plain(path)),
+                ("graph", lambda: replay(path, graph, settings)),
+            ]
+            random.shuffle(both)
+            for name, work in both:
+                times[name].append(seconds(work))
+    ratio = statistics.median(a / b for a, b in zip(times["plain"], times["graph"], strict=True))
+    table = Table("", "× real time (median)", title=f"{minutes} minutes, {turns} turns")
+    for name, taken in times.items():
+        table.add_row(name, f"{minutes * 60 / statistics.median(taken):.0f}")
+    Console().print(table)
+    Console().print(f"the graph keeps {ratio:.2f} of the plain loop's throughput (goal: {GOAL})")
+    return 0 if ratio >= GOAL else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
