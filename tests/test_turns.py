@@ -26,7 +26,7 @@ def run(
             turn = Turn("", int(next(chars)))
             state = turns.playback(state, PlaybackStarted(0, turn) if char == ">" else PlaybackEnded(0, turn, 0, True))
         elif char == "g":
-            state, decisions = turns.gap(state, index - 1, "muted")
+            state, decisions = turns.gap(state, index - 1, "muted", rule)
             found += [(index - 1, d) for d in decisions]
         else:
             state, decisions = turns.frame(state, char == "1", index, (index + 1) * FRAME_US, rule)
@@ -149,6 +149,22 @@ def test_a_carried_utterance_keeps_to_the_longest() -> None:
     _, found = run("1110000" + "0" * 20 + "1110000", rule)
     lengths = [i - d.speech.from_index + 1 for i, d in found if isinstance(d, Ended)]
     assert max(lengths) <= 12
+
+
+def test_without_barge_in_a_reply_that_plays_makes_deaf_and_no_longer() -> None:
+    rule = RULE._replace(barge_in=False)
+    assert marbles("1110000>0000111111110000<00000111", rule) == "--S---E" + "-" * 21 + "S"
+    assert marbles("1110000>011<0111110000", rule) == "--S---E----S-----E"  # who talks on is heard from its end
+    assert marbles("11100001>011<0111", rule) == "--S---E-----S"  # the run that began before it does not count
+    assert marbles("1110000111", rule) == "--S---E--SU"  # nothing was heard yet: still a pause
+
+
+def test_where_nobody_answers_no_turn_is_superseded_and_none_carried() -> None:
+    rule = RULE._replace(answered=False)
+    _, found = run("1110000" + "0" * 10 + "1110000" + "11g", rule)
+    assert [type(d) for _, d in found] == [Started, Ended, Started, Ended]
+    assert [d.speech.voiced_frames for _, d in found if isinstance(d, Ended)] == [3, 3]
+    assert run("111g", rule)[0].reply is None
 
 
 def test_what_may_still_be_asked_for_is_kept_and_no_more() -> None:

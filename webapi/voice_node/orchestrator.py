@@ -69,18 +69,21 @@ def _wrong(_: str, made: Any) -> str:
     return f"the class lacks {', '.join(missing)}. docs/orchestrator.md shows a whole one." if missing else ""
 
 
-ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, {"mock": MockOrchestrator}, _wrong)
+BUILT_IN: dict[str, type] = {"mock": MockOrchestrator, "echo": MockOrchestrator}  # echo: MOCK_REPLY, whatever is set
+ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, BUILT_IN, _wrong)
 
 
-def load_orchestrator(name: str, settings: Settings) -> Orchestrator:
-    """`mock`, or an instance, made without arguments, of what an installed package or `package.module:Class` names.
+def load_orchestrator(name: str, settings: Settings, rate: int | None = None) -> Orchestrator:
+    """`mock`, `echo`, or an instance of what an installed package or `package.module:Class` names.
 
+    It is made without arguments. `rate` (Hz) is that of the turns in its graph; AUDIO_TARGET_RATE unless given.
     Raises UserError, naming ORCHESTRATOR, where module, class or one of its methods is missing or it can't be made.
     """
     where = f"ORCHESTRATOR={name}"
     made = _class_at(name, where) if ":" in name else _named(name, where)
     if made is MockOrchestrator:
-        return MockOrchestrator(settings.mock_reply, think_ms=settings.mock_think_ms, rate=settings.audio_target_rate)
+        says = "echo" if name == "echo" else settings.mock_reply
+        return MockOrchestrator(says, think_ms=settings.mock_think_ms, rate=rate or settings.audio_target_rate)
     try:
         return cast(Orchestrator, made())
     except Exception as error:

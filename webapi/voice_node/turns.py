@@ -23,6 +23,8 @@ class TurnRule(NamedTuple):
     end_frames: int  # M: unvoiced in a row that end it
     preroll_frames: int  # before the start, that the utterance also carries
     max_frames: int  # longest utterance, so that endless noise can't fill the memory
+    barge_in: bool = True  # False: while a reply plays, nothing that the caller says is heard
+    answered: bool = True  # False: nobody replies, so no pause can supersede a reply
 
 
 class Speech(NamedTuple):
@@ -85,6 +87,8 @@ NOTHING: tuple[Decision, ...] = ()
 
 def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule) -> Step:
     """One frame later. `index` is the frame's position, `t_us` its arrival."""
+    if not rule.barge_in and s.reply and s.reply.playing:
+        return s._replace(run=0), NOTHING  # what outlasts the reply starts as if it began after it
     if voiced:
         s = s._replace(run=s.run + 1) if s.run > 0 else s._replace(run=1, run_us=t_us, run_index=index)
     else:
@@ -95,16 +99,16 @@ def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule) -> St
     if voiced:
         s = s._replace(speech=s.speech._replace(last_voiced_us=t_us, voiced_frames=s.speech.voiced_frames + 1))
     if s.run <= -rule.end_frames:
-        return _end(s, index, "silence")
+        return _end(s, index, "silence", rule)
     if s.speech is not None and index - s.speech.from_index + 1 >= rule.max_frames:
-        return _end(s, index, "too_long")
+        return _end(s, index, "too_long", rule)
     return s, NOTHING
 
 
-def gap(s: Hearing, last_index: int, reason: str) -> Step:
+def gap(s: Hearing, last_index: int, reason: str, rule: TurnRule) -> Step:
     """The caller's audio stopped after frame `last_index`: what was being said is over."""
     s = s._replace(run=0)
-    return _end(s, last_index, reason) if s.speech else (s, NOTHING)
+    return _end(s, last_index, reason, rule) if s.speech else (s, NOTHING)
 
 
 def playback(s: Hearing, event: Playback) -> Hearing:
@@ -154,7 +158,8 @@ def _carry(before: Speech, speech: Speech, index: int, rule: TurnRule) -> Speech
     )
 
 
-def _end(s: Hearing, to_index: int, reason: str) -> Step:
+def _end(s: Hearing, to_index: int, reason: str, rule: TurnRule) -> Step:
     assert s.speech is not None  # noqa: S101 - for the type checker: both callers have looked
     speech = s.speech
-    return s._replace(speech=None, reply=Reply(speech, playing=False)), (Ended(speech, to_index, reason),)
+    reply = Reply(speech, playing=False) if rule.answered else None
+    return s._replace(speech=None, reply=reply), (Ended(speech, to_index, reason),)

@@ -97,11 +97,16 @@ class Operator(Generic[P, T]):
         return self._hints.get("context") is Context
 
     @functools.cached_property
+    def wants_kind(self) -> bool:
+        """Whether the kind that it gives in its graph is passed in (an argument named `gives`)."""
+        return self._hints.get("gives") is Kind
+
+    @functools.cached_property
     def arguments(self) -> type[BaseModel]:
         """The YAML-given arguments as a pydantic model, derived from the signature."""
         fields: dict[str, Any] = {}
         for name, parameter in inspect.signature(self.build).parameters.items():
-            if name in self.streams or name == "context":
+            if name in self.streams or self._hints.get(name) in (Context, Kind):
                 continue
             default = ... if parameter.default is inspect.Parameter.empty else parameter.default
             fields[name] = (self._hints[name], default)

@@ -13,7 +13,7 @@ from reactivex.disposable import CompositeDisposable
 from webapi.voice_node.context import Context
 from webapi.voice_node.desk import Desk
 from webapi.voice_node.events import Playback, Reply, SpeechEnded, Superseded, TurnEvent
-from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Stage, becomes, operator
+from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
 from webapi.voice_node.orchestrator import load_orchestrator, nobody
 from webapi.voice_node.speech_source import Pace
 
@@ -28,6 +28,7 @@ def reply(
     ahead_ms: AheadMs = 400,
     playback: Annotated[Observable[Playback], PLAYBACK],
     context: Context,
+    gives: Kind,
 ) -> Stage[Reply]:
     """Turn events to reply audio: a `switch_map` over the end of each utterance and whatever silences the bot.
 
@@ -42,7 +43,7 @@ def reply(
             observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             desk = Desk(
-                nobody() if context.script else load_orchestrator(orchestrator, context.settings),
+                nobody() if context.script else load_orchestrator(orchestrator, context.settings, gives.rate),
                 context,
                 Pace(high_ms=ahead_ms, low_ms=ahead_ms // 2),
                 tell=observer.on_next,

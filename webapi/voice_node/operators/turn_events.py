@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 from reactivex import Observable, abc
@@ -39,6 +39,8 @@ def turn_events(
     end_frames: Frames = 10,
     preroll_ms: Ms = 240,
     longest_s: Seconds = LONGEST_S,
+    barge_in: Literal["cut", "ignore"] = "cut",
+    answered: bool = True,
     playback: Annotated[Observable[Playback], PLAYBACK],
     context: Context,
 ) -> Stage[TurnEvent]:
@@ -47,6 +49,10 @@ def turn_events(
     voiced    --111111111--000000000000--------111111--
     playback  ----------------------------▶▶▶▶▶▶▶▶▶▶▶▶▶
     out       -------Sppppppppppp-E-----------------SB-      S started, p partial audio, E ended, B barge-in
+
+    `barge_in: ignore`: the bot finishes its sentence. What the caller says meanwhile is not heard; who talks on is
+    heard from where it ended. `answered: false`: for a graph without a reply. Else each turn waits for one, and the
+    next takes it for a pause and carries its audio on.
     """
 
     def apply(source: Observable[Voiced | AudioGap]) -> Observable[TurnEvent]:
@@ -60,9 +66,9 @@ def turn_events(
             def on_voiced(value: Voiced | AudioGap) -> None:
                 nonlocal state, rule
                 if isinstance(value, AudioGap):
-                    if kept:
+                    if kept and rule:
                         # The state is renewed before anything is told: what follows may come back through playback.
-                        state, decisions = turns.gap(state, kept[-1].index, value.reason)
+                        state, decisions = turns.gap(state, kept[-1].index, value.reason, rule)
                         tell(decisions, value.t_us)
                     return
                 frame = value.frame
@@ -123,7 +129,8 @@ def turn_events(
 
             def rule_for(frame: Frame) -> turns.TurnRule:
                 us = frame_us(frame)
-                return turns.TurnRule(start_frames, end_frames, preroll_ms * 1000 // us, longest_s * US_PER_S // us)
+                preroll, longest = preroll_ms * 1000 // us, longest_s * US_PER_S // us
+                return turns.TurnRule(start_frames, end_frames, preroll, longest, barge_in == "cut", answered)
 
             return CompositeDisposable(
                 playback.subscribe(on_playback, observer.on_error, scheduler=scheduler),

@@ -1,0 +1,75 @@
+"""What each graph in graphs/ teaches is so: every one is run in virtual time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.stage import play
+from webapi.voice_node.graph import find_graphs, opening_line
+
+PAUSE = [("quiet", 0.3), ("speech", 0.8), ("quiet", 0.5), ("speech", 0.8), ("quiet", 4.0)]
+TALK_OVER = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 1.0), ("quiet", 4.0)]
+
+
+def loudness(pcm: bytes) -> float:
+    return float(np.sqrt((np.frombuffer(pcm, "<i2").astype(float) ** 2).mean()))
+
+
+@pytest.mark.parametrize("path", find_graphs().values(), ids=lambda path: path.stem)
+def test_every_graph_says_what_it_is_for_and_what_to_look_for(path: Path) -> None:
+    assert opening_line(path).endswith((".", "?"))
+    second = path.read_text(encoding="utf-8").splitlines()[1]
+    assert second.startswith("# Look for: ") or path.stem == "default"  # whose every line has a note of its own
+
+
+def test_default_a_talked_over_reply_is_cut_at_once() -> None:
+    played = play(TALK_OVER, mock_reply="tone:2")
+    assert [line["outcome"] for line in played.lines] == ["barged_in", "completed"]
+
+
+def test_vad_only_gives_turns_and_no_sound() -> None:
+    played = play(PAUSE, graph="vad-only")
+    assert played.marbles() == "SESE"
+    assert played.ear.pushes == []
+    assert {line["t3_logic_start"] for line in played.lines} == {None}
+    assert not played.failures
+
+
+def test_echo_says_back_what_was_said() -> None:
+    played = play([("speech", 1.0), ("quiet", 4.0)], graph="echo", mock_reply="beep")
+    (line,), (ended,) = played.lines, played.of("speech_ended")
+    assert (line["outcome"], line["heard_ms"]) == ("completed", len(ended.pcm) // 16)
+    assert loudness(played.ear.heard(0, 9)) == pytest.approx(loudness(ended.pcm), rel=0.02)
+
+
+def test_patient_takes_a_pause_for_a_pause() -> None:
+    assert [len(play(PAUSE, graph=name).of("speech_ended")) for name in ("default", "patient")] == [2, 1]
+
+
+def test_no_barge_in_lets_the_bot_finish() -> None:
+    played = play(TALK_OVER, graph="no-barge-in", mock_reply="tone:3")
+    (line,) = played.lines
+    assert (line["outcome"], line["heard_ms"]) == ("completed", 3000)
+    assert played.ear.clears == []
+
+
+def test_no_barge_in_hears_who_talks_on_from_where_the_bot_ended() -> None:
+    talk_on = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 3.0), ("quiet", 4.0)]
+    played = play(talk_on, graph="no-barge-in", mock_reply="tone:2")
+    over, again = played.of("playback_ended")[0], played.of("speech_started")[1]
+    assert over.completed
+    assert 0 <= again.t_first_voiced_us - over.t_us <= 20_000
+    assert [line["outcome"] for line in played.lines] == ["completed", "completed"]
+
+
+def test_wideband_is_16_khz_all_the_way_whatever_the_settings_say() -> None:
+    played = play([("speech", 1.0), ("quiet", 4.0)], graph="wideband", mock_reply="tone:1", audio_target_rate=8000)
+    (line,), (ended,) = played.lines, played.of("speech_ended")
+    assert ended.rate == 16_000
+    assert len(ended.pcm) / 32_000 == pytest.approx((ended.t_last_byte_us - ended.t_first_byte_us) / 1e6)
+    assert (line["outcome"], line["heard_ms"]) == ("completed", 1000)
+    heard = np.frombuffer(played.ear.heard(0, 9), "<i2").astype(float)
+    assert np.abs(np.fft.rfft(heard)).argmax() == 440  # cycles in its second: neither too high nor too low
