@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import wave
 from pathlib import Path
@@ -16,7 +17,8 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.main import main
 from webapi.voice_node.marbles import difference, parse, render
-from webapi.voice_node.replay import chunks, replay
+from webapi.voice_node.replay import ReplayMouth, chunks, replay
+from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.wav import write_wav
 
 TALK = silence(0.5) + vowel(1.0) + silence(1.0) + vowel(0.8) + silence(2.5)
@@ -174,3 +176,23 @@ def test_a_graph_that_is_wrong_ends_it_before_anything_runs(talk: Path, tmp_path
     assert run("replay", talk, "--graph", tmp_path / "g.yaml") == 2
     with pytest.raises(UserError):
         load_graph(str(tmp_path / "g.yaml"), SETTINGS)
+
+
+def test_what_is_cut_fades_out_instead_of_clicking() -> None:
+    tone = np.round(9000 * np.sin(2 * np.pi * 440 * np.arange(19_200) / 48_000)).astype("<i2").tobytes()
+
+    async def main() -> bytes:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        mouth = ReplayMouth(loop)
+        for at in range(0, len(tone), 1920):
+            mouth.push(tone[at : at + 1920])
+        await asyncio.sleep(0.107)
+        mouth.clear()
+        return b"".join(mouth.played() for _ in range(40))
+
+    heard = run_virtual(main())
+    assert heard[:10_272] == tone[:10_272]  # until it was cut
+    samples = np.frombuffer(heard, "<i2").astype(int)
+    assert np.abs(np.diff(samples)).max() <= 9000 * 2 * np.pi * 440 / 48_000 + 1  # no steeper than the tone itself
+    assert np.abs(samples[5136 + 480 :]).max() == 0

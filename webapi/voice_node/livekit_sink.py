@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 
 from livekit import rtc
 from loguru import logger
 
+from webapi.voice_node.livekit_ticks import TICK_BYTES, TICK_S, Playout, Ticks
+from webapi.voice_node.speaker import fade_out
+
 RATE_HZ = 48_000
 BYTES_PER_SAMPLE = 2
 QUEUE_MS = 1_000  # of the track. Depth costs nothing at a barge-in: a clear empties it whole
 MAX_WAITING = 100  # pieces (2 s at 20 ms); more can only pile up where the native side hangs
+# Opus takes 20 ms at a time: without these 10 ms what comes last would be sent with the first of what comes next.
+QUIET = bytes(TICK_BYTES)
+LEARNT = 10  # ticks
 
 
 class LiveKitSink:
@@ -23,24 +30,28 @@ class LiveKitSink:
 
     def __init__(self) -> None:
         self._source: rtc.AudioSource | None = None
+        self._playout: Playout | None = None
         self._waiting: deque[bytes] = deque()
         self._more = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._filling: asyncio.TimerHandle | None = None
+        self._clears = 0
         self.dropped = 0  # pieces that found MAX_WAITING others waiting
 
     async def publish(self, room: rtc.Room, name: str) -> str:
         """Publish a fresh track as the bot's microphone; its sid. Raises what `publish_track` raises."""
         await self.unbind()
         source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=QUEUE_MS)
-        track = rtc.LocalAudioTrack.create_audio_track(name, source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
         try:
+            playout = Playout(await learn_ticks(source))
+            track = rtc.LocalAudioTrack.create_audio_track(name, source)
+            options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
             publication = await room.local_participant.publish_track(track, options)
         except BaseException:
             await source.aclose()
             raise
-        self._source = source
-        self._pump = asyncio.create_task(self._carry(source), name="livekit-sink")
+        self._source, self._playout = source, playout
+        self._pump = asyncio.create_task(self._carry(source, playout), name="livekit-sink")
         return publication.sid
 
     async def unbind(self) -> None:
@@ -48,6 +59,8 @@ class LiveKitSink:
         self.clear()
         source, self._source = self._source, None
         pump, self._pump = self._pump, None
+        if self._filling is not None:
+            self._filling.cancel()
         if pump is not None:
             pump.cancel()
             await asyncio.wait([pump])
@@ -65,18 +78,29 @@ class LiveKitSink:
         self._more.set()
 
     def clear(self) -> None:
-        """Everything pushed and not yet played goes, at once."""
+        """Everything pushed and not yet played goes, at once; what would have come next fades out within 10 ms."""
+        if self._source is None or self._playout is None:
+            return
+        self._source.clear_queue()
+        self._clears += 1
+        left = self._playout.clear(time.monotonic())
+        fade = b"" if left is None else fade_out(left + b"".join(self._waiting))
         self._waiting.clear()
-        if self._source is not None:
-            self._source.clear_queue()
+        if left is None or fade:
+            self.push(fade + bytes(-len(fade) % TICK_BYTES) + QUIET)
 
-    async def _carry(self, source: rtc.AudioSource) -> None:
+    async def _carry(self, source: rtc.AudioSource, playout: Playout) -> None:
         failing = False
         while True:
             await self._more.wait()
             self._more.clear()
             while self._waiting:
-                pcm = self._waiting.popleft()
+                wait_s = playout.wait_s(time.monotonic())
+                if wait_s:
+                    await asyncio.sleep(wait_s)
+                    continue
+                pcm, clears = self._waiting.popleft(), self._clears
+                playout.put(pcm, time.monotonic())
                 frame = rtc.AudioFrame(pcm, RATE_HZ, 1, len(pcm) // BYTES_PER_SAMPLE)
                 try:
                     await source.capture_frame(frame)
@@ -86,3 +110,32 @@ class LiveKitSink:
                     failing = True
                 else:
                     failing = False
+                if clears != self._clears:
+                    source.clear_queue()  # it was on its way when the queue was cleared
+            self._fill_up_soon(playout)
+
+    def _fill_up_soon(self, playout: Playout) -> None:
+        """Shortly before the queue runs dry: a rest of less than 10 ms would stay in it, and begin the next reply."""
+        if self._filling is not None:
+            self._filling.cancel()
+        rest = len(playout.left(time.monotonic()))
+
+        def fill_up() -> None:
+            left = len(playout.left(time.monotonic()))
+            if left % TICK_BYTES and not self._waiting:
+                self.push(bytes(-left % TICK_BYTES) + QUIET)
+
+        if rest % TICK_BYTES:
+            due_s = (rest // TICK_BYTES - 1) * TICK_S
+            self._filling = asyncio.get_running_loop().call_later(max(0.0, due_s), fill_up)
+
+
+async def learn_ticks(source: rtc.AudioSource) -> Ticks:
+    """Find out when a fresh source takes audio from its queue, by filling it with silence: 0.15 s."""
+    silence = rtc.AudioFrame(bytes(TICK_BYTES), RATE_HZ, 1, TICK_BYTES // BYTES_PER_SAMPLE)
+    stamps = []
+    for _ in range(QUEUE_MS // 10 + 2 * LEARNT):
+        await source.capture_frame(silence)
+        stamps.append(time.monotonic())
+    source.clear_queue()
+    return Ticks(stamps[-LEARNT:])

@@ -16,6 +16,7 @@ from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, Even
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
+from webapi.voice_node.speaker import fade_out
 from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.wav import iter_wav, wav_info
 
@@ -97,11 +98,14 @@ class ReplayMouth:
         self._end = start + len(pcm) // BYTES_PER_SAMPLE
 
     def clear(self) -> None:
-        """Forget what is not yet played."""
+        """Forget what is not yet played; it fades out."""
         now = self._loop.now_us * RATE_HZ // US_PER_S
+        next_up = b"".join(pcm[max(0, now - at) * BYTES_PER_SAMPLE :] for at, pcm in self._queue)
         kept = [(at, pcm[: (now - at) * BYTES_PER_SAMPLE]) for at, pcm in self._queue if at < now]
         self._queue = deque(kept)
         self._end = now
+        if next_up:
+            self.push(fade_out(next_up))
 
     def played(self, size: int = CHUNK_BYTES) -> bytes:
         """The next 10 ms, or `size` bytes."""
