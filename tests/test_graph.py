@@ -224,6 +224,18 @@ WRONG = {
         changed("from: turns", "from: [turns, frames]"),
         "'frames' carries frames 8 kHz 20 ms, 'turns' turns 8 kHz: only alike streams merge",
     ),
+    "frames of two lengths": (
+        changed("- vad: {backend: webrtc}\n", "- vad\n      - combine: {other: short, rule: both}\n").replace(
+            "  turns:\n",
+            "  short:\n    from: caller\n    through: [{resample: {rate: 8000}}, {window: {ms: 10}}, vad]\n  turns:\n",
+            1,
+        ),
+        "combine: other: 'short' carries voiced 8 kHz 10 ms, what flows in is voiced 8 kHz 20 ms: frames meet only",
+    ),
+    "stream argument missing": (
+        changed("{window: {ms: 20}}", "{window: {ms: 20}}, vad, {combine: {rule: both}}"),
+        "combine: the argument 'other' is missing; it names a stream of voiced",
+    ),
     "nested too deep": ("version: " + "[" * 5000 + "]" * 5000, "nested too deep"),
     "too large": ("#" * 300_000, "a graph file has at most"),
 }

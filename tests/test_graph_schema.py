@@ -23,7 +23,7 @@ NOT_SEEN = {  # what needs more than one place of the file
     "stream twice", "argument twice", "from nowhere",
     "48 kHz into the VAD", "audio into the VAD", "turns into resample", "merge of unlike",
     "wrong stream argument", "stream argument from nowhere", "8 kHz into the speaker", "frames into events",
-    "unused stream", "cycle",
+    "unused stream", "cycle", "frames of two lengths",
 }  # fmt: skip
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
+from tests.speech import silence, vowel
 from tests.stage import play
-from webapi.voice_node.graph import find_graphs, opening_line
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.graph import find_graphs, load_graph, opening_line
+from webapi.voice_node.replay import replay
+from webapi.voice_node.wav import write_wav
 
 PAUSE = [("quiet", 0.3), ("speech", 0.8), ("quiet", 0.5), ("speech", 0.8), ("quiet", 4.0)]
 TALK_OVER = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 1.0), ("quiet", 4.0)]
@@ -63,6 +69,34 @@ def test_no_barge_in_hears_who_talks_on_from_where_the_bot_ended() -> None:
     assert over.completed
     assert 0 <= again.t_first_voiced_us - over.t_us <= 20_000
     assert [line["outcome"] for line in played.lines] == ["completed", "completed"]
+
+
+@pytest.mark.parametrize(("rule", "says", "turns"), [("both", True, 1), ("both", False, 0), ("either", False, 1)])
+def test_two_vads_vote(monkeypatch: pytest.MonkeyPatch, rule: str, says: bool, turns: int) -> None:
+    other = ModuleType("sierra")  # the slot for a VAD of that name: one that always says the same
+
+    class VoiceActivityDetector:
+        def __init__(self, rate: int, frame_ms: int) -> None:
+            assert (rate, frame_ms) == (16_000, 20)
+
+        def is_speech(self, frame: bytes) -> bool:
+            return says
+
+    other.VoiceActivityDetector = VoiceActivityDetector  # type: ignore[attr-defined]  # a module is made as it goes
+    monkeypatch.setitem(sys.modules, "sierra", other)
+    text = find_graphs()["two-vads"].read_text(encoding="utf-8").replace("rule: both", f"rule: {rule}")
+    played = play([("quiet", 0.3), ("speech", 1.0), ("quiet", 4.0)], graph_text=text, vad_backend="sierra")
+    assert not played.failures
+    assert [line["outcome"] for line in played.lines] == ["completed"] * turns
+    assert {ended.rate for ended in played.of("speech_ended")} <= {8000}
+
+
+def test_two_vads_are_one_row_of_the_picture(tmp_path: Path) -> None:
+    write_wav(tmp_path / "a.wav", silence(0.5) + vowel(1.0) + silence(1.0), 48_000)
+    settings = load_settings(vad_backend="webrtc")
+    rows = [replay(tmp_path / "a.wav", load_graph(name, settings), settings).voiced for name in ("default", "two-vads")]
+    assert len(rows[0]) == len(rows[1])
+    assert sum(rows[1]) <= sum(rows[0])
 
 
 def test_wideband_is_16_khz_all_the_way_whatever_the_settings_say() -> None:

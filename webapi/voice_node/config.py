@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     orchestrator: str = _var(
         "mock",
         "mock, echo, the name of an installed one, or package.module:Class",
-        "Who answers the caller: mock, echo, one that a package has added by name, or your class as package.module:Class.",
+        "Who answers the caller: mock, echo, one that a package adds by name, or your class as package.module:Class.",
         pattern=r"^([A-Za-z][A-Za-z0-9_-]{0,63}|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*)$",
     )
     mock_reply: Annotated[str, AfterValidator(_mock_reply)] = _var(

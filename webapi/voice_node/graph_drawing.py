@@ -58,7 +58,7 @@ def arguments(step: StepSpec, *, all_of_them: bool = True) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    return " ".join(str(value).split())
+    return str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
 
 
 # ---------------------------------------------------------------- text

@@ -208,6 +208,12 @@ class _Reader:
                 found = self._kind(read, drafts, done)
                 if found and found.name != wanted.name:
                     self._wrong(read.place, f"{name}: {needed}: {read.value!r} carries {found}, {wanted} is needed")
+                elif found and found.ms and kind and kind.ms and found.ms != kind.ms:
+                    self._wrong(
+                        read.place,
+                        f"{name}: {needed}: {read.value!r} carries {found}, what flows in is {kind}: "
+                        "frames meet only frames of the same length",
+                    )
                 reads[needed] = str(read.value)
         if kind and not operator.accepts(kind):
             takes = " or ".join(dict.fromkeys(str(t) for t in operator.takes))

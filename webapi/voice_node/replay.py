@@ -46,7 +46,8 @@ class Replayed:
     def watch(self, value: Any) -> None:
         """A probe of the graph: notes which frames were voiced."""
         if type(value) is Voiced:
-            self.voiced.append(value.voiced)
+            at = value.frame.index
+            self.voiced[at : at + 1] = [value.voiced]  # where several judge a frame, the last one counts
             self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
 
 

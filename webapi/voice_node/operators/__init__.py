@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapi.voice_node.operators.combine import combine
 from webapi.voice_node.operators.kinds import Operator
 from webapi.voice_node.operators.reply import reply
 from webapi.voice_node.operators.resample import resample
@@ -26,5 +27,5 @@ def wrong(name: str, loaded: Any) -> str:
 
 
 TABLE: Plugins[Operator[Any, Any]] = Plugins(
-    "operator", ENTRY_POINTS, {each.name: each for each in (reply, resample, turn_events, vad, window)}, wrong
+    "operator", ENTRY_POINTS, {each.name: each for each in (combine, reply, resample, turn_events, vad, window)}, wrong
 )
