@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def test_other_chunks_are_passed_over_odd_ones_too(tmp_path: Path) -> None:
     assert len(read_wav(tmp_path / "a.wav")[0]) == 202
 
 
-@pytest.mark.parametrize("length", [0, 0xFFFFFFFF, 0x7FFFFFFF])
+@pytest.mark.parametrize("length", [0, 0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000])  # the last is what sox and espeak-ng write
 def test_a_length_that_a_pipe_could_not_know(tmp_path: Path, length: int) -> None:
     (tmp_path / "a.wav").write_bytes(wav(in_bits(RAMP, 16), length=length))
     assert wav_info(tmp_path / "a.wav").frames == 101
@@ -139,6 +140,12 @@ def test_a_folder_and_nothing_are_refused(tmp_path: Path) -> None:
         read_wav(tmp_path)
     with pytest.raises(UserError, match="No such file"):
         read_wav(tmp_path / "no.wav")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="a pipe, which can be read only once"):
+        read_wav(tmp_path / "pipe")
 
 
 GOOD = wav(in_bits(RAMP, 16), extra=b"\0\0", before=b"LIST" + struct.pack("<I", 4) + b"abcd")

@@ -21,6 +21,7 @@ PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 MAX_CHANNELS = 64
 RATES_HZ = (1_000, 768_000)  # below and above is no recording of a voice but a broken header
 BLOCK_FRAMES = 65_536  # read at a time
+ENDLESS = 0x7FFF_0000  # bytes; programs that write to a pipe promise this or more, because they can't know
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class WavInfo:
 def wav_info(path: str | Path) -> WavInfo:
     """Read the header. UserError, naming the file and the reason, for what is not a WAV that can be read."""
     try:
+        if Path(path).is_fifo():  # opening one waits for its writer, perhaps for ever
+            raise UserError(f"{path}: a pipe, which can be read only once; write it to a file first")
         size = Path(path).stat().st_size
         with Path(path).open("rb") as file:
             return _Header(str(path), file, size).read()
@@ -142,8 +145,8 @@ class _Header:
         code, channels, rate, bits = form
         at = self._file.tell()
         there = max(0, self._size - at)
-        # Written by a pipe, the length is 0 or its highest value: then the audio goes to the end of the file.
-        unknown = length in (0, 0xFFFFFFFF, 0x7FFFFFFF) and there > 0
+        # Written to a pipe, the length is 0 or more than there is of anything: the audio goes to the end of the file.
+        unknown = length == 0 or length >= max(ENDLESS, there)
         promised = there if unknown else length
         frames = min(there, promised) // (channels * bits // 8)
         if frames == 0:
