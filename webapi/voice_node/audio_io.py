@@ -12,10 +12,12 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from webapi.voice_node.fir import Fir
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.fir import Fir, whole_samples
 from webapi.voice_node.wav import read_wav, write_wav
 
 FULL_SCALE = 32768.0
+LOUDEST = 256.0  # 48 dB over full scale: a float beyond that is no sample but a fault
 FRAME_8K_20MS_BYTES = 320
 SOXR_QUALITIES = {"soxr-qq": "QQ", "soxr-lq": "LQ", "soxr-mq": "MQ", "soxr-hq": "HQ", "soxr-vhq": "VHQ"}
 
@@ -27,27 +29,39 @@ Int = NDArray[np.int16]
 
 
 def resample_48k_to_8k(audio: NDArray[np.floating[Any]]) -> Int:
-    """Mono float samples (−1 to 1) at 48 kHz to int16 at 8 kHz, ceil(n / 6) of them. Clips; NaN is silence."""
-    samples = np.asarray(audio, np.float32)
+    """Mono float samples (−1 to 1) at 48 kHz to int16 at 8 kHz, ceil(n / 6) of them, clipped. See `to_int16`.
+
+    What is no sample counts as silence: NaN, infinity, anything beyond ±LOUDEST. ValueError for other shapes and types.
+    """
+    samples = np.asarray(audio)
     _mono(samples)
-    return to_int16(_soxr(np.nan_to_num(samples, posinf=1, neginf=-1), 48_000, 8_000))
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise ValueError(f"float samples are needed, {samples.dtype} came")
+    sane = np.where(np.abs(samples) <= LOUDEST, samples, 0).astype(np.float32)
+    return to_int16(_soxr(sane, 48_000, 8_000))
 
 
 def resample_8k_to_48k(audio: Int) -> Float:
-    """Mono int16 samples at 8 kHz to float32 (−1 to 1) at 48 kHz: 6 n of them."""
+    """Mono int16 samples at 8 kHz to float32 at 48 kHz, clipped to −1 to 1: 6 n of them. ValueError for others."""
     samples = np.asarray(audio)
     _mono(samples)
     if samples.dtype != np.int16:
         raise ValueError(f"int16 samples are needed, {samples.dtype} came")
-    return np.clip(_soxr(samples.astype(np.float32) / np.float32(FULL_SCALE), 8_000, 48_000), -1, 1)
+    return np.clip(_soxr(to_float(samples), 8_000, 48_000), -1, 1)
 
 
 def resample_pcm(pcm: bytes, rate_in: int, rate_out: int) -> bytes:
-    """A whole piece of PCM at another rate, by soxr at its best."""
+    """A whole piece of PCM at another rate, by soxr at its best: ceil(n · out / in) samples. A half one is dropped."""
     if rate_in == rate_out:
         return pcm
-    samples = np.frombuffer(pcm, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
-    return to_int16(_soxr(samples, rate_in, rate_out)).tobytes()
+    samples, _ = whole_samples(b"", pcm)
+    return to_int16(_soxr(to_float(samples), rate_in, rate_out)).tobytes()
+
+
+def to_float(samples: Int) -> Float:
+    """int16 as floats of −1 to 1, exactly."""
+    floats: Float = samples.astype(np.float32) / np.float32(FULL_SCALE)
+    return floats
 
 
 def to_int16(samples: Float) -> Int:
@@ -119,27 +133,40 @@ class Resampler(Protocol):
 
 
 class SoxrStream:
-    """soxr's stream: for offline work. It holds back 0 (QQ, which has no alias filter) to 158 ms (HQ), in bursts."""
+    """soxr's stream: for offline work. It holds back 0 (QQ, which has no alias filter) to 158 ms (HQ), in bursts.
+
+    In all, n samples give ceil(n · rate_out / rate_in), as Fir does when aligned.
+    """
 
     def __init__(self, rate_in: int, rate_out: int, quality: str) -> None:
+        if min(rate_in, rate_out) <= 0:
+            raise UserError(f"{rate_in} Hz to {rate_out} Hz: rates are above 0")
+        self._rate_in, self._rate_out = rate_in, rate_out
         # soxr annotates its functions and forgets its class: typed once, here.
         stream: Any = soxr.ResampleStream
         self._make: Callable[[], Any] = lambda: stream(rate_in, rate_out, 1, dtype="float32", quality=quality)
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew: silence before, nothing pending."""
         self._stream = self._make()
+        self._odd = b""
+        self._taken = self._given = 0
 
     def push(self, pcm: bytes) -> bytes:
-        """What soxr gives."""
-        return self._run(np.frombuffer(pcm, "<i2"), last=False)
+        """What soxr gives. Half a sample waits for its other half."""
+        samples, self._odd = whole_samples(self._odd, pcm)
+        self._taken += len(samples)
+        out = to_int16(self._stream.resample_chunk(to_float(samples)))
+        self._given += len(out)
+        return out.tobytes()
 
     def flush(self) -> bytes:
-        """What soxr held back."""
-        rest = self._run(np.zeros(0, "<i2"), last=True)
-        self._stream = self._make()
-        return rest
-
-    def _run(self, samples: Int, *, last: bool) -> bytes:
-        floats = samples.astype(np.float32) / np.float32(FULL_SCALE)
-        return to_int16(self._stream.resample_chunk(floats, last=last)).tobytes()
+        """What soxr held back, to the exact length; then begin anew. Half a sample that still waits is dropped."""
+        missing = -(-self._taken * self._rate_out // self._rate_in) - self._given
+        rest = to_int16(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))[:missing]
+        self.reset()
+        return rest.tobytes().ljust(2 * missing, b"\0")
 
 
 class _Same:
@@ -153,13 +180,16 @@ class _Same:
 
 
 def resampler(rate_in: int, rate_out: int, engine: str = "fir", *, aligned: bool = False) -> Resampler:
-    """A stream from one rate to another: `fir` (live) or one of SOXR_QUALITIES. `aligned`: see Fir."""
+    """A stream from one rate to another: `fir` (live) or one of SOXR_QUALITIES, which take any rates.
+
+    `aligned`: see Fir; soxr always is. UserError for an engine that is not there, or rates that it can't.
+    """
+    if engine != "fir" and engine not in SOXR_QUALITIES:
+        raise UserError(f"engine {engine!r}: there are fir, {', '.join(SOXR_QUALITIES)}")
     if rate_in == rate_out:
         return _Same()
     if engine == "fir":
         return Fir(rate_in, rate_out, aligned=aligned)
-    if engine not in SOXR_QUALITIES:
-        raise ValueError(f"engine {engine!r}: there are fir, {', '.join(SOXR_QUALITIES)}")
     return SoxrStream(rate_in, rate_out, SOXR_QUALITIES[engine])
 
 

@@ -3,20 +3,25 @@
 Why not soxr's stream: it holds audio back up to 158 ms, in bursts. Why exact: taps are integers, samples are int16,
 and every sum of their products stays far below 2^53, so float64 holds it exactly. No order of summation, no processor
 and no cutting of the input can change a bit.
+
+Between 8 and 48 kHz, as the tests prove of these very taps: within 0.01 dB up to 3.4 kHz; at least 69 dB down from
+4.0 kHz on, everywhere (0.1 dB down at 3.51 kHz, 3 dB at 3.67); every frequency 4 ms late, neither more nor less.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
-TOP_HZ = 48_000  # the higher of two rates is filtered as if it were this
+from webapi.voice_node.errors import UserError
+
+RATES_HZ = (8_000, 16_000, 48_000)
 DELAY_MS = 4  # half the filter's length: what it holds back
 STOP_DB = 70.0  # how far aliases and images are below; ≥ 60 is wanted, the rest is margin for rounding the taps
-TAP_BITS = 24  # taps are multiples of 2^-24: 15 + 24 + 2 bits in the largest sum
+TAP_BITS = 24  # taps are multiples of 2^-24: the largest sum needs 43 bits
+BLOCK = 4_800  # samples filtered at a time: what they need is some 3 MB, however much comes at once
 Samples = NDArray[np.float64]
 
 
@@ -37,24 +42,41 @@ def taps(rate_low: int, rate_high: int) -> Samples:
     ideal = np.sinc(cutoff / np.pi * n) * cutoff / np.pi
     h = ideal * np.kaiser(2 * half + 1, beta)
     whole: Samples = np.round(h / h.sum() * factor * 2**TAP_BITS)
-    for phase in range(factor):  # the rounding's remainder goes to each phase's largest tap
-        mine = np.arange(phase, len(whole), factor)
-        whole[mine[np.argmax(np.abs(whole[mine]))]] += 2**TAP_BITS - whole[mine].sum()
+    # The rounding's remainder goes to each phase's largest tap: half of it there and half to the tap's mirror image, so
+    # that the filter stays symmetric (linear phase). Where that is another phase, it gives as much back.
+    missing = [2**TAP_BITS - whole[phase::factor].sum() for phase in range(factor)]
+    for phase, rest in enumerate(missing):
+        peak = phase + factor * int(np.argmax(np.abs(whole[phase::factor])))
+        whole[peak] += rest / 2
+        whole[-1 - peak] += rest / 2
+    whole.setflags(write=False)  # it is cached, and shared by all
     return whole
 
 
+def whole_samples(held: bytes, pcm: bytes) -> tuple[NDArray[np.int16], bytes]:
+    """The samples in `held + pcm`, and the half sample that is left over: empty, or a byte to hold until the next."""
+    if held:
+        pcm = held + pcm
+    if len(pcm) % 2:
+        return np.frombuffer(pcm[:-1], "<i2"), pcm[-1:]
+    return np.frombuffer(pcm, "<i2"), b""
+
+
 class Fir:
-    """`rate_in` to `rate_out` as a stream, one of them a multiple of the other. PCM is int16 mono.
+    """`rate_in` to `rate_out` as a stream, two different ones of RATES_HZ. PCM is int16 mono.
 
     Every push gives what its input reaches: 10 ms at 48 kHz are 80 samples at 8 kHz, at once. What is heard in them is
     4 ms old. With `aligned`, those first 4 ms of nothing are left out, so that a whole piece of audio comes out as long
     as it went in: for audio that is ahead of its playing anyway. `flush` gives what is held back, and begins anew.
+
+    In all, n samples give ceil(n · rate_out / rate_in), and those 4 ms more where they are not left out.
     """
 
     def __init__(self, rate_in: int, rate_out: int, *, aligned: bool = False) -> None:
         low, high = sorted((rate_in, rate_out))
-        if low <= 0 or gcd(low, high) != low:
-            raise ValueError(f"{rate_in} Hz to {rate_out} Hz: one must be a multiple of the other")
+        if low == high or low not in RATES_HZ or high not in RATES_HZ:
+            rates = ", ".join(map(str, RATES_HZ))
+            raise UserError(f"{rate_in} Hz to {rate_out} Hz: the fir resampler goes from one of {rates} Hz to another")
         self._up, self._down = rate_out // low, rate_in // low
         self._delay = DELAY_MS * rate_out // 1000
         self._aligned = aligned
@@ -76,13 +98,9 @@ class Fir:
 
     def push(self, pcm: bytes) -> bytes:
         """What comes out for this much in. Half a sample waits for its other half."""
-        if self._odd or len(pcm) % 2:
-            pcm = self._odd + pcm
-            whole = len(pcm) & ~1
-            pcm, self._odd = pcm[:whole], pcm[whole:]
-        samples = np.frombuffer(pcm, "<i2")
+        samples, self._odd = whole_samples(self._odd, pcm)
         self._taken += len(samples)
-        out = self._run(samples)
+        out = self._run(samples) if len(samples) <= BLOCK else self._run_long(samples)
         if self._skip:
             skipped = min(self._skip, len(out))
             out = out[skipped:]
@@ -91,11 +109,14 @@ class Fir:
         return out.tobytes()
 
     def flush(self) -> bytes:
-        """The rest, as if silence followed; then begin anew. In all: the input's length at the new rate, rounded up."""
+        """The rest, as if silence followed; then begin anew. Half a sample that still waits is dropped."""
         missing = -(-self._taken * self._up // self._down) - self._given + (0 if self._aligned else self._delay)
         out = self._run(np.zeros(-(-(missing + self._skip) * self._down // self._up), "<i2"))[self._skip :][:missing]
         self.reset()
         return out.tobytes()
+
+    def _run_long(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        return np.concatenate([self._run(samples[at : at + BLOCK]) for at in range(0, len(samples), BLOCK)])
 
     def _run(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         at_hand: Samples = np.concatenate((self._history, samples.astype(np.float64)))
@@ -103,14 +124,14 @@ class Fir:
         if self._next >= len(samples):
             self._next -= len(samples)
             return np.zeros(0, "<i2")
-        # Row k holds the inputs that output k hears: a view, made directly: numpy's helpers cost more than the sums.
+        # Row k holds the inputs that output k hears, as a view; sliding_window_view takes longer than the sums.
         count = -(-(len(samples) - self._next) // self._down)
         step = at_hand.itemsize
         windows: Samples = np.ndarray(
             (count, self._length), np.float64, at_hand, self._next * step, (self._down * step, step)
         )
         self._next += count * self._down - len(samples)
-        sums = np.dot(windows, self._phases).ravel()  # exact; `@` does not reach BLAS with these: twice as long
+        sums = np.dot(windows, self._phases).ravel()  # exact; `@` does not reach BLAS with such a view
         sums /= self._scale
         sums += 0.5
         np.floor(sums, out=sums)
