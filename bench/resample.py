@@ -2,8 +2,9 @@
 
     python -m bench.resample
 
-Exit code 1 where a goal is missed: at most 5 ms held back and 60 dB of alias rejection each way. Times are for
-comparing within this run only.
+Then its sums of products alone, written in other ways that give the same numbers: why it is written the way it is.
+Rejection is measured on int16 output: "> 100" means that nothing was left. Exit code 1 where a goal is missed: at most
+5 ms held back and 60 dB of alias rejection each way. Times are for comparing within this run only.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ import random
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from webapi.voice_node.audio_io import SOXR_QUALITIES, resampler
+from webapi.voice_node.fir import taps
 
 ROUNDS = 15
+REPEATS = 100  # of the sums, in a round
+NOTHING_LEFT_DB = 100.0
 MAX_LAG_MS = 5.0
 MIN_REJECTION_DB = 60.0
 
@@ -89,8 +96,76 @@ def rejection_db(engine: str, rate_in: int, rate_out: int) -> float:
     return worst
 
 
+Floats = NDArray[np.float64]
+# Of audio, taps (a column a phase), how many outputs a phase, and how far the input moves on for each.
+Sums = Callable[[Floats, Floats, int, int], Floats]
+
+
+def windows(audio: Floats, length: int, count: int, step: int) -> Floats:
+    """Row k is what output k hears, as a view."""
+    size = audio.itemsize
+    view: Floats = np.ndarray((count, length), np.float64, audio, 0, (step * size, size))
+    return view
+
+
+def by_convolve(audio: Floats, phases: Floats, count: int, step: int) -> Floats:
+    """Every `step`-th input, with every `step`-th tap, and all of these added: the textbook's polyphase form."""
+    out = np.zeros((count, phases.shape[1]))
+    for column in range(phases.shape[1]):
+        for first in range(step):
+            h = phases[first::step, column]
+            out[:, column] += np.convolve(audio[first::step], h[::-1], "valid")[:count]
+    return out
+
+
+def one_by_one(audio: Floats, phases: Floats, count: int, step: int) -> Floats:
+    """A product for every output."""
+    length = len(phases)
+    out: Floats = np.array([audio[at : at + length] @ phases for at in range(0, count * step, step)])
+    return out
+
+
+RUNS = "np.dot on a strided view"
+WAYS: dict[str, Sums] = {
+    RUNS: lambda x, h, n, step: np.dot(windows(x, len(h), n, step), h),
+    "@ on that view": lambda x, h, n, step: np.matmul(windows(x, len(h), n, step), h),
+    "@ on a copy of it": lambda x, h, n, step: np.matmul(windows(x, len(h), n, step).copy(), h),
+    "np.dot, as_strided": lambda x, h, n, step: np.dot(as_strided(x, (n, len(h)), (8 * step, 8)), h),
+    "np.dot, sliding_window_view": lambda x, h, n, step: np.dot(sliding_window_view(x, len(h))[::step][:n], h),
+    "np.convolve a phase": by_convolve,
+    "a product an output": one_by_one,
+}
+
+
+def sums_table() -> Table:
+    """The ways side by side, µs for 10 ms at 48 kHz down to 8, and for 20 ms at 8 kHz up to 48."""
+    h = taps(8_000, 48_000)
+    up = np.concatenate((h, np.zeros(-len(h) % 6))).reshape(-1, 6)[::-1].copy()
+    rng = np.random.default_rng(1)
+    jobs: list[tuple[Floats, Floats, int, int]] = []
+    for phases, samples, step in ((h[:, None].copy(), 480, 6), (up, 160, 1)):
+        audio = rng.integers(-32768, 32768, samples + len(phases) - 1).astype(np.float64)
+        jobs.append((audio, phases, samples // step, step))
+    times: dict[tuple[str, int], list[float]] = {(way, job): [] for way in WAYS for job in range(len(jobs))}
+    order = list(times) * ROUNDS
+    random.Random(1).shuffle(order)  # noqa: S311 - as above
+    for way, job in order:
+        sums = WAYS[way]
+        if (sums(*jobs[job]) != WAYS[RUNS](*jobs[job])).any():
+            raise AssertionError(f"{way}: other sums")
+        start = time.perf_counter()
+        for _ in range(REPEATS):
+            sums(*jobs[job])
+        times[way, job].append((time.perf_counter() - start) / REPEATS * 1e6)
+    table = Table("the sums alone", "µs, 10 ms 48 → 8 kHz", "µs, 20 ms 8 → 48 kHz")
+    for way in WAYS:
+        table.add_row(way, *(f"{statistics.median(times[way, job]):.1f}" for job in range(len(jobs))))
+    return table
+
+
 def main() -> int:
     """Measure, print, and judge the engine that runs live."""
+    console = Console()
     engines = ["fir", *SOXR_QUALITIES]
     results = [
         Result(engine, rate_in, rate_out, lag_ms(engine, rate_in, rate_out), rejection_db(engine, rate_in, rate_out))
@@ -112,8 +187,11 @@ def main() -> int:
     for result in results:
         result.push_us = statistics.median(times[id(result)])
         way = f"{result.rate_in // 1000} → {result.rate_out // 1000} kHz"
-        table.add_row(result.engine, way, f"{result.lag_ms:.1f}", f"{result.rejection_db:.0f}", f"{result.push_us:.1f}")
-    Console().print(table)
+        clean = result.rejection_db > NOTHING_LEFT_DB
+        rejection = f"> {NOTHING_LEFT_DB:.0f}" if clean else f"{max(0, result.rejection_db):.0f}"
+        table.add_row(result.engine, way, f"{result.lag_ms:.1f}", rejection, f"{result.push_us:.1f}")
+    console.print(table)
+    console.print(sums_table())
     missed = [
         f"{r.engine} {r.rate_in} → {r.rate_out}: {r.lag_ms:.1f} ms, {r.rejection_db:.0f} dB"
         for r in results
