@@ -148,5 +148,5 @@ class Speaker:
 
 def fade_out(pcm: bytes) -> bytes:
     """The first 10 ms of it, falling to silence in a straight line: how a sink ends what it is told to clear."""
-    samples = np.frombuffer(pcm, "<i2")[: FADE_MS * RATE_HZ // 1000]
+    samples = np.frombuffer(pcm, "<i2")[: FADE_MS * RATE_HZ // 1000].astype(np.float64)
     return (samples * np.linspace(1, 0, len(samples), endpoint=False)).astype("<i2").tobytes()

@@ -59,7 +59,7 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
                     pcm = through.push(value.pcm)
                     if not pcm:
                         return
-                    if type(value) is AudioChunk:
+                    if isinstance(value, AudioChunk):
                         observer.on_next(AudioChunk(value.t_us, pcm, rate))
                     else:
                         observer.on_next(ReplyAudio(value.t_us, value.turn, pcm, rate))
