@@ -31,7 +31,7 @@ FLOOR_DB = -80.0
 def draw(result: Result, out: Path) -> list[Path]:
     """Write barge_in.png and barge_in.svg into `out`; their paths."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(9, 4.6), layout="constrained")
+        figure = Figure(figsize=(9, 4.4), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
         left = 0.0
         for name, label, colour in PARTS:
@@ -44,7 +44,7 @@ def draw(result: Result, out: Path) -> list[Path]:
                     textcoords="offset points", ha="center", va="top", color=colour, weight="bold",
                 )  # fmt: skip
             left += width
-        above.set(ylim=(-0.8, 1.75), yticks=[])
+        above.set(ylim=(-0.8, 1.45), yticks=[])
         above.spines["left"].set_visible(False)
         above.set_title(f"A barge-in: silent {result.median('silence'):.0f} ms after the caller's first sample", pad=12)
         for turn in result.recorded:

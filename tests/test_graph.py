@@ -232,6 +232,10 @@ WRONG = {
         ),
         "combine: other: 'short' carries voiced 8 kHz 10 ms, what flows in is voiced 8 kHz 20 ms: frames meet only",
     ),
+    "a tap into no WAV": (
+        changed("{window: {ms: 20}}", "{tap: {file: voice_node.log}}, {window: {ms: 20}}"),
+        "g.yaml:5:54: tap: file: 'voice_node.log': string should match pattern",
+    ),
     "stream argument missing": (
         changed("{window: {ms: 20}}", "{window: {ms: 20}}, vad, {combine: {rule: both}}"),
         "combine: the argument 'other' is missing; it names a stream of voiced",

@@ -14,7 +14,7 @@ from tests.stage import play
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.graph import find_graphs, load_graph, opening_line
 from webapi.voice_node.replay import replay
-from webapi.voice_node.wav import write_wav
+from webapi.voice_node.wav import read_wav, write_wav
 
 PAUSE = [("quiet", 0.3), ("speech", 0.8), ("quiet", 0.5), ("speech", 0.8), ("quiet", 4.0)]
 TALK_OVER = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 1.0), ("quiet", 4.0)]
@@ -97,6 +97,18 @@ def test_two_vads_are_one_row_of_the_picture(tmp_path: Path) -> None:
     rows = [replay(tmp_path / "a.wav", load_graph(name, settings), settings).voiced for name in ("default", "two-vads")]
     assert len(rows[0]) == len(rows[1])
     assert sum(rows[1]) <= sum(rows[0])
+
+
+def test_tap_keeps_what_the_vad_hears_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = [("quiet", 0.5), ("speech", 1.0), ("quiet", 3.0)]
+    tapped, plain = (play(script, graph=name, mock_reply="tone:1") for name in ("tap", "default"))
+    assert tapped.events == plain.events
+    pcm, rate = read_wav(tmp_path / "tap.wav")
+    assert rate == 8000
+    assert len(pcm) / 16_000 == pytest.approx(4.5, abs=0.01)
+    (ended,) = tapped.of("speech_ended")
+    assert ended.pcm in pcm
 
 
 def test_wideband_is_16_khz_all_the_way_whatever_the_settings_say() -> None:

@@ -1,6 +1,6 @@
 """PCM: resample, cut into frames, join. Whole buffers by soxr; live streams 4 ms behind, exact however they are cut.
 
-PCM is little-endian int16, mono. Why soxr's own stream is not what runs live: it holds audio back up to 158 ms.
+PCM is little-endian int16, mono. Why soxr's own stream is not what runs live: it holds audio back up to 171 ms.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Resampler(Protocol):
 
 
 class SoxrStream:
-    """soxr's stream: for offline work. It holds back 0 (QQ, which has no alias filter) to 158 ms (HQ), in bursts.
+    """soxr's stream: for offline work. It holds back 0 (QQ, which has no alias filter) to 171 ms (HQ), in bursts.
 
     In all, n samples give ceil(n · rate_out / rate_in), as Fir does when aligned.
     """

@@ -1,6 +1,6 @@
 """The live resampler: a linear-phase FIR in exact arithmetic, 4 ms behind, the same bits however the input is cut.
 
-Why not soxr's stream: it holds audio back up to 158 ms, in bursts. Why exact: taps are integers, samples are int16,
+Why not soxr's stream: it holds audio back up to 171 ms, in bursts. Why exact: taps are integers, samples are int16,
 and every sum of their products stays far below 2^53, so float64 holds it exactly. No order of summation, no processor
 and no cutting of the input can change a bit.
 

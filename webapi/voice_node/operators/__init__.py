@@ -8,6 +8,7 @@ from webapi.voice_node.operators.combine import combine
 from webapi.voice_node.operators.kinds import Operator
 from webapi.voice_node.operators.reply import reply
 from webapi.voice_node.operators.resample import resample
+from webapi.voice_node.operators.tap import tap
 from webapi.voice_node.operators.turn_events import turn_events
 from webapi.voice_node.operators.vad import vad
 from webapi.voice_node.operators.window import window
@@ -26,6 +27,5 @@ def wrong(name: str, loaded: Any) -> str:
     return ""
 
 
-TABLE: Plugins[Operator[Any, Any]] = Plugins(
-    "operator", ENTRY_POINTS, {each.name: each for each in (combine, reply, resample, turn_events, vad, window)}, wrong
-)
+BUILT_IN = (combine, reply, resample, tap, turn_events, vad, window)
+TABLE: Plugins[Operator[Any, Any]] = Plugins("operator", ENTRY_POINTS, {each.name: each for each in BUILT_IN}, wrong)
