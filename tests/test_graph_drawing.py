@@ -150,6 +150,12 @@ def test_nothing_in_the_picture_lies_on_another_or_outside(forked: GraphSpec, se
             assert layout.parts[edge.source].x < layout.parts[edge.target].x  # all flows from left to right
 
 
+def test_a_card_is_as_wide_as_its_name(settings: Settings) -> None:
+    name = "a_stream_with_a_name_that_is_longer_than_its_operators"
+    graph = read_graph(FORKED.replace("turns", name), Path("g.yaml"), settings)
+    assert lay_out(graph).parts[name].width > len(name) * 8
+
+
 def test_the_picture_is_one_file_and_says_itself_in_words(forked: GraphSpec) -> None:
     picture = svg(forked, "Two ways.")
     root = ElementTree.fromstring(picture)  # noqa: S314 - our own text

@@ -18,6 +18,7 @@ NAME_H, LINE_H, BOX_PAD = 20, 16, 9
 PORT_W, PORT_H, PASS_H = 92, 40, 30
 GAP_X, GAP_Y = 104, 30
 NAME_EM, MONO_EM, NAME_PX, MONO_PX = 0.62, 0.6, 15, 12  # widths of letters: generous, for no font is known here
+TITLE_PX = 8.6  # of a letter of a card's name
 KIND_PX = 6.8  # of a letter of a kind
 WIDEST = 30  # letters of an argument's line
 
@@ -116,7 +117,7 @@ def _parts(graph: GraphSpec, forward: list[Edge]) -> dict[str, Part]:
     for stream in graph.in_order():
         if stream.steps:
             boxes = [Box(step, _lines(step)) for step in stream.steps]
-            widest = max(_width(box) for box in boxes)
+            widest = max(len(stream.name) * TITLE_PX, *(_width(box) for box in boxes))
             height = TITLE_H + sum(b.height for b in boxes) + BETWEEN * (len(boxes) - 1) + PAD
             parts[stream.name] = Part(stream.name, "stream", boxes, width=widest + 2 * PAD, height=height)
     return parts
