@@ -71,6 +71,8 @@ async def speak(
             while len(view) >= size:
                 assert first_us is not None  # noqa: S101 - for the type checker: there was a sample
                 yield ReplyAudio(clock(), turn, bytes(view[:size]), rate)
+                if sent_us == 0:
+                    await asyncio.sleep(0)  # it is on its way to the room before the next ones are made ready
                 view = view[size:]
                 sent_us += PIECE_MS * US_PER_MS
                 ahead_us = first_us + sent_us - clock()
