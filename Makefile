@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-TARGETS := webapi tests bench scripts docs/examples
+TARGETS := webapi tests bench scripts docs/examples examples
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -78,6 +78,7 @@ bench: $(VENV)/dev
 	@$(BIN)/python -m webapi.voice_node.dev_server --get
 	@$(BIN)/python -m bench.resample
 	@$(BIN)/python -m bench.barge_in
+	@$(BIN)/python -m bench.replay
 
 # Beyond pyproject.toml: livekit is that of livekit-agents, so that both fit into one environment; numpy is the same wherever
 # it can be, because mypy reads its types and they change with every version (2.4 has no wheels for 3.10).
