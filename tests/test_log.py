@@ -6,6 +6,8 @@ import inspect
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -305,3 +307,16 @@ def test_a_hook_that_fails_for_every_frame_is_logged_once_a_turn(logging_to: Log
         "on_partial_audio",
         "on_speech_started",
     ] * 2
+
+
+def test_what_libraries_say_after_the_end_is_not_printed_as_it_is(tmp_path: Path) -> None:
+    """livekit's thread may log a refused token, whole, when the log is already closed."""
+    program = (
+        "import logging\n"
+        "from webapi.voice_node.config import load_settings\n"
+        "from webapi.voice_node.log import configure\n"
+        "configure(load_settings(None), terminal=False)()\n"
+        "logging.getLogger('livekit').warning('invalid token: eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl')\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "eyJ" not in said.stdout + said.stderr

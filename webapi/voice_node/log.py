@@ -127,6 +127,10 @@ class _ToLoguru(logging.Handler):
 def _take_over_logging(level: str) -> Callable[[], None]:
     """Route the root logger's records to loguru: warnings and worse, or all where we log DEBUG or TRACE."""
     root, handler = logging.getLogger(), _ToLoguru()
+    livekit = logging.getLogger("livekit")
+    if not livekit.handlers:
+        # What its threads say when we have ended must not fall through to stderr: it quotes a refused token.
+        livekit.addHandler(logging.NullHandler())
     before = root.level
     root.addHandler(handler)
     root.setLevel(logging.DEBUG if level in ("DEBUG", "TRACE") else logging.WARNING)
