@@ -1,0 +1,77 @@
+"""What must hold whatever a caller and an orchestrator do: random calls in virtual time, recorded and replayed."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.stage import Played, play
+from webapi.voice_node.call_replay import replay_call
+
+ORCHESTRATORS = (
+    "Noted",
+    "Ponders",
+    "Raises",
+    "RaisesMidway",
+    "HangsMidway",
+    "Empty",
+    "Odd",
+    "FloodsForever",
+    "HooksRaise",
+)
+PIECES = st.tuples(st.sampled_from(["speech", "quiet", "quiet", "gap"]), st.integers(1, 130).map(lambda n: n / 100))
+SCRIPTS = st.lists(PIECES, min_size=1, max_size=14)
+OUTCOMES = {"completed", "barged_in", "superseded", "failed", "timeout", "empty", "closed"}
+
+
+def check(played: Played) -> None:
+    """The invariants."""
+    assert played.failures == []
+    assert played.tasks_left == 0
+    stamps = [event.t_us for event in played.events]
+    assert stamps == sorted(stamps)
+    started = [event.turn for event in played.of("speech_started")]
+    assert [turn.index for turn in started] == list(range(len(started)))
+    assert sorted(line["trace_id"] for line in played.lines) == [turn.trace_id for turn in started]  # one line a turn
+    ended = [event.turn for event in played.of("playback_ended")]
+    assert len(ended) == len(set(ended))  # a reply ends once
+    for line in played.lines:
+        times = [value for key, value in line.items() if key[0] == "t" and key[1].isdigit() and value is not None]
+        assert times == sorted(times)
+        assert line["outcome"] in OUTCOMES
+        assert line["barge_in"] == (line["outcome"] == "barged_in")
+        assert line["playback_cancelled"] <= (line["t6_first_bot_audio"] is not None)
+    check_heard(played)
+
+
+def check_heard(played: Played) -> None:
+    """Of each reply, what the ear got is what was counted; and nothing of it comes after its cut but the fade."""
+    for begun in played.of("playback_started"):
+        over = next(e for e in played.of("playback_ended") if e.turn == begun.turn)
+        heard_us = sum(len(pcm) * 1_000_000 // 96_000 for at, pcm in played.ear.pushes if begun.t_us <= at < over.t_us)
+        assert over.heard_ms == pytest.approx(
+            heard_us / 1000, abs=11
+        )  # the fade of the reply before may stand in front
+
+
+@given(script=SCRIPTS, orchestrator=st.sampled_from(ORCHESTRATORS))
+@settings(max_examples=60, deadline=None)
+def test_it_holds_for_any_call(script: list[tuple[str, float]], orchestrator: str) -> None:
+    check(play(script, orchestrator=f"tests.orchestrators:{orchestrator}", reply_timeout_ms=400))
+
+
+@given(script=SCRIPTS, orchestrator=st.sampled_from(ORCHESTRATORS))
+@settings(max_examples=30, deadline=None)
+def test_any_recorded_call_decides_the_same_again(script: list[tuple[str, float]], orchestrator: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        call = Path(folder) / "call"
+        played = play(script, record=call, orchestrator=f"tests.orchestrators:{orchestrator}", reply_timeout_ms=400)
+        replayed = replay_call(call)
+        recorded = (call / "events.jsonl").read_text() if (call / "events.jsonl").exists() else ""
+    assert "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in replayed.events) == recorded
+    assert replayed.metrics == played.lines
