@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import warnings
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from bench.stall_meter import Gap, StallMeter, touched
@@ -24,7 +25,7 @@ class Takes:
         self.again = 0
 
     async def of(self, what: str, scene: Callable[[], Awaitable[T]]) -> T:
-        """The result of `scene`. One that fails while this process, and so its callers, got no processor is repeated.
+        """The result of `scene`. One that fails while a processor of this machine stood still is repeated.
 
         At most twice, and a warning says so. A scene that fails on a machine that ran has failed.
         """
@@ -42,7 +43,19 @@ class Takes:
 
 @contextmanager
 def taking() -> Iterator[Takes]:
-    """`with taking() as takes: await takes.of("a turn", turn)`."""
+    """`with taking() as takes: await takes.of("a turn", turn)`.
+
+    With a meter on each processor, where that can be told apart: the node and the server may stand still alone.
+    """
     gaps: list[Gap] = []
-    with StallMeter(gaps.append):
+    with ExitStack() as meters:
+        if hasattr(os, "sched_setaffinity"):
+            ours = os.sched_getaffinity(0)
+            meters.callback(os.sched_setaffinity, 0, ours)
+            for processor in ours:
+                os.sched_setaffinity(0, {processor})  # of this thread, and of those that it starts
+                meters.enter_context(StallMeter(gaps.append))
+            os.sched_setaffinity(0, ours)
+        else:
+            meters.enter_context(StallMeter(gaps.append))
         yield Takes(gaps)

@@ -6,6 +6,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -247,7 +248,7 @@ def test_an_orchestrator_that_goes_wrong_costs_its_own_turn_alone(
                     assert bad_line["heard_ms"] == pytest.approx(1000, abs=20)
 
             for mood, outcome in WRONG.items():
-                await takes.of(mood, lambda mood=mood, outcome=outcome: wrong_then_right(mood, outcome))  # type: ignore[misc]
+                await takes.of(mood, partial(wrong_then_right, mood, outcome))
             assert not node.logged("session_broke")
         failures = [line for line in node.logged("reply_ended") if line["level"] == "WARNING"]
         assert {"no brain today", "lost the thread"} <= {line["detail"].partition(": ")[2] for line in failures}
@@ -290,7 +291,9 @@ def test_a_room_that_is_deleted_closes_the_turn_and_the_node_goes_on(
     run(scenario())
 
 
-def test_a_disk_that_is_full_is_said_once_and_stops_nobody(livekit_url: str, room: str, tmp_path: Path) -> None:
+def test_a_disk_that_is_full_is_said_once_and_stops_nobody(
+    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+) -> None:
     full = Path("/dev/full")
     assert full.exists(), "this test needs Linux"
 
@@ -300,9 +303,12 @@ def test_a_disk_that_is_full_is_said_once_and_stops_nobody(livekit_url: str, roo
             caller(livekit_url, room) as alice,
         ):
             await alice.wait_for_event("listening_to", identity="alice")
+
+            async def turn() -> None:
+                await alice.wait_for_event("turn", trace_id=await turn_of(alice))
+
             for _ in range(2):
-                trace_id = await turn_of(alice)
-                await alice.wait_for_event("turn", trace_id=trace_id)
+                await takes.of("a turn", turn)
         (line,) = node.logged("metrics_failed")
         assert "No space left" in line["message"]
 
