@@ -169,7 +169,7 @@ class IgnoresCancel(MockOrchestrator):
                 await asyncio.sleep(3600)
             except asyncio.CancelledError:
                 ignored += 1
-                if ignored > 1:
+                if ignored > 2:
                     raise
 
 
@@ -216,3 +216,11 @@ class Connects(_Every):
         _, writer = await asyncio.open_connection("127.0.0.1", 9)
         writer.close()
         yield b""
+
+
+class NothingForever(_Every):
+    """Yields empty chunks without end, and never lets anybody else have a turn."""
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        while True:
+            yield b""

@@ -183,6 +183,7 @@ TWO_TURNS = [("speech", 0.5), ("quiet", 4.0), ("speech", 0.5), ("quiet", 2.0)]
         ("Hangs", "timeout", "no audio for 1 s"),
         ("HangsMidway", "timeout", "no audio for 1 s"),
         ("Empty", "empty", ""),
+        ("NothingForever", "timeout", "no audio for 1 s"),
         ("Odd", "completed", "half a sample"),
         ("GivesText", "failed", "get_audio_reply gave str, not bytes"),
         ("CancelsItself", "failed", "cancelled from inside"),
@@ -246,7 +247,7 @@ def test_a_reply_that_ignores_its_cancel_hangs_alone() -> None:
     played = play(TALK_OVER, orchestrator="tests.orchestrators:IgnoresCancel")
     assert [line["outcome"] for line in played.lines] == ["barged_in", "closed"]
     (failure,) = played.failures
-    assert "1 task(s) of the orchestrator ignore that they are cancelled" in str(failure)
+    assert "2 task(s) of the orchestrator ignore that they are cancelled" in str(failure)
 
 
 def test_coroutines_will_do() -> None:

@@ -176,3 +176,16 @@ def test_what_may_still_be_asked_for_is_kept_and_no_more() -> None:
     assert turns.oldest_needed(state, 86, RULE) == 48  # a reply that is not yet heard may be superseded
     state, _ = run("0" * 50 + "1110000" + ">0" + "0" * 30)
     assert turns.oldest_needed(state, 86, RULE) == 82
+
+
+def test_the_preroll_does_not_reach_over_a_gap() -> None:
+    _, found = run("0000000g00111")
+    (started,) = (d for _, d in found)
+    assert isinstance(started, Started)
+    assert started.speech.from_index == 7
+
+
+def test_a_reply_that_never_comes_does_not_keep_the_audio_for_ever() -> None:
+    rule = RULE._replace(max_frames=40)
+    state, _ = run("1110000" + "0" * 200, rule)
+    assert turns.oldest_needed(state, 206, rule) >= 206 - 40

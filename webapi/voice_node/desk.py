@@ -57,7 +57,8 @@ class Desk:
     def hear(self, event: TurnEvent) -> bool:
         """Tell the orchestrator what it is told while the caller speaks. Whether the event decides about a reply."""
         if isinstance(event, PartialAudio):
-            self._call("on_partial_audio", event.turn, event.turn.trace_id, event.pcm)
+            heard, pcm = event.turn, event.pcm
+            self._context.loop.call_soon(lambda: self._call("on_partial_audio", heard, heard.trace_id, pcm))
             return False
         if isinstance(event, SpeechStarted):
             # Soon, not now: if this start is a barge-in, its own event comes next, and silence comes first.

@@ -22,6 +22,7 @@ from webapi.voice_node.tape import Closed, Input
 
 Tap = Callable[[Event], None]
 Probe = Callable[[Any], None]  # sees every value that an operator gives: for pictures, never for decisions
+HOOKS_S = 1.0
 CLOSE_S = 2.0  # how long a session waits for its tasks; one that ignores its cancel is left behind
 
 
@@ -171,16 +172,20 @@ class Session:
             self._fail(error)
         self._speaker.close()
         self._graph.dispose()
-        for task in list(self.context.tasks):
+        await asyncio.sleep(0)  # let what was called "soon" happen: the orchestrator's last methods
+        await self._done(HOOKS_S)  # the reply's task was cancelled by the dispose
+        for task in self.context.tasks:
             task.cancel()
-        if self.context.tasks:
-            _, hanging = await asyncio.wait(list(self.context.tasks), timeout=CLOSE_S)
-            if hanging:
-                self._on_trouble(
-                    TimeoutError(f"{len(hanging)} task(s) of the orchestrator ignore that they are cancelled")
-                )
-        await asyncio.sleep(0)  # let what was called "soon" happen
+        hanging = await self._done(CLOSE_S - HOOKS_S)
+        if hanging:
+            self._on_trouble(TimeoutError(f"{hanging} task(s) of the orchestrator ignore that they are cancelled"))
         self._taps.drain()
+
+    async def _done(self, timeout_s: float) -> int:
+        if not self.context.tasks:
+            return 0
+        await asyncio.wait(list(self.context.tasks), timeout=timeout_s)
+        return len(self.context.tasks)
 
     def feed(self, audio: CallerAudio) -> None:
         """The caller's audio, stamped already."""

@@ -25,6 +25,7 @@ from webapi.voice_node.orchestrator import Orchestrator
 
 T = TypeVar("T")
 
+EMPTY_S = 0.001  # a pause after a chunk without audio
 PIECE_MS = 20  # what the room is given at a time: a longer frame is not called back whole by a flush
 
 
@@ -56,11 +57,18 @@ async def speak(
     chunks: AsyncIterator[bytes] | None = None
     try:
         chunks = await within(timeout_s, _ask(orchestrator, ended))
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + timeout_s
         while True:
             try:
-                chunk = await within(timeout_s, chunks.__anext__())
+                chunk = await within(due_s - loop.time(), chunks.__anext__())
             except StopAsyncIteration:
                 break
+            if isinstance(chunk, bytes) and not chunk:  # no audio: it buys no time, and must not keep the loop
+                await asyncio.sleep(EMPTY_S)
+                if loop.time() >= due_s:
+                    raise TimedOutError
+                continue
             if not isinstance(chunk, (bytes, bytearray, memoryview)):
                 raise TypeError(f"get_audio_reply gave {type(chunk).__name__}, not bytes")
             held += bytes(chunk)
@@ -81,6 +89,7 @@ async def speak(
                 elif ahead_us >= pace.high_ms * US_PER_MS:
                     await asyncio.sleep((ahead_us - pace.low_ms * US_PER_MS) / US_PER_S)
             held = bytes(view)
+            due_s = loop.time() + timeout_s
         whole = len(held) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE
         if whole:
             yield ReplyAudio(clock(), turn, held[:whole], rate)

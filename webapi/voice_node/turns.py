@@ -53,6 +53,7 @@ class Hearing(NamedTuple):
     speech: Speech | None = None
     reply: Reply | None = None
     turns: int = 0  # turns so far
+    heard_from: int = 0  # the first frame since the audio last stopped
 
 
 class Started(NamedTuple):
@@ -107,7 +108,7 @@ def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule) -> St
 
 def gap(s: Hearing, last_index: int, reason: str, rule: TurnRule) -> Step:
     """The caller's audio stopped after frame `last_index`: what was being said is over."""
-    s = s._replace(run=0)
+    s = s._replace(run=0, heard_from=last_index + 1)
     return _end(s, last_index, reason, rule) if s.speech else (s, NOTHING)
 
 
@@ -128,14 +129,14 @@ def oldest_needed(s: Hearing, index: int, rule: TurnRule) -> int:
         return s.speech.from_index
     keep = index + 1 - max(rule.preroll_frames, rule.start_frames)
     if s.reply and not s.reply.playing:
-        return min(keep, s.reply.to.from_index)
+        return min(keep, max(s.reply.to.from_index, index + 1 - rule.max_frames // 2))
     return keep
 
 
 def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
     turn = s.turns
     # The pre-roll counts back from here; a run longer than it is still carried whole.
-    from_index = max(0, min(s.run_index, index + 1 - rule.preroll_frames))
+    from_index = max(s.heard_from, min(s.run_index, index + 1 - rule.preroll_frames))
     speech = Speech(turn, from_index, s.run_us, t_us, s.run)
     interrupted: tuple[Decision, ...] = NOTHING
     if s.reply:

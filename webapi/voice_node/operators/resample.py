@@ -33,12 +33,12 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
             filters: dict[int, Resampler] = {}  # by the rate that comes in
             last: AudioChunk | ReplyAudio | None = None
 
-            def flush() -> None:
+            def flush(t_us: int) -> None:
                 nonlocal last
                 if last is not None:
                     tail = filters[last.rate].flush()
                     if tail:
-                        observer.on_next(replace(last, pcm=tail, rate=rate))
+                        observer.on_next(replace(last, t_us=t_us, pcm=tail, rate=rate))
                 reset()
 
             def reset() -> None:
@@ -50,7 +50,7 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
                 nonlocal last
                 if isinstance(value, (AudioChunk, ReplyAudio)):
                     if last is not None and last.rate != value.rate:
-                        flush()
+                        flush(value.t_us)
                     through = filters.get(value.rate)
                     if through is None:
                         aligned = isinstance(value, ReplyAudio)  # a reply comes out as long as it went in
@@ -65,16 +65,12 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
                         observer.on_next(ReplyAudio(value.t_us, value.turn, pcm, rate))
                     return
                 if isinstance(value, (AudioGap, ReplyEnded)):
-                    flush()
+                    flush(value.t_us)
                 elif isinstance(value, (ReplyStarted, ReplyCut)):
                     reset()
                 observer.on_next(value)
 
-            def on_completed() -> None:
-                flush()
-                observer.on_completed()
-
-            return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
         return Observable(subscribe)
 

@@ -52,11 +52,7 @@ def window(*, ms: Ms = 20) -> Stage[Frame | AudioGap]:
                     observer.on_next(Frame(last_us, padded, rate, index))
                     index += 1
 
-            def on_completed() -> None:
-                flush()
-                observer.on_completed()
-
-            return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
         return Observable(subscribe)
 
