@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from webapi.voice_node import dev_server_binary as binaries
-from webapi.voice_node.dev_server import check_reachable, dev_server
+from webapi.voice_node.dev_server import avoid_proxy, check_reachable, dev_server
 from webapi.voice_node.dev_server_binary import build_server, find_go, find_server, go_is_new_enough
 from webapi.voice_node.dev_server_command import Progress
 from webapi.voice_node.dev_server_process import ServerProcess, free_port
@@ -91,6 +91,16 @@ def test_a_url_with_tls_is_refused_in_so_many_words() -> None:
         run(enter(f"wss://localhost:{port}", []))
 
 
+def test_only_a_url_on_loopback_makes_the_node_leave_a_proxy_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    assert avoid_proxy("wss://calls.example.com") == []
+    assert avoid_proxy("ws://localhost:7880")
+    assert "HTTP_PROXY" not in os.environ
+    assert "http_proxy" not in os.environ
+    assert "HTTPS_PROXY" in os.environ
+
+
 # ---------------------------------------------------------------- reachable
 
 
@@ -150,6 +160,18 @@ def test_the_key_goes_by_the_environment_where_no_other_user_sees_it(bare_machin
     arguments, keys = (line.strip() for line in str(told.value).splitlines()[1:3])
     assert "mine" not in arguments
     assert yaml.safe_load(keys.removeprefix("keys: ")) == {"mine": 's: "x" #1'}
+
+
+def test_a_log_that_cannot_be_written_is_named(
+    bare_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(bare_machine, "livekit-server", "exit 1")
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file))
+    with pytest.raises(UserError, match=f"can't be written, {file}.*: Not a directory") as told:
+        run(enter(free_url(), []))
+    assert "XDG_CACHE_HOME" in str(told.value)
 
 
 # ---------------------------------------------------------------- where it comes from

@@ -9,10 +9,18 @@ from pathlib import Path
 import pytest
 
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET
+from webapi.voice_node.dev_server import avoid_proxy
 from webapi.voice_node.dev_server_binary import build_server, find_server
 from webapi.voice_node.dev_server_process import free_port, livekit
 
 HOST = "127.0.0.1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of this folder; pytest hands over those of all folders."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker("e2e")
 
 
 class LiveKitServer:
@@ -25,6 +33,7 @@ class LiveKitServer:
         self._process = livekit(binary, HOST, free_port("tcp", 0), DEV_KEY, DEV_SECRET, log)
         self.port = self._process.port
         self.url = f"ws://{HOST}:{self.port}"
+        avoid_proxy(self.url)  # or the tests' own callers would look for it there
 
     def start(self) -> None:
         """Start it, and return when it answers."""

@@ -16,14 +16,14 @@ from typing import Any
 import pytest
 from livekit import api, rtc
 
+from tests.e2e.caller import Caller
 from tests.e2e.conftest import LiveKitServer
+from tests.speech import vowel
 from webapi.voice_node.config import DEV_KEY, load_settings
 from webapi.voice_node.dev_server import dev_server, listens
 from webapi.voice_node.dev_server_binary import find_server
 from webapi.voice_node.dev_server_process import free_port
 from webapi.voice_node.tokens import mint
-
-pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 MINE = "a-secret-of-my-own-long-enough-for-no-warning"
@@ -42,6 +42,23 @@ async def main():
         print("there" if await listens(sys.argv[1]) else "gone", flush=True)
 
 asyncio.run(main())
+"""
+
+CALLER = """
+import asyncio, sys
+from livekit import rtc
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.dev_server import dev_server
+from webapi.voice_node.tokens import mint
+
+async def main(url):
+    async with dev_server(url):
+        room = rtc.Room()
+        await room.connect(url, mint(load_settings(None, livekit_url=url), "alice", "demo"))
+        print("joined")
+        await room.disconnect()
+
+asyncio.run(main(sys.argv[1]))
 """
 
 
@@ -73,6 +90,43 @@ def test_it_serves_while_the_block_runs_and_a_second_node_uses_it() -> None:
         assert url in said[0]
 
     run(scenario())
+
+
+def test_two_live_side_by_side_also_where_another_has_the_port_for_media() -> None:
+    async def scenario() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            urls = free_url(), f"ws://127.0.0.1:{other.getsockname()[1]}"
+            async with dev_server(urls[0], say=lambda _: None) as one, dev_server(urls[1], say=lambda _: None) as two:
+                assert one
+                assert two
+                for url in urls:
+                    await hear_each_other(url)
+
+    run(scenario())
+
+
+async def hear_each_other(url: str) -> None:
+    """One speaks, and the other hears it: media too goes through that server."""
+    settings = load_settings(None, livekit_url=url)
+    alice, bob = (mint(settings, name, "demo") for name in ("alice", "bob"))
+    async with Caller(url, alice) as speaker, Caller(url, bob, mic=False) as listener:
+        await speaker.say(vowel(10), wait=False)
+        await listener.wait_for_sound()
+
+
+def test_a_proxy_is_left_aside_which_the_sdk_would_ask_for_loopback() -> None:
+    environment = {**os.environ, "HTTP_PROXY": f"http://127.0.0.1:{free_port('tcp', 0)}", "NO_PROXY": "*"}
+    ran = subprocess.run(
+        [sys.executable, "-c", CALLER, free_url()],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.stdout.splitlines()[-1:] == ["joined"], ran.stderr
+    assert ran.stdout.startswith("HTTP_PROXY is left aside")
 
 
 def test_it_knows_the_key_that_it_is_given_and_no_other() -> None:

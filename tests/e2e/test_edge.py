@@ -444,7 +444,8 @@ def test_a_stop_in_the_middle_of_a_reply_writes_the_turn_and_leaves(livekit_url:
                 await alice.say(vowel(0.5) + silence(0.5))
                 await alice.wait_for_sound(since_s=began_s)
             assert [line["outcome"] for line in node.lines] == ["closed"]
-            assert (await alice.wait_for_event("turn"))["outcome"] == "closed"
+            # The room is told too, but leaving waits for that only so long: a machine that stands still may lose it.
+            assert all(e["outcome"] == "closed" for e in alice.events if e["event"] == "turn")
             await alice.wait_for(lambda: "ingobot" not in alice.room.remote_participants, "the bot gone")
             assert node.logged("leave")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from webapi.voice_node.dev_server_process import ServerProcess, livekit
 from webapi.voice_node.errors import UserError
 
 PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
+PROXIES = ("HTTP_PROXY", "http_proxy")
 KNOCK_S = 5.0
 
 
@@ -35,9 +37,11 @@ async def dev_server(
 ) -> AsyncIterator[bool]:
     """A LiveKit server at `url` for as long as the block runs; True where it was started here.
 
-    Nothing is done for a URL that is not on loopback, where something listens, or with `enabled=False`. `say` gets a
+    None is started for a URL that is not on loopback, where something listens, or with `enabled=False`. `say` gets a
     line at each step. Raises UserError, with all that was tried, where no server can be had.
     """
+    for name in avoid_proxy(url):
+        say(f"{name} is left aside: LiveKit's SDK would look for {url} through that proxy.")
     if not enabled or not is_loopback(url) or await listens(url):
         yield False
         return
@@ -49,6 +53,15 @@ async def dev_server(
         yield True
     finally:
         await server.stop()
+
+
+def avoid_proxy(url: str) -> list[str]:
+    """For a URL on loopback, take HTTP_PROXY out of this process's environment; the names that were set there.
+
+    LiveKit's SDK heeds it for every ws:// URL and heeds no NO_PROXY, and a proxy's loopback is not ours. It looks each
+    time that it connects, also when it does so again by itself, so the variable can't come back. HTTPS_PROXY stays.
+    """
+    return [name for name in PROXIES if os.environ.pop(name, "")] if is_loopback(url) else []
 
 
 def can_start(url: str) -> bool:

@@ -11,7 +11,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from webapi.voice_node.dev_server_command import kept, last
 from webapi.voice_node.errors import UserError
@@ -37,11 +37,10 @@ class ServerProcess:
         self._keeper: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and don't wait: `answers` does."""
+        """Start it, and don't wait: `answers` does. UserError where its log can't be written."""
         if self._keeper is not None:
             raise RuntimeError("it runs already")
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("wb") as log:
+        with self._open_log() as log:
             self._keeper = subprocess.Popen(  # noqa: S603 - our own command
                 kept(self._command),
                 stdin=subprocess.PIPE,
@@ -52,6 +51,16 @@ class ServerProcess:
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
+
+    def _open_log(self) -> BinaryIO:
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            return self.log.open("wb")
+        except OSError as error:
+            raise UserError(
+                f"The local LiveKit server's log can't be written, {self.log}: {error.strerror or error}.\n"
+                "Allow writing there; or choose another folder by XDG_CACHE_HOME (Windows: LOCALAPPDATA)."
+            ) from None
 
     async def answers(self, within_s: float = START_S) -> None:
         """Return when the server answers. UserError with its last words where it ended, or took too long."""

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from webapi.voice_node.config import Settings, check_writable
+from webapi.voice_node.config import Settings, check_writable, is_loopback
 from webapi.voice_node.dev_server import can_start, check_reachable
 from webapi.voice_node.dev_server_binary import GO_FROM_PYPI, find_go, find_server
 from webapi.voice_node.dev_server_docker import compose_file, docker_answers
@@ -158,8 +158,11 @@ def check_key(settings: Settings) -> Check:
     token = mint(settings, settings.lk_bot_identity, settings.lk_room, bot=True)
     request = urllib.request.Request(f"{url}/rtc/validate", headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - Settings allows ws(s) and http(s) alone
     key = f"LIVEKIT_API_KEY={settings.livekit_api_key}"
+    proxies: dict[str, str] | None = (
+        {} if is_loopback(url) else None
+    )  # none for loopback, as the node does it; else the environment's
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_S):  # noqa: S310 - as above
+        with urllib.request.build_opener(urllib.request.ProxyHandler(proxies)).open(request, timeout=ANSWER_S):
             return Check("key", "ok", f"{key} is accepted")
     except urllib.error.HTTPError as error:
         if error.code == 401:
