@@ -158,9 +158,8 @@ def check_key(settings: Settings) -> Check:
     token = mint(settings, settings.lk_bot_identity, settings.lk_room, bot=True)
     request = urllib.request.Request(f"{url}/rtc/validate", headers={"Authorization": f"Bearer {token}"})  # noqa: S310 - Settings allows ws(s) and http(s) alone
     key = f"LIVEKIT_API_KEY={settings.livekit_api_key}"
-    proxies: dict[str, str] | None = (
-        {} if is_loopback(url) else None
-    )  # none for loopback, as the node does it; else the environment's
+    # No proxy for loopback, as in the node; else what the environment says.
+    proxies: dict[str, str] | None = {} if is_loopback(url) else None
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler(proxies)).open(request, timeout=ANSWER_S):
             return Check("key", "ok", f"{key} is accepted")
