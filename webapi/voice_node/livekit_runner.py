@@ -19,6 +19,7 @@ from webapi.voice_node.livekit_sink import LiveKitSink
 
 # What each part of leaving may take; with the host's 2.5 s less than 5 s in all.
 EVENTS_S = 0.3
+LINGER_S = 0.2  # the SDK calls a message sent that it has only queued; leaving at once would lose the last ones
 UNBIND_S = 0.3
 DISCONNECT_S = 1.0
 ABANDON_S = 0.3
@@ -61,6 +62,8 @@ class LiveKitRunner:
             await asyncio.wait(ending)
             await host.close()
             await events.close(EVENTS_S)
+            if link is not None and not link.gone.is_set():
+                await asyncio.sleep(LINGER_S)
             await bounded(sink.unbind(), UNBIND_S, "closing the bot's track")
             if link is not None and not link.gone.is_set():
                 await bounded(link.room.disconnect(), DISCONNECT_S, "leaving the room")
