@@ -1,50 +1,74 @@
-"""A recorded call through the graph again: the same inputs at the same times, so the same decisions."""
+"""A recorded call through a graph again: the same inputs at the same times, so the same decisions.
+
+Or, where something is to be different (`Instead`), what that would have decided: the caller says what they said then.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from webapi.voice_node.config import Settings
+from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import US_PER_S, AudioChunk, AudioGap, Reply, record
+from webapi.voice_node.events import US_PER_S, AudioChunk, AudioGap, record
+from webapi.voice_node.graph import load_graph
 from webapi.voice_node.graph_reader import read_graph
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
+from webapi.voice_node.paced_loops import Pace, run_paced, this_loop
+from webapi.voice_node.parting import first_parting
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.replay import Mix, Replayed, ReplayMouth
 from webapi.voice_node.tape import Closed, Input, PlayedOut, Tape, Told, read_call
-from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
+from webapi.voice_node.tape_script import Retold, TapeScript, event_lines
+
+LIVE_TOLERANCE_S = 0.05  # an orchestrator that is asked again never answers in the same millisecond
 
 
-class TapeScript:
-    """In the orchestrator's place: what it gave, as the reader of the tape hands it on."""
+@dataclass(frozen=True)
+class Instead:
+    """What is to be different from the recording: a graph, settings by attribute, the orchestrator asked again."""
 
-    def __init__(self) -> None:
-        self.tell: Callable[[Reply], None] | None = None
+    graph: str | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    live: bool = False
+    pace: Pace = "virtual"
 
-    def connect(self, tell: Callable[[Reply], None]) -> None:
-        """The graph's reply stream listens."""
-        self.tell = tell
+    def __bool__(self) -> bool:
+        return bool(self.graph or self.settings or self.live)
+
+    def __str__(self) -> str:
+        graph = [f"graph {self.graph}"] if self.graph else []
+        settings = [f"{name.upper()}={value}" for name, value in self.settings.items()]
+        return ", ".join([*graph, *settings, *(["the orchestrator asked again"] if self.live else [])])
 
 
-def replay_call(folder: Path, mix: Mix | None = None) -> Replayed:
-    """Replay the call in `folder`, with the graph and the settings that it was recorded with.
+AS_IT_WAS = Instead()
+
+
+def replay_call(folder: Path, mix: Mix | None = None, instead: Instead = AS_IT_WAS) -> Replayed:
+    """Replay the call in `folder`, with the graph and the settings that it was recorded with, but for `instead`.
 
     Raises UserError for a recording that can't be read, or whose graph this program does not understand any more.
     """
     tape = read_call(folder)
     header = tape.header
-    result = Replayed(folder.name, str(header.get("graph", "")), recorded=tape.events())
     try:
         who = Who(int(header["origin_us"]), str(header["session_id"]), str(header["room"]))
-        settings = Settings.model_construct(**header["settings"])
+        settings = Settings.model_construct(**{**header["settings"], **_checked(instead.settings)})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder}: call.json lacks what a replay needs: {error}") from None
-    graph = read_graph(tape.graph, folder / f"{result.graph}.yaml", settings)
-    run_virtual(_run(tape, who, graph, settings, result, mix), start_us=who.origin_us)
+    if instead.graph:
+        graph = load_graph(instead.graph, settings)
+    else:
+        graph = read_graph(tape.graph, folder / f"{header.get('graph', '')}.yaml", settings)
+    result = Replayed(folder.name, graph.name, recorded=None if instead else tape.events())
+    run_paced(_run(tape, who, graph, settings, result, mix, instead), instead.pace, start_us=who.origin_us)
+    if instead:
+        tolerance_s = LIVE_TOLERANCE_S if instead.live else 0.0
+        result.parted = first_parting(event_lines(tape), result.events, tolerance_s)
     return result
 
 
@@ -57,11 +81,18 @@ class Who:
     room: str
 
 
-async def _run(tape: Tape, who: Who, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None) -> None:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualTimeLoop)  # noqa: S101 - for the type checker: run_virtual makes it
+def _checked(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Settings as the rest of the program has them: checked, and of their types."""
+    loaded = load_settings(None, **settings)
+    return {name: getattr(loaded, name) for name in settings}
+
+
+async def _run(
+    tape: Tape, who: Who, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None, instead: Instead
+) -> None:
+    loop = this_loop()
     mouth = ReplayMouth(loop)
-    script = TapeScript()
+    script, inputs = _script(tape, who.origin_us, instead)
     failures: list[Exception] = []
     metrics = Metrics(who.session_id, who.room, graph.name, result.metrics.append)
     session = Session(
@@ -77,12 +108,16 @@ async def _run(tape: Tape, who: Who, graph: GraphSpec, settings: Settings, resul
         probe=result.watch,
         script=script,
     )
-    for given in tape.inputs():
-        t_us = given.value.t_us if isinstance(given, Told) else given.t_us
-        await loop.until(t_us)
+    for given in inputs:
+        await loop.until(given.value.t_us if isinstance(given, Told) else given.t_us)
         if isinstance(given, Closed):
             break
-        _feed(given, session, script)
+        if isinstance(given, (AudioChunk, AudioGap)):
+            session.feed(given)
+        elif isinstance(given, PlayedOut):
+            session.played_out(given.t_us)
+        elif script and script.tell:
+            script.tell(given.value)
         if mix and isinstance(given, AudioChunk):
             mix(given.pcm, mouth.played(len(given.pcm)))
     await session.close()
@@ -92,10 +127,12 @@ async def _run(tape: Tape, who: Who, graph: GraphSpec, settings: Settings, resul
         raise failures[0]
 
 
-def _feed(given: Input, session: Session, script: TapeScript) -> None:
-    if isinstance(given, (AudioChunk, AudioGap)):
-        session.feed(given)
-    elif isinstance(given, PlayedOut):
-        session.played_out(given.t_us)
-    elif isinstance(given, Told) and script.tell:
-        script.tell(given.value)
+def _script(tape: Tape, origin_us: int, instead: Instead) -> tuple[TapeScript | None, Iterator[Input]]:
+    """What stands in the orchestrator's place, and what comes into the graph."""
+    if not instead:
+        return TapeScript(), tape.inputs()
+    heard = (each for each in enumerate(tape.inputs()) if isinstance(each[1], (AudioChunk, AudioGap, Closed)))
+    if instead.live:
+        return None, (given for _, given in heard)
+    retold = Retold(tape, origin_us)
+    return retold, retold.among(heard)

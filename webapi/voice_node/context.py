@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.events import Reply, Turn
+from webapi.voice_node.events import Reply, SpeechEnded, Turn
 from webapi.voice_node.tape import Input
 
 
@@ -17,6 +17,12 @@ class Script(Protocol):
 
     def connect(self, tell: Callable[[Reply], None]) -> None:
         """From now on, what the orchestrator gave then is told to `tell`."""
+
+    def answer(self, ended: SpeechEnded) -> None:
+        """An utterance is over, and its reply wanted."""
+
+    def cut(self, turn: Turn) -> None:
+        """Nothing more of that reply is wanted."""
 
 
 @dataclass(frozen=True)

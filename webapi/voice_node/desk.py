@@ -77,6 +77,7 @@ class Desk:
             self._cut(self.answering, "superseded", ended.t_us)
             self.answering = ended.turn
             if self._context.script:
+                self._context.script.answer(ended)
                 return rx.never()  # it comes from the recording, through `tell`
             return from_async_iterator(
                 lambda: speak(
@@ -114,6 +115,8 @@ class Desk:
         if turn is None:
             return
         self.answering = None
+        if self._context.script:
+            self._context.script.cut(turn)
         self._call("stop_playback", turn, turn.trace_id)
         self._tell(ReplyCut(t_us, turn, outcome))
         if outcome == "barged_in":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -15,9 +14,9 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, Event, Voiced, record
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
+from webapi.voice_node.paced_loops import Pace, ReplayLoop, run_paced, this_loop
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.speaker import fade_out
-from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.wav import iter_wav, wav_info
 
 RATE_HZ = 48_000
@@ -42,6 +41,7 @@ class Replayed:
     frame_us: int = 0
     recorded: str | None = None  # of a recorded call: the events.jsonl that it was recorded with
     trouble: list[str] = field(default_factory=list)  # what went wrong beside the graph
+    parted: int | None = None  # the first event that is another than in what this is compared with
 
     def watch(self, value: Any) -> None:
         """A probe of the graph: notes which frames were voiced."""
@@ -51,13 +51,16 @@ class Replayed:
             self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
 
 
-def replay(path: Path, graph: GraphSpec, settings: Settings, mix: Mix | None = None) -> Replayed:
-    """Run the graph over a WAV in virtual time. Raises UserError for a file that can't be read.
+def replay(
+    path: Path, graph: GraphSpec, settings: Settings, mix: Mix | None = None, pace: Pace = "virtual"
+) -> Replayed:
+    """Run the graph over a WAV, in virtual time. Raises UserError for a file that can't be read.
 
-    Ids derive from the file's bytes and times from its samples: the same file gives the same result, always.
+    Ids derive from the file's bytes and times from its samples: the same file gives the same result, always. In real
+    time, which orchestrators with real I/O need, the times are those of the moment.
     """
     result = Replayed(path.name, graph.name, truncated=wav_info(path).truncated)
-    run_virtual(_run(path, graph, settings, result, mix))
+    run_paced(_run(path, graph, settings, result, mix), pace)
     return result
 
 
@@ -85,9 +88,9 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 
 class ReplayMouth:
-    """A sink that plays in virtual real time. `played` gives what was heard in the next 10 ms, or silence."""
+    """A sink that plays in the loop's time. `played` gives what was heard in the next 10 ms, or silence."""
 
-    def __init__(self, loop: VirtualTimeLoop) -> None:
+    def __init__(self, loop: ReplayLoop) -> None:
         self._loop = loop
         self._queue: deque[tuple[int, bytes]] = deque()  # (sample position at which it begins, audio)
         self._end = self._at = loop.now_us * RATE_HZ // US_PER_S  # behind the last sample; up to what was given
@@ -125,8 +128,7 @@ class ReplayMouth:
 
 
 async def _run(path: Path, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None) -> None:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualTimeLoop)  # noqa: S101 - for the type checker: run_virtual makes it
+    loop = this_loop()
     session_id = name_of(path)
     mouth = ReplayMouth(loop)
     metrics = Metrics(session_id, "replay", graph.name, result.metrics.append)

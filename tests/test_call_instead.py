@@ -1,0 +1,109 @@
+"""Recorded calls with something different: the same where nothing differs in effect, and where they part else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.stage import play
+from tests.test_recording import CALLS, NOTED, TALK
+from webapi.voice_node.call_replay import Instead, replay_call
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.parting import differing, first_parting, told
+from webapi.voice_node.tape import read_call
+from webapi.voice_node.tape_script import NO_MORE_RECORDED, NOTHING_RECORDED, event_lines
+
+
+def record(folder: Path, script: list[tuple[str, float]], **settings: Any) -> list[dict[str, Any]]:
+    """A call on disk; what the node decided in it."""
+    played = play(script, record=folder, **settings)
+    assert not played.failures
+    return event_lines(read_call(folder))
+
+
+def of(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [event for event in events if event["event"] == name]
+
+
+@pytest.mark.parametrize(("script", "settings"), CALLS.values(), ids=CALLS.keys())
+def test_a_difference_without_effect_changes_nothing(
+    tmp_path: Path, script: list[tuple[str, float]], settings: dict[str, Any]
+) -> None:
+    """The replies come by way of the utterances here, not from the tape as it stands: the same to the byte."""
+    recorded = record(tmp_path / "call", script, **settings)
+    replayed = replay_call(tmp_path / "call", instead=Instead(settings={"publish_track_name": "another"}))
+    assert replayed.events == recorded
+    assert replayed.parted is None
+    assert replayed.recorded is None  # it is no check of the recording
+
+
+def test_where_settings_part_is_the_first_decision_that_they_change(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "call", [("quiet", 0.3), ("speech", 0.6), ("quiet", 3.0)], mock_reply="tone:1")
+    replayed = replay_call(tmp_path / "call", instead=Instead(settings={"vad_speech_end_frames": 20}))
+    assert replayed.parted is not None
+    was, now = recorded[replayed.parted], replayed.events[replayed.parted]
+    assert (was["event"], now["event"]) == ("speech_ended", "speech_ended")
+    assert now["t"] - was["t"] == pytest.approx(0.2, abs=0.02)
+    # The reply is that of the recording, as long after the utterance as it came then, and is heard whole.
+    (played_then,), (played_now,) = of(recorded, "playback_started"), of(replayed.events, "playback_started")
+    assert played_now["t"] - now["t"] == pytest.approx(played_then["t"] - was["t"], abs=1e-6)
+    assert of(replayed.events, "playback_ended")[0]["heard_ms"] == of(recorded, "playback_ended")[0]["heard_ms"]
+    assert replayed.metrics[0]["outcome"] == "completed"
+
+
+def test_a_reply_that_was_cut_then_ends_where_the_recording_does(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "call", TALK, mock_reply="tone:5")
+    assert of(recorded, "barge_in")
+    replayed = replay_call(tmp_path / "call", instead=Instead(graph="no-barge-in"))
+    assert not of(replayed.events, "barge_in")
+    first = of(replayed.events, "reply_ended")[0]
+    assert (first["outcome"], first["detail"]) == ("completed", NO_MORE_RECORDED)
+    known_ms = of(recorded, "playback_ended")[0]
+    assert of(replayed.events, "playback_ended")[0]["heard_ms"] >= known_ms["heard_ms"] + known_ms["flushed_ms"] - 20
+
+
+def test_an_utterance_that_was_none_then_has_no_reply(tmp_path: Path) -> None:
+    script = [("quiet", 0.5), ("speech", 0.12), ("quiet", 2.0), ("speech", 0.6), ("quiet", 2.0)]
+    recorded = record(tmp_path / "call", script, mock_reply="tone:1", vad_speech_start_frames=12)
+    assert len(of(recorded, "speech_started")) == 1
+    replayed = replay_call(tmp_path / "call", instead=Instead(settings={"vad_speech_start_frames": 3}))
+    assert [line["outcome"] for line in replayed.metrics] == ["empty", "completed"]
+    assert of(replayed.events, "reply_ended")[0]["detail"] == NOTHING_RECORDED
+
+
+def test_the_orchestrator_asked_again(tmp_path: Path) -> None:
+    recorded = record(tmp_path / "call", TALK, orchestrator=NOTED)
+    again = replay_call(tmp_path / "call", instead=Instead(live=True))
+    assert again.parted is None  # as good as the same: it is one that always answers the same, 50 ms allowed
+    assert [e["event"] for e in again.events] == [e["event"] for e in recorded]
+    other = Instead(live=True, settings={"orchestrator": "mock", "mock_reply": "tone:0.2"})
+    another = replay_call(tmp_path / "call", instead=other)
+    assert another.parted is not None
+    assert another.events[another.parted]["turn_index"] == 0
+    assert str(other) == "ORCHESTRATOR=mock, MOCK_REPLY=tone:0.2, the orchestrator asked again"
+
+
+def test_bad_settings_are_the_users_mistake(tmp_path: Path) -> None:
+    record(tmp_path / "call", [("speech", 0.3)])
+    with pytest.raises(UserError, match="VAD_SPEECH_START_FRAMES=0"):
+        replay_call(tmp_path / "call", instead=Instead(settings={"vad_speech_start_frames": 0}))
+    (tmp_path / "call" / "events.jsonl").write_text("not json\n")
+    with pytest.raises(UserError, match=r"events\.jsonl: not what a recording has there"):
+        replay_call(tmp_path / "call", instead=Instead(graph="patient"))
+
+
+def test_partings() -> None:
+    a = {"event": "playback_ended", "t": 1.0, "turn_index": 0, "heard_ms": 300, "completed": True}
+    b = {**a, "t": 1.04, "heard_ms": 340}
+    assert first_parting([a], [a]) is None
+    assert first_parting([a], [b]) == 0
+    assert first_parting([a], [b], 0.05) is None
+    assert first_parting([a, b], [a]) == 1
+    assert differing(a, {**b, "completed": False}, 0.05) == ["completed"]
+    assert told([a], [b], 0) == (
+        "    1.000  playback_ended of turn 0, heard_ms 300",
+        "    1.040  playback_ended of turn 0, heard_ms 340",
+    )
+    assert told([a], [], 0)[1] == "nothing more"
