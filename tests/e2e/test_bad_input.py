@@ -16,8 +16,8 @@ from livekit import api
 from tests.e2e.caller import Caller
 from tests.e2e.moody import FINE, MOOD
 from tests.e2e.process import Ended, NodeProcess, run_node
+from tests.e2e.rooms import caller, run, server_api
 from tests.e2e.stalls import Takes, taking
-from tests.e2e.test_edge import caller, run, server_api
 from tests.e2e.written import check_line
 from tests.speech import silence, vowel
 

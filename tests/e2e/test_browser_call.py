@@ -13,10 +13,10 @@ from playwright.async_api import expect
 
 from tests.e2e.browser import ALLOWED, NO_NETWORK, chromium, microphone
 from tests.e2e.caller import RATE_HZ
+from tests.e2e.page import LOUD, SILENT, level, opened, state, until
 from tests.e2e.process import NodeProcess
+from tests.e2e.rooms import run
 from tests.e2e.stalls import Takes, taking
-from tests.e2e.test_edge import run
-from tests.e2e.test_page import LOUD, SILENT, level, opened, state, until
 from tests.e2e.written import KEY_EVENTS, check_line
 from tests.speech import silence, vowel
 

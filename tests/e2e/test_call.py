@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from tests.e2e.caller import LOUD, RATE_HZ, Caller
 from tests.e2e.node import Node
 from tests.e2e.process import NodeProcess
+from tests.e2e.rooms import caller, run, server_api
 from tests.e2e.stalls import Takes, taking
-from tests.e2e.test_edge import caller, run, server_api
 from tests.e2e.written import check_line, check_log
 from tests.orchestrators import Noted
 from tests.speech import silence, vowel
@@ -269,6 +269,7 @@ def test_a_sigterm_in_the_middle_of_a_reply_closes_the_turn_and_leaves_the_room(
             trace_id = await takes.of("a reply", lambda: answered(alice, vowel(0.6)))
             assert await people_in(livekit_url, room) == {"alice", BOT}
             assert await node.stop() == 0
+            assert (await alice.wait_for_event("turn", trace_id=trace_id))["outcome"] == "closed"
             assert await people_in(livekit_url, room) == {"alice"}
             line = node.metrics[-1]
             check_line(line, room)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.process import NodeProcess, json_lines, run_node
-from tests.e2e.test_edge import caller, run
+from tests.e2e.rooms import caller, run
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e

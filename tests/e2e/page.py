@@ -1,0 +1,68 @@
+"""The client page in a browser, for tests: how it is come by, and what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+from playwright.async_api import Browser, Page, expect
+
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.web import STATIC, WebServer
+
+LOUD, SILENT = 0.05, 0.002  # RMS; the tone has 0.21
+
+
+def run(scenario: Coroutine[object, object, None]) -> None:
+    """In a loop of its own, for 100 s at most."""
+    asyncio.run(asyncio.wait_for(scenario, 100))
+
+
+def as_file(**fragment: str) -> str:
+    """Its address, opened as a file."""
+    return f"{(STATIC / 'client.html').as_uri()}#{urlencode(fragment)}"
+
+
+@asynccontextmanager
+async def served(livekit_url: str, room: str, static: Path = STATIC) -> AsyncIterator[str]:
+    """Its address, served as the node serves it."""
+    settings = load_settings(env_file=None, livekit_url=livekit_url, lk_room=room, web_port=0)
+    server = WebServer(settings, static=static)
+    try:
+        yield await server.start()
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, address: str) -> AsyncIterator[Page]:
+    """The page, ready; what it complains of on the console in the end fails the test."""
+    page = await browser.new_page()
+    failures: list[str] = []
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda line: failures.append(line.text) if "Content Security" in line.text else None)
+    await page.goto(address)
+    await page.wait_for_selector("#app[data-ready]")
+    yield page
+    assert failures == []
+    await page.close()
+
+
+async def state(page: Page, **attributes: str | int) -> None:
+    """Wait for the page's machine-readable state."""
+    wanted = "".join(f'[data-{name.replace("_", "-")}="{value}"]' for name, value in attributes.items())
+    await expect(page.locator(f"#app{wanted}")).to_be_attached(timeout=30_000)
+
+
+async def until(page: Page, condition: str) -> None:
+    """Wait for a condition in JavaScript. (Playwright's wait_for_function is an eval, which the page's CSP forbids.)"""
+    look = f"const look = () => {condition} ? done() : setTimeout(look, 20); look();"
+    await asyncio.wait_for(page.evaluate(f"() => new Promise((done) => {{ {look} }})"), 30)
+
+
+async def level(page: Page, name: str, condition: str) -> None:
+    """Wait for a level, as `callerLevel` or `botLevel`, to be as the condition says."""
+    await until(page, f"Number(document.getElementById('app').dataset.{name}) {condition}")
