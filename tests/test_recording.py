@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import wave
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.stage import play
@@ -55,6 +58,26 @@ def test_a_recorded_call_decides_the_same_again(
     assert again == (tmp_path / "call" / "events.jsonl").read_text()
     assert replayed.metrics == played.lines
     assert len(replayed.events) >= 1
+
+
+def test_in_the_mix_of_a_call_everything_is_heard_when_it_happened(tmp_path: Path) -> None:
+    play([("gap", 0.7), ("speech", 0.6), ("gap", 3.0), ("speech", 0.6), ("gap", 2.0)], record=tmp_path / "call",
+         mock_reply="tone:1")  # fmt: skip
+    assert run("replay", tmp_path / "call", "--out", tmp_path / "out") == 0
+    with wave.open(str(tmp_path / "out" / "mix.wav")) as mix:
+        both = np.frombuffer(mix.readframes(mix.getnframes()), "<i2").reshape(-1, 2)
+    loud = np.abs(both.astype(int)) > 300
+    events = [json.loads(line) for line in (tmp_path / "out" / "events.jsonl").read_text().splitlines()]
+    started, heard = ([e for e in events if e["event"] == name] for name in ("playback_started", "speech_started"))
+    assert len(started) == len(heard) == 2
+    for at, side in [(e["t"], 1) for e in started] + [(e["t_first_voiced"], 0) for e in heard]:
+        assert loud[round(16_000 * at) : round(16_000 * (at + 0.1)), side].any()
+        assert not loud[round(16_000 * (at - 0.3)) : round(16_000 * (at - 0.03)), side].any()
+    assert len(both) / 16_000 == pytest.approx(6.9, abs=0.02)
+    assert replay_call(tmp_path / "call").seconds == pytest.approx(6.9, abs=0.02)
+    voice = (tmp_path / "out" / "marbles.txt").read_text().splitlines()[4]
+    columns = [run.start() for run in re.finditer("#+", voice[8:])]
+    assert columns == [pytest.approx(10 * e["t_first_voiced"], abs=2) for e in heard]
 
 
 def test_the_command_says_that_it_is_the_same_and_notices_when_it_is_not(

@@ -12,7 +12,7 @@ from typing import Any
 
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import US_PER_S, AudioChunk, AudioGap, record
+from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap, record
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.graph_reader import read_graph
 from webapi.voice_node.graph_spec import GraphSpec
@@ -65,6 +65,7 @@ def replay_call(folder: Path, mix: Mix | None = None, instead: Instead = AS_IT_W
     else:
         graph = read_graph(tape.graph, folder / f"{header.get('graph', '')}.yaml", settings)
     result = Replayed(folder.name, graph.name, recorded=None if instead else tape.events())
+    result.origin_us = who.origin_us
     run_paced(_run(tape, who, graph, settings, result, mix, instead), instead.pace, start_us=who.origin_us)
     if instead:
         tolerance_s = LIVE_TOLERANCE_S if instead.live else 0.0
@@ -79,6 +80,33 @@ class Who:
     origin_us: int
     session_id: str
     room: str
+
+
+class _CallMix:
+    """What both sides said, on the session's clock.
+
+    The caller's audio goes on without a hole, however unevenly it came; after a gap it begins where it came.
+    """
+
+    def __init__(self, mouth: ReplayMouth, mix: Mix) -> None:
+        self._mouth = mouth
+        self._mix = mix
+        self._silent = True  # nothing of the caller was heard yet, or no longer
+
+    def take(self, given: Input) -> None:
+        """The next input, at its time."""
+        if isinstance(given, AudioGap):
+            self._silent = True
+        elif isinstance(given, AudioChunk):
+            if self._silent:
+                self.until(given.t_us - len(given.pcm) // BYTES_PER_SAMPLE * US_PER_S // given.rate)
+                self._silent = False
+            self._mix(given.pcm, self._mouth.played(len(given.pcm)))
+
+    def until(self, t_us: int) -> None:
+        """Silence of the caller up to then."""
+        for bot in self._mouth.played_until(t_us):
+            self._mix(bytes(len(bot)), bot)
 
 
 def _checked(settings: Mapping[str, object]) -> dict[str, Any]:
@@ -108,6 +136,7 @@ async def _run(
         probe=result.watch,
         script=script,
     )
+    heard = _CallMix(mouth, mix) if mix else None
     for given in inputs:
         await loop.until(given.value.t_us if isinstance(given, Told) else given.t_us)
         if isinstance(given, Closed):
@@ -118,8 +147,10 @@ async def _run(
             session.played_out(given.t_us)
         elif script and script.tell:
             script.tell(given.value)
-        if mix and isinstance(given, AudioChunk):
-            mix(given.pcm, mouth.played(len(given.pcm)))
+        if heard:
+            heard.take(given)
+    if heard:
+        heard.until(loop.now_us)
     await session.close()
     metrics.close()
     result.seconds = (loop.now_us - who.origin_us) / US_PER_S

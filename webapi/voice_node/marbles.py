@@ -127,8 +127,8 @@ def _scale(start: int, stop: int) -> list[str]:
 def _voice(replayed: Replayed, columns: int) -> str:
     row = ["-"] * columns
     per_column: dict[int, list[bool]] = {}
-    for index, voiced in enumerate(replayed.voiced):
-        per_column.setdefault(index * replayed.frame_us // (COLUMN_MS * 1000), []).append(voiced)
+    for arrived_us, voiced in zip(replayed.arrived_us, replayed.voiced, strict=True):
+        per_column.setdefault((arrived_us - replayed.frame_us) // (COLUMN_MS * 1000), []).append(voiced)
     for column, flags in per_column.items():
         if column < columns and sum(flags) * 2 > len(flags):
             row[column] = "#"

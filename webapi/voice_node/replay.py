@@ -38,7 +38,9 @@ class Replayed:
     events: list[dict[str, Any]] = field(default_factory=list)  # the lines of events.jsonl
     metrics: list[dict[str, Any]] = field(default_factory=list)  # the lines of metrics.jsonl
     voiced: list[bool] = field(default_factory=list)  # of each frame
+    arrived_us: list[int] = field(default_factory=list)  # when each frame was whole, from the session's start on
     frame_us: int = 0
+    origin_us: int = 0  # of a recorded call: when its session started, on the clock of that machine
     recorded: str | None = None  # of a recorded call: the events.jsonl that it was recorded with
     trouble: list[str] = field(default_factory=list)  # what went wrong beside the graph
     parted: int | None = None  # the first event that is another than in what this is compared with
@@ -48,6 +50,7 @@ class Replayed:
         if type(value) is Voiced:
             at = value.frame.index
             self.voiced[at : at + 1] = [value.voiced]  # where several judge a frame, the last one counts
+            self.arrived_us[at : at + 1] = [value.frame.t_us - self.origin_us]
             self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
 
 
@@ -125,6 +128,12 @@ class ReplayMouth:
                 self._queue.appendleft((until, pcm[fits:]))
         self._at = until
         return bytes(out)
+
+    def played_until(self, t_us: int) -> Iterator[bytes]:
+        """What was heard up to then, in pieces of at most a second; nothing where that was asked for already."""
+        until = t_us * RATE_HZ // US_PER_S
+        while self._at < until:
+            yield self.played(min(until - self._at, RATE_HZ) * BYTES_PER_SAMPLE)
 
 
 async def _run(path: Path, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None) -> None:
