@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
@@ -224,3 +225,22 @@ class NothingForever(_Every):
     async def go_wrong(self) -> AsyncIterator[Any]:
         while True:
             yield b""
+            yield memoryview(b"")
+
+
+class Threaded(MockOrchestrator):
+    """Does its work in a thread of its own, and reports from there."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        reports = (self.on_llm_request_done, self.on_tts_first_chunk)
+
+        def work() -> None:
+            for report in reports:
+                assert report
+                report(trace_id, 0.0)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        await asyncio.sleep(0.01)
+        yield tone(0.3, RATE_HZ, 440)

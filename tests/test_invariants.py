@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stage import Played, play
-from webapi.voice_node.call_replay import replay_call
+from webapi.voice_node.call_replay import Instead, replay_call
 
 ORCHESTRATORS = (
     "Noted",
@@ -72,6 +72,8 @@ def test_any_recorded_call_decides_the_same_again(script: list[tuple[str, float]
         call = Path(folder) / "call"
         played = play(script, record=call, orchestrator=f"tests.orchestrators:{orchestrator}", reply_timeout_ms=400)
         replayed = replay_call(call)
+        told_again = replay_call(call, instead=Instead(settings={"publish_track_name": "another"}))
         recorded = (call / "events.jsonl").read_text() if (call / "events.jsonl").exists() else ""
     assert "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in replayed.events) == recorded
+    assert told_again.parted is None  # something different without effect: the replies find their utterances
     assert replayed.metrics == played.lines

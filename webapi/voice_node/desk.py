@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -143,9 +144,13 @@ class Desk:
         return True
 
     def _stamp(self, event: type[LlmRequestDone] | type[TtsFirstChunk]) -> Callable[..., None]:
-        """What the orchestrator calls as `(trace_id, ts)`. Stamped on the node's own clock: other clocks have lied."""
+        """What the orchestrator calls as `(trace_id, ts)`, from any thread. Stamped on the node's own clock: other
+        clocks have lied."""
 
-        def stamp(trace_id: str, _: float | None = None) -> None:
+        def stamp(trace_id: str, ts: float | None = None) -> None:
+            if not _runs(self._context.loop):
+                self._context.loop.call_soon_threadsafe(stamp, trace_id, ts)
+                return
             turn = self.answering
             if turn is not None and turn.trace_id == trace_id:
                 told = event(self._context.clock(), turn)
@@ -188,3 +193,11 @@ class Desk:
         """For the recording of the call: this came from the orchestrator."""
         if self._context.note:
             self._context.note(Told(value))
+
+
+def _runs(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether this code runs in the loop, and not in another thread."""
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

@@ -96,8 +96,8 @@ class SpeechEnded(Event):
 
     pcm: bytes  # pre-roll, speech, hangover; and, before them, what a superseded turn had said
     rate: int  # Hz
-    t_first_byte_us: int  # when the first sample of pcm was spoken
-    t_last_byte_us: int  # when the last sample of pcm was spoken
+    t_first_byte_us: int  # arrival of the first sample of pcm; as uneven as the network, so pcm's length tells how long
+    t_last_byte_us: int  # arrival of the last sample of pcm
     t_first_voiced_us: int  # arrival of the utterance's first voiced frame
     t_last_voiced_us: int  # arrival of its last voiced frame
     voiced_ms: int  # voiced frames in it

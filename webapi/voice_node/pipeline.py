@@ -22,7 +22,7 @@ from webapi.voice_node.tape import Closed, Input
 
 Tap = Callable[[Event], None]
 Probe = Callable[[Any], None]  # sees every value that an operator gives: for pictures, never for decisions
-HOOKS_S = 1.0
+HOOKS_S = 1.0  # of that, how long the orchestrator's last methods may take before they are cancelled too
 CLOSE_S = 2.0  # how long a session waits for its tasks; one that ignores its cancel is left behind
 
 

@@ -64,7 +64,7 @@ async def speak(
                 chunk = await within(due_s - loop.time(), chunks.__anext__())
             except StopAsyncIteration:
                 break
-            if isinstance(chunk, (bytes, bytearray)) and not chunk:  # it buys no time, and must not keep the loop
+            if isinstance(chunk, (bytes, bytearray, memoryview)) and not len(chunk):  # it must not keep the loop
                 await asyncio.sleep(EMPTY_S)
                 if loop.time() >= due_s:
                     raise TimedOutError

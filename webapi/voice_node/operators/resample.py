@@ -20,7 +20,7 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
     """Audio of any of the three rates to audio at `rate` Hz.
 
         in   48000  --a----a----a----gap--
-        out   8000  --a----a----a----tgap--      t: the filter's tail, flushed where audio ends
+        out   8000  --a----a----a----tgap--      t: the filter's tail, flushed at a gap
 
     `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work.
     What is not audio passes through; a reply that is cut takes its tail with it.

@@ -19,7 +19,7 @@ def window(*, ms: Ms = 20) -> Stage[Frame | AudioGap]:
     """Audio chunks of any length to frames of `ms`, counted from the start of the session.
 
     in   --aa--aaa-a---gap
-    out  ---F---F-F----Fgap      a partial frame where audio ends is padded with silence, never lost
+    out  ---F---F-F----Fgap      a partial frame where audio ends is padded with silence; at the session's end, dropped
     """
 
     def apply(source: Observable[CallerAudio]) -> Observable[Frame | AudioGap]:
