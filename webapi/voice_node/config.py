@@ -10,14 +10,14 @@ import ipaddress
 import math
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webapi.voice_node.errors import UserError
 
@@ -267,18 +267,45 @@ def load_settings(env_file: str | Path | None = ".env", /, **overrides: object) 
 
     Raises UserError with a line for each bad value, and for each name in `env_file` that is nearly ours.
     """
+    in_file = _read_env_file(env_file)
+    return _load(Settings, overrides, "command line", env_file, _strangers(in_file, env_file))
+
+
+def pinned_settings(**overrides: object) -> Settings:
+    """Settings from `overrides` and defaults alone: for tests, which must say the same whoever runs them where."""
+    return _load(_Pinned, overrides, "keyword")
+
+
+class _Pinned(Settings):
+    """Settings that look at no environment."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The keywords."""
+        return (init_settings,)
+
+
+def _load(
+    made_of: type[Settings],
+    overrides: Mapping[str, object],
+    where: str,
+    env_file: str | Path | None = None,
+    lines: Sequence[str] = (),
+) -> Settings:
+    """Settings, or a UserError with `lines` and one more for each bad value. `where`: what gave the overrides."""
     given = {name: value for name, value in overrides.items() if value is not None}
     unknown = sorted(given.keys() - Settings.model_fields.keys())
     if unknown:
         raise TypeError(f"no such settings: {', '.join(unknown)}")
-    in_file = _read_env_file(env_file)
-    lines = _strangers(in_file, env_file)
+    wrong = list(lines)
     try:
-        settings = Settings(**{"_env_file": env_file, **given})  # type: ignore[arg-type]  # pydantic checks them
+        settings = made_of(**{"_env_file": env_file, **given})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
-        lines += _lines(error, given, env_file)
-    if lines:  # raised here, outside the except block: the cause's traceback could show a secret
-        raise UserError("\n".join(lines))
+        wrong += _lines(error, lambda name: where if name in given else _origin(name, env_file))
+    if wrong:  # raised here, outside the except block: the cause's traceback could show a secret
+        raise UserError("\n".join(wrong))
     return settings
 
 
@@ -309,7 +336,7 @@ def _is_secret(name: str) -> bool:
     return Settings.model_fields[name].annotation is SecretStr
 
 
-def _lines(error: ValidationError, given: Mapping[str, object], env_file: str | Path | None) -> list[str]:
+def _lines(error: ValidationError, origin: Callable[[str], str]) -> list[str]:
     """One line for each bad value: the variable, the value, where it came from, what is allowed."""
     lines = []
     for problem in error.errors(include_url=False):
@@ -321,8 +348,7 @@ def _lines(error: ValidationError, given: Mapping[str, object], env_file: str | 
         extra = Settings.model_fields[name].json_schema_extra
         allowed = extra["allowed"] if isinstance(extra, dict) else ""
         shown = " (not shown)" if _is_secret(name) else f"={_shown(problem['input'])}"
-        where = _origin(name, given, env_file)
-        lines.append(f"{name.upper()}{shown} ({where}): {reason + '; ' if reason else ''}allowed: {allowed}")
+        lines.append(f"{name.upper()}{shown} ({origin(name)}): {reason + '; ' if reason else ''}allowed: {allowed}")
     return lines
 
 
@@ -335,9 +361,7 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:79] + "…"
 
 
-def _origin(name: str, given: Mapping[str, object], env_file: str | Path | None) -> str:
-    if name in given:
-        return "command line"
+def _origin(name: str, env_file: str | Path | None) -> str:
     in_environment = any(key.lower() == name and value for key, value in os.environ.items())
     return "environment" if in_environment else str(env_file)
 

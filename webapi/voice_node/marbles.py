@@ -11,7 +11,6 @@ bot     -------------------------=======
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +56,7 @@ def render(replayed: Replayed) -> str:
     }
     lines = [f"{replayed.name}  {replayed.seconds:.3f} s  graph {replayed.graph}  a column is {COLUMN_MS} ms", ""]
     for start in range(0, columns, COLUMNS):
-        lines += _scale(start, min(columns, start + COLUMNS))
+        lines += scale(start, min(columns, start + COLUMNS))
         lines += [f"{name:{NAMES}}{row[start : start + COLUMNS]}" for name, row in rows.items()]
         lines.append("")
     lines += [str(marble) for marble in marbles(replayed)]
@@ -83,19 +82,16 @@ def parse(text: str) -> list[Marble]:
     return found
 
 
-def difference(expected: str, got: str) -> str:
-    """ "" where two marble texts say the same; else both around the first difference, which is marked."""
-    if expected == got:
-        return ""
-    old, new = expected.splitlines(), got.splitlines()
-    first = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
-    shown = [f"the first difference is in line {first + 1}:"]
-    for line in difflib.unified_diff(old, new, "expected", "got", n=2, lineterm=""):
-        shown.append(line)
-        if len(shown) > 40:
-            shown.append("…")
-            break
-    return "\n".join(shown)
+def scale(start: int, stop: int) -> list[str]:
+    """Seconds above the columns they begin at."""
+    per_second = 1000 // COLUMN_MS
+    words, ticks = [" "] * (stop - start + 6), [" "] * (stop - start)
+    for column in range(start, stop):
+        if column % per_second == 0:
+            ticks[column - start] = "|"
+            label = f"{column // per_second}s"
+            words[column - start : column - start + len(label)] = label
+    return [" " * NAMES + "".join(words).rstrip(), " " * NAMES + "".join(ticks).rstrip()]
 
 
 def _is_time(word: str) -> bool:
@@ -110,18 +106,6 @@ def _text(event: dict[str, Any]) -> str:
     if name == "playback_ended":
         return f"{name}  heard {event['heard_ms']} ms{'' if event['completed'] else ', cut off'}"
     return name
-
-
-def _scale(start: int, stop: int) -> list[str]:
-    """Seconds above the columns they begin at."""
-    per_second = 1000 // COLUMN_MS
-    words, ticks = [" "] * (stop - start + 6), [" "] * (stop - start)
-    for column in range(start, stop):
-        if column % per_second == 0:
-            ticks[column - start] = "|"
-            label = f"{column // per_second}s"
-            words[column - start : column - start + len(label)] = label
-    return [" " * NAMES + "".join(words).rstrip(), " " * NAMES + "".join(ticks).rstrip()]
 
 
 def _voice(replayed: Replayed, columns: int) -> str:

@@ -16,7 +16,8 @@ from webapi.voice_node.call_replay import replay_call
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.marbles import difference, render
+from webapi.voice_node.marble_difference import difference, line_difference
+from webapi.voice_node.marbles import render
 from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, replay
 from webapi.voice_node.tape import is_call
 
@@ -92,7 +93,7 @@ def _as_expected(text: str, expect: Path, update: bool, say: Say, complain: Say)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--expect {expect}: can't be read: {error}. --update writes it") from None
     if found:
-        complain(f"not as {expect} says; {found}")
+        complain(f"not as {expect} says:\n{found}")
     return not found
 
 
@@ -107,7 +108,7 @@ def _as_recorded(path: Path, replayed: Replayed, say: Say, complain: Say) -> boo
     if now.startswith(recorded):
         say(f"{path}: the recording broke off; as far as it goes, the events are the same")
         return True
-    complain(f"{path}: not the events that it was recorded with; {difference(recorded, now)}")
+    complain(f"{path}: not the events that it was recorded with; {line_difference(recorded, now)}")
     return False
 
 
