@@ -125,6 +125,7 @@ def test_the_example_package_installs_and_all_three_are_used(tmp_path: Path) -> 
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target", target]
     subprocess.run([*map(str, pip), str(EXAMPLE)], check=True, capture_output=True, timeout=120)
     write_wav(tmp_path / "quiet.wav", silence(0.5) + quieter(vowel(1.0)) + silence(2.5), 48_000)
+    (tmp_path / "again.wav").write_bytes((tmp_path / "quiet.wav").read_bytes())
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(target), str(ROOT)])}
 
     def node(*arguments: object) -> str:
@@ -136,7 +137,9 @@ def test_the_example_package_installs_and_all_three_are_used(tmp_path: Path) -> 
     def turns(db: int) -> list[dict[str, Any]]:
         graph, out = tmp_path / f"{db}.yaml", tmp_path / f"out{db}"
         graph.write_text((EXAMPLE / "shout.yaml").read_text().replace("db: 12", f"db: {db}"))
-        node("replay", tmp_path / "quiet.wav", "--graph", graph, "--out", out)
+        shown = node("replay", tmp_path / "quiet.wav", "--graph", graph, "--out", out)
+        both = node("replay", tmp_path / "quiet.wav", tmp_path / "again.wav", "--graph", graph, "--jobs", 2)
+        assert both == shown + shown.replace("quiet.wav", "again.wav")  # other processes have the plug-ins too
         return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
 
     assert "gain" in json.loads(node("graphs", "schema"))["$defs"]["operator"]["anyOf"][1]["properties"]

@@ -20,7 +20,7 @@ from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.paced_loops import Pace, run_paced, this_loop
 from webapi.voice_node.parting import first_parting
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.replay import Mix, Replayed, ReplayMouth
+from webapi.voice_node.replay import TELL_CHUNKS, Mix, Replayed, ReplayMouth, Tell
 from webapi.voice_node.tape import Closed, Input, PlayedOut, Tape, Told, read_call
 from webapi.voice_node.tape_script import Retold, TapeScript, event_lines
 
@@ -48,7 +48,9 @@ class Instead:
 AS_IT_WAS = Instead()
 
 
-def replay_call(folder: Path, mix: Mix | None = None, instead: Instead = AS_IT_WAS) -> Replayed:
+def replay_call(
+    folder: Path, mix: Mix | None = None, instead: Instead = AS_IT_WAS, tell: Tell | None = None
+) -> Replayed:
     """Replay the call in `folder`, with the graph and the settings that it was recorded with, but for `instead`.
 
     Raises UserError for a recording that can't be read, or whose graph this program does not understand any more.
@@ -66,7 +68,7 @@ def replay_call(folder: Path, mix: Mix | None = None, instead: Instead = AS_IT_W
         graph = read_graph(tape.graph, folder / f"{header.get('graph', '')}.yaml", settings)
     result = Replayed(folder.name, graph.name, recorded=None if instead else tape.events())
     result.origin_us = who.origin_us
-    run_paced(_run(tape, who, graph, settings, result, mix, instead), instead.pace, start_us=who.origin_us)
+    run_paced(_run(tape, who, graph, settings, result, mix, instead, tell), instead.pace, start_us=who.origin_us)
     if instead:
         tolerance_s = LIVE_TOLERANCE_S if instead.live else 0.0
         result.parted = first_parting(event_lines(tape), result.events, tolerance_s)
@@ -116,7 +118,14 @@ def _checked(settings: Mapping[str, object]) -> dict[str, Any]:
 
 
 async def _run(
-    tape: Tape, who: Who, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None, instead: Instead
+    tape: Tape,
+    who: Who,
+    graph: GraphSpec,
+    settings: Settings,
+    result: Replayed,
+    mix: Mix | None,
+    instead: Instead,
+    tell: Tell | None,
 ) -> None:
     loop = this_loop()
     mouth = ReplayMouth(loop)
@@ -137,7 +146,9 @@ async def _run(
         script=script,
     )
     heard = _CallMix(mouth, mix) if mix else None
-    for given in inputs:
+    for count, given in enumerate(inputs):
+        if tell and count % TELL_CHUNKS == 0:
+            tell((loop.now_us - who.origin_us) / US_PER_S)
         await loop.until(given.value.t_us if isinstance(given, Told) else given.t_us)
         if isinstance(given, Closed):
             break

@@ -34,6 +34,10 @@ app.add_typer(graphs_app, name="graphs")
 
 Graph = Annotated[str | None, typer.Option(help="A graph's name in graphs/, or a path ending in .yaml (VOICE_GRAPH).")]
 Room = Annotated[str | None, typer.Option(help="The room (LK_ROOM).")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many recordings run side by side.", show_default="the machine's cores"),
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting of .env.example; may be repeated.")
 ]
@@ -111,9 +115,11 @@ def replay_recordings(
     out: Annotated[Path | None, typer.Option(help="A folder for events, metrics, marbles and the mix.")] = None,
     expect: Annotated[Path | None, typer.Option(help="A marbles.txt to compare with; 1 if it differs.")] = None,
     update: Annotated[bool, typer.Option("--update", help="Write the file of --expect instead.")] = False,
+    jobs: Jobs = None,
     set_: Set = None,
 ) -> None:
     """Run a graph over recordings in virtual time, and show what it heard and said."""
+    from webapi.voice_node.batch import cores
     from webapi.voice_node.graph import load_graph
     from webapi.voice_node.replay_files import find_recordings, replay_files
 
@@ -125,6 +131,7 @@ def replay_recordings(
         out=out,
         expect=expect,
         update=update,
+        jobs=jobs or cores(),
         say=typer.echo,
         complain=lambda text: typer.echo(text, err=True),
     )

@@ -25,6 +25,8 @@ CHUNK_BYTES = RATE_HZ // 100 * BYTES_PER_SAMPLE
 TAIL_S = 120  # after the recording, for a reply to end; an endless one is cut then
 
 Mix = Callable[[bytes, bytes], None]  # caller and bot, 10 ms each
+Tell = Callable[[float], None]  # seconds of the recording that are done: for a bar
+TELL_CHUNKS = 100  # so often
 
 
 @dataclass
@@ -55,7 +57,12 @@ class Replayed:
 
 
 def replay(
-    path: Path, graph: GraphSpec, settings: Settings, mix: Mix | None = None, pace: Pace = "virtual"
+    path: Path,
+    graph: GraphSpec,
+    settings: Settings,
+    mix: Mix | None = None,
+    pace: Pace = "virtual",
+    tell: Tell | None = None,
 ) -> Replayed:
     """Run the graph over a WAV, in virtual time. Raises UserError for a file that can't be read.
 
@@ -63,7 +70,7 @@ def replay(
     time, which orchestrators with real I/O need, the times are those of the moment.
     """
     result = Replayed(path.name, graph.name, truncated=wav_info(path).truncated)
-    run_paced(_run(path, graph, settings, result, mix), pace)
+    run_paced(_run(path, graph, settings, result, mix, tell), pace)
     return result
 
 
@@ -136,7 +143,9 @@ class ReplayMouth:
             yield self.played(min(until - self._at, RATE_HZ) * BYTES_PER_SAMPLE)
 
 
-async def _run(path: Path, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None) -> None:
+async def _run(
+    path: Path, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None, tell: Tell | None
+) -> None:
     loop = this_loop()
     session_id = name_of(path)
     mouth = ReplayMouth(loop)
@@ -163,7 +172,9 @@ async def _run(path: Path, graph: GraphSpec, settings: Settings, result: Replaye
         if mix:
             mix(chunk, mouth.played())
 
-    for chunk in chunks(path):
+    for count, chunk in enumerate(chunks(path)):
+        if tell and count % TELL_CHUNKS == 0:
+            tell(loop.now_us / US_PER_S)
         await loop.until(loop.now_us + CHUNK_US)
         session.hear(chunk, RATE_HZ)
         step(chunk)

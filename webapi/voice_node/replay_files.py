@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from webapi.voice_node.audio_io import resampler
+from webapi.voice_node.batch import run_batch
 from webapi.voice_node.call_replay import replay_call
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.marble_difference import difference, line_difference
 from webapi.voice_node.marbles import render
-from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, replay
-from webapi.voice_node.tape import is_call
+from webapi.voice_node.progress import Progress
+from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, Tell, replay
+from webapi.voice_node.tape import CALLER, is_call
+from webapi.voice_node.wav import wav_info
 
 MIX_RATE_HZ = 16_000
 Say = Callable[[str], None]
@@ -57,29 +61,52 @@ def replay_files(
     out: Path | None,
     expect: Path | None,
     update: bool,
+    jobs: int,
     say: Say,
     complain: Say,
 ) -> int:
-    """Replay each; 0, or 1 where a recording could not be read or one was not as expected. The others still run."""
+    """Replay each, `jobs` of them at a time, and tell of them in order.
+
+    Gives 0, or 1 where a recording could not be read or one was not as expected. The others still run.
+    """
     if expect and len(paths) > 1:
         raise UserError(f"--expect compares one recording, {len(paths)} were given")
-    wrong = 0
-    for path, folder in zip(paths, _folders(paths, out), strict=True):
-        try:
-            replayed = _replay_into(path, folder, graph, settings)
-        except UserError as error:
-            complain(str(error))
-            wrong = 1
-            continue
-        text = render(replayed)
-        say(text)
-        for note in _notes(path, replayed):
-            complain(note)
-        if expect and not _as_expected(text, expect, update, say, complain):
-            wrong = 1
-        if replayed.recorded is not None and not _as_recorded(path, replayed, say, complain):
-            wrong = 1
-    return wrong
+    if any(step.operator == "tap" for stream in graph.streams for step in stream.steps):
+        jobs = 1  # all of them write the same file, and the last one's audio stays
+    places = list(zip(paths, _folders(paths, out), strict=True))
+    work = partial(_replay_into, graph=graph, settings=settings)
+    right = True
+    with (
+        Progress([length_s(path) for path in paths], "files") as progress,
+        closing(run_batch(work, places, paths, jobs, progress)) as results,
+    ):
+        for path, replayed in zip(paths, results, strict=True):
+            with progress.aside():
+                if isinstance(replayed, UserError):
+                    complain(str(replayed))
+                    right = False
+                else:
+                    right &= _tell(path, replayed, expect, update, say, complain)
+    return 0 if right else 1
+
+
+def length_s(path: Path) -> float:
+    """How long a recording is, in seconds; 0 where that can't be known: why is said when it is replayed."""
+    try:
+        info = wav_info(path / CALLER if is_call(path) else path)
+    except UserError:
+        return 0.0
+    return info.frames / info.rate
+
+
+def _tell(path: Path, replayed: Replayed, expect: Path | None, update: bool, say: Say, complain: Say) -> bool:
+    """Show what came of a recording; whether that is as expected, and as recorded."""
+    text = render(replayed)
+    say(text)
+    for note in _notes(path, replayed):
+        complain(note)
+    right = not expect or _as_expected(text, expect, update, say, complain)
+    return (replayed.recorded is None or _as_recorded(path, replayed, say, complain)) and right
 
 
 def _as_expected(text: str, expect: Path, update: bool, say: Say, complain: Say) -> bool:
@@ -131,16 +158,18 @@ def _folders(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
     return folders
 
 
-def _replay_into(path: Path, folder: Path | None, graph: GraphSpec, settings: Settings) -> Replayed:
+def _replay_into(place: tuple[Path, Path | None], tell: Tell, *, graph: GraphSpec, settings: Settings) -> Replayed:
+    path, folder = place
+
     def run(mix: Mix | None) -> Replayed:
-        return replay_call(path, mix) if is_call(path) else replay(path, graph, settings, mix)
+        return replay_call(path, mix, tell=tell) if is_call(path) else replay(path, graph, settings, mix, tell=tell)
 
     if folder is None:
         return run(None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as closing:
-            replayed = run(_mix_into(folder / "mix.wav", closing))
+        with ExitStack() as stack:
+            replayed = run(_mix_into(folder / "mix.wav", stack))
         _write_lines(folder / "events.jsonl", replayed.events)
         _write_lines(folder / "metrics.jsonl", replayed.metrics)
         (folder / "marbles.txt").write_text(render(replayed), encoding="utf-8")
@@ -157,14 +186,14 @@ def _as_text(lines: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def _mix_into(path: Path, closing: ExitStack) -> Mix:
+def _mix_into(path: Path, stack: ExitStack) -> Mix:
     """Stereo at 16 kHz, written as the replay goes: channel 0 the caller, 1 the bot."""
-    file = closing.enter_context(wave.open(str(path), "wb"))  # noqa: SIM115 - `closing` closes it
+    file = stack.enter_context(wave.open(str(path), "wb"))  # noqa: SIM115 - `stack` closes it
     file.setparams((2, 2, MIX_RATE_HZ, 0, "NONE", ""))
     sides = [resampler(RATE_HZ, MIX_RATE_HZ, aligned=True) for _ in range(2)]
 
     def write(pieces: Iterable[bytes]) -> None:
         file.writeframesraw(np.stack([np.frombuffer(piece, "<i2") for piece in pieces], axis=1).tobytes())
 
-    closing.callback(lambda: write(side.flush() for side in sides))
+    stack.callback(lambda: write(side.flush() for side in sides))
     return lambda caller, bot: write(side.push(pcm) for side, pcm in zip(sides, (caller, bot), strict=True))
