@@ -7,13 +7,18 @@ from typing import Any
 
 import pytest
 
+from tests.speech import silence, vowel
 from tests.stage import play
 from tests.test_recording import CALLS, NOTED, TALK
 from webapi.voice_node.call_replay import Instead, replay_call
+from webapi.voice_node.compare import compare_files
+from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.marbles import parse
 from webapi.voice_node.parting import differing, first_parting, told
 from webapi.voice_node.tape import read_call
 from webapi.voice_node.tape_script import NO_MORE_RECORDED, NOTHING_RECORDED, event_lines
+from webapi.voice_node.wav import write_wav
 
 
 def record(folder: Path, script: list[tuple[str, float]], **settings: Any) -> list[dict[str, Any]]:
@@ -107,3 +112,36 @@ def test_partings() -> None:
         "    1.040  playback_ended of turn 0, heard_ms 340",
     )
     assert told([a], [], 0)[1] == "nothing more"
+
+
+def test_both_marbles_and_where_they_part(tmp_path: Path) -> None:
+    record(tmp_path / "call", [("quiet", 0.3), ("speech", 0.6), ("quiet", 3.0)], mock_reply="tone:1")
+    said: list[str] = []
+    instead = Instead(settings={"vad_speech_end_frames": 20})
+    code = compare_files([tmp_path / "call"], load_settings(None), instead, said.append, said.append)
+    text = "\n".join(said)
+    assert code == 1
+    assert "── as it was recorded ──" in text
+    assert "── with VAD_SPEECH_END_FRAMES=20 ──" in text
+    assert "they part in event 2:" in text
+    assert "speech_ended of turn 0" in text
+    assert all(len(line) < 80 for line in "\n".join(said[:4]).splitlines())
+    after = said[3]
+    assert [line.startswith("~") for line in after.splitlines() if "speech_" in line] == [False, True]
+    assert [marble.letter for marble in parse(after)] == ["S", "E", "P", "p"]  # a marked one parses as well
+    (row,) = (line for line in after.splitlines() if line.startswith("parted"))
+    assert row.index("~") == 8 + 13  # 1.398 s: a column is 100 ms
+
+
+def test_wavs_part_too(tmp_path: Path) -> None:
+    wav = tmp_path / "a.wav"
+    write_wav(wav, silence(0.3) + vowel(0.6) + silence(2.0), 48_000)
+    said: list[str] = []
+    settings = load_settings(None, mock_reply="tone:1")
+    assert compare_files([wav], settings, Instead(graph="patient"), said.append, said.append) == 1
+    assert "with graph patient" in said[-1]
+    said.clear()
+    same = Instead(settings={"vad_speech_end_frames": "10"})
+    assert compare_files([wav], settings, same, said.append, said.append) == 0
+    assert said[-1] == f"{wav}: no event is another one with VAD_SPEECH_END_FRAMES=10"
+    assert compare_files([tmp_path / "none.wav", wav], settings, same, said.append, said.append) == 1

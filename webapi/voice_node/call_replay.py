@@ -18,7 +18,6 @@ from webapi.voice_node.graph_reader import read_graph
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.paced_loops import Pace, run_paced, this_loop
-from webapi.voice_node.parting import first_parting
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.replay import TELL_CHUNKS, Mix, Replayed, ReplayMouth, Tell
 from webapi.voice_node.tape import Closed, Input, PlayedOut, Tape, Told, read_call
@@ -35,6 +34,11 @@ class Instead:
     settings: Mapping[str, object] = field(default_factory=dict)
     live: bool = False
     pace: Pace = "virtual"
+
+    @property
+    def tolerance_s(self) -> float:
+        """How far two times may be apart and still count as the same."""
+        return LIVE_TOLERANCE_S if self.live else 0.0
 
     def __bool__(self) -> bool:
         return bool(self.graph or self.settings or self.live)
@@ -59,7 +63,7 @@ def replay_call(
     header = tape.header
     try:
         who = Who(int(header["origin_us"]), str(header["session_id"]), str(header["room"]))
-        settings = Settings.model_construct(**{**header["settings"], **_checked(instead.settings)})
+        settings = Settings.model_construct(**{**header["settings"], **checked(instead.settings)})
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder}: call.json lacks what a replay needs: {error}") from None
     if instead.graph:
@@ -70,8 +74,7 @@ def replay_call(
     result.origin_us = who.origin_us
     run_paced(_run(tape, who, graph, settings, result, mix, instead, tell), instead.pace, start_us=who.origin_us)
     if instead:
-        tolerance_s = LIVE_TOLERANCE_S if instead.live else 0.0
-        result.parted = first_parting(event_lines(tape), result.events, tolerance_s)
+        result.part_from(event_lines(tape), instead.tolerance_s)
     return result
 
 
@@ -111,8 +114,8 @@ class _CallMix:
             self._mix(bytes(len(bot)), bot)
 
 
-def _checked(settings: Mapping[str, object]) -> dict[str, Any]:
-    """Settings as the rest of the program has them: checked, and of their types."""
+def checked(settings: Mapping[str, object]) -> dict[str, Any]:
+    """Settings as the rest of the program has them: checked (UserError), and of their types."""
     loaded = load_settings(None, **settings)
     return {name: getattr(loaded, name) for name in settings}
 

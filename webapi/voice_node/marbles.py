@@ -29,6 +29,7 @@ LETTERS = {
     "playback_started": "P",
     "playback_ended": "p",
 }
+PARTED = "~"  # before what comes after two replays have parted
 TELLING = "BUSEPp"  # where several fall into one column, the picture shows the first of these; the list has all
 
 
@@ -54,29 +55,36 @@ def render(replayed: Replayed) -> str:
         "turns": _turns(replayed.events, columns),
         "bot": _bot(replayed.events, columns),
     }
+    parted_s = next((event["t"] for event in replayed.events if event.get("parted")), None)
+    if parted_s is not None:
+        since = int(parted_s * 1000 // COLUMN_MS)
+        rows["parted"] = " " * since + PARTED * (columns - since)
     lines = [f"{replayed.name}  {replayed.seconds:.3f} s  graph {replayed.graph}  a column is {COLUMN_MS} ms", ""]
     for start in range(0, columns, COLUMNS):
         lines += scale(start, min(columns, start + COLUMNS))
         lines += [f"{name:{NAMES}}{row[start : start + COLUMNS]}" for name, row in rows.items()]
         lines.append("")
-    lines += [str(marble) for marble in marbles(replayed)]
+    for event in replayed.events:
+        if event["event"] in LETTERS:
+            line = str(_marble(event))
+            lines.append(PARTED + line[1:] if event.get("parted") else line)
     return "\n".join(lines) + "\n"
 
 
 def marbles(replayed: Replayed) -> list[Marble]:
     """What happened, in order."""
-    return [
-        Marble(f"{e['t']:.3f}", LETTERS[e["event"]], e["turn_index"], _text(e))
-        for e in replayed.events
-        if e["event"] in LETTERS
-    ]
+    return [_marble(event) for event in replayed.events if event["event"] in LETTERS]
+
+
+def _marble(event: dict[str, Any]) -> Marble:
+    return Marble(f"{event['t']:.3f}", LETTERS[event["event"]], event["turn_index"], _text(event))
 
 
 def parse(text: str) -> list[Marble]:
     """The list of a marble text. Lines that are none of it (the picture, comments) are passed over."""
     found = []
     for line in text.splitlines():
-        parts = line.split(maxsplit=3)
+        parts = line.removeprefix(PARTED).split(maxsplit=3)
         if len(parts) == 4 and parts[1] in LETTERS.values() and parts[2].isdigit() and _is_time(parts[0]):
             found.append(Marble(parts[0], parts[1], int(parts[2]), parts[3]))
     return found

@@ -37,7 +37,7 @@ def told(one: Sequence[Line], other: Sequence[Line], at: int, tolerance_s: float
     a, b = (lines[at] if at < len(lines) else None for lines in (one, other))
     fields: list[str] = []
     if a and b and (a["event"], a["turn_index"]) == (b["event"], b["turn_index"]):
-        fields = [name for name in differing(a, b, tolerance_s) if name != "t"]
+        fields = [name for name in differing(a, b, tolerance_s) if name not in ("t", "parted")]
     return _told(a, fields), _told(b, fields)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, Even
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.paced_loops import Pace, ReplayLoop, run_paced, this_loop
+from webapi.voice_node.parting import first_parting
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.speaker import fade_out
 from webapi.voice_node.wav import iter_wav, wav_info
@@ -45,7 +46,14 @@ class Replayed:
     origin_us: int = 0  # of a recorded call: when its session started, on the clock of that machine
     recorded: str | None = None  # of a recorded call: the events.jsonl that it was recorded with
     trouble: list[str] = field(default_factory=list)  # what went wrong beside the graph
-    parted: int | None = None  # the first event that is another than in what this is compared with
+    parted: int | None = None  # the first event that is another than in what this is compared with: see `part_from`
+
+    def part_from(self, events: Sequence[Mapping[str, Any]], tolerance_s: float = 0.0) -> None:
+        """Mark what comes after the first event that is another than in `events`."""
+        self.parted = first_parting(events, self.events, tolerance_s)
+        if self.parted is not None:
+            for event in self.events[self.parted :]:
+                event["parted"] = True
 
     def watch(self, value: Any) -> None:
         """A probe of the graph: notes which frames were voiced."""
