@@ -244,3 +244,11 @@ class Threaded(MockOrchestrator):
         thread.join()
         await asyncio.sleep(0.01)
         yield tone(0.3, RATE_HZ, 440)
+
+
+class Resolves(MockOrchestrator):
+    """Asks the system something in a thread, as real ones do all the time."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        await asyncio.to_thread(len, trace_id)
+        yield tone(0.1, RATE_HZ, 440)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 from tests.speech import silence, vowel
 from tests.stage import play
 from tests.test_recording import CALLS, NOTED, TALK
+from tests.test_replay import run
 from webapi.voice_node.call_replay import Instead, replay_call
-from webapi.voice_node.compare import compare_files
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.graph import load_graph
 from webapi.voice_node.marbles import parse
 from webapi.voice_node.parting import differing, first_parting, told
+from webapi.voice_node.replay import replay
 from webapi.voice_node.tape import read_call
 from webapi.voice_node.tape_script import NO_MORE_RECORDED, NOTHING_RECORDED, event_lines
 from webapi.voice_node.wav import write_wav
@@ -114,34 +117,73 @@ def test_partings() -> None:
     assert told([a], [], 0)[1] == "nothing more"
 
 
-def test_both_marbles_and_where_they_part(tmp_path: Path) -> None:
+def test_both_marbles_and_where_they_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path / "call", [("quiet", 0.3), ("speech", 0.6), ("quiet", 3.0)], mock_reply="tone:1")
-    said: list[str] = []
-    instead = Instead(settings={"vad_speech_end_frames": 20})
-    code = compare_files([tmp_path / "call"], load_settings(None), instead, said.append, said.append)
-    text = "\n".join(said)
-    assert code == 1
-    assert "── as it was recorded ──" in text
-    assert "── with VAD_SPEECH_END_FRAMES=20 ──" in text
-    assert "they part in event 2:" in text
-    assert "speech_ended of turn 0" in text
-    assert all(len(line) < 80 for line in "\n".join(said[:4]).splitlines())
-    after = said[3]
+    assert run("replay", tmp_path / "call", "--set", "VAD_SPEECH_END_FRAMES=20", "--out", tmp_path / "out") == 1
+    text = capsys.readouterr().out
+    before, after = text.split("── with VAD_SPEECH_END_FRAMES=20 ──")
+    assert before.startswith("── as it was recorded ──")
+    assert "they part in event 2:" in after
+    assert "1.398  speech_ended of turn 0" in after
+    assert all(len(line) < 80 for line in before.splitlines())
+    after = after[: after.index("they part")]
     assert [line.startswith("~") for line in after.splitlines() if "speech_" in line] == [False, True]
     assert [marble.letter for marble in parse(after)] == ["S", "E", "P", "p"]  # a marked one parses as well
     (row,) = (line for line in after.splitlines() if line.startswith("parted"))
     assert row.index("~") == 8 + 13  # 1.398 s: a column is 100 ms
+    lines = [json.loads(line) for line in (tmp_path / "out" / "events.jsonl").read_text().splitlines()]
+    assert [line.get("parted", False) for line in lines] == [False] + [True] * (len(lines) - 1)
+    # A graph of the same effect, by any of the options that name one.
+    for option in ("--graph", "--against"):
+        assert run("replay", tmp_path / "call", option, "default") == 0
+        assert "no event is another one with graph default" in capsys.readouterr().out
 
 
-def test_wavs_part_too(tmp_path: Path) -> None:
+def test_wavs_part_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wav = tmp_path / "a.wav"
     write_wav(wav, silence(0.3) + vowel(0.6) + silence(2.0), 48_000)
-    said: list[str] = []
-    settings = load_settings(None, mock_reply="tone:1")
-    assert compare_files([wav], settings, Instead(graph="patient"), said.append, said.append) == 1
-    assert "with graph patient" in said[-1]
-    said.clear()
-    same = Instead(settings={"vad_speech_end_frames": "10"})
-    assert compare_files([wav], settings, same, said.append, said.append) == 0
-    assert said[-1] == f"{wav}: no event is another one with VAD_SPEECH_END_FRAMES=10"
-    assert compare_files([tmp_path / "none.wav", wav], settings, same, said.append, said.append) == 1
+    assert run("replay", wav, "--against", "patient") == 1
+    out = capsys.readouterr().out
+    assert out.startswith("── as it is ──")
+    assert "── with graph patient ──" in out
+    assert run("replay", wav, "--against", "VAD_SPEECH_END_FRAMES=10", "--set", "MOCK_REPLY=tone:1") == 0
+    assert f"{wav}: no event is another one with VAD_SPEECH_END_FRAMES=10" in capsys.readouterr().out
+    assert run("replay", tmp_path / "none.wav", wav, "--against", "VAD_SPEECH_END_FRAMES=10") == 1
+
+
+def test_a_folder_of_calls_is_compared_in_order(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b", "c"):
+        record(tmp_path / name, [("speech", 0.5), ("quiet", 1.0)], mock_reply="tone:0.5")
+    assert run("replay", tmp_path, "--orchestrator", "live", "--jobs", 2) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if "no event is another one" in line]
+    assert [Path(line.split(":")[0]).name for line in lines] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--against", "default", "--against", "patient"], "--against patient: one graph at a time"),
+        (["--against", "MAGIC=1"], "--against MAGIC=1: it is --against NAME=VALUE"),
+        (["--against", "VAD_SPEECH_END_FRAMES=x"], "VAD_SPEECH_END_FRAMES=x"),
+        (["--against", "patent"], "Did you mean 'patient'"),
+        (["--orchestrator", "dead"], "--orchestrator dead: it is recorded or live"),
+        (["--pace", "slow"], "--pace slow: it is virtual or real"),
+        (["--against", "patient", "--expect", "x.txt"], "one of the two at a time"),
+    ],
+)
+def test_wrong_options_are_said(
+    tmp_path: Path, options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wav = tmp_path / "a.wav"
+    write_wav(wav, silence(0.3), 48_000)
+    assert run("replay", wav, *options) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_an_orchestrator_with_real_io_is_asked_in_real_time(tmp_path: Path) -> None:
+    """In virtual time it is told that it can't (tests/test_replay.py); in real time it can."""
+    wav = tmp_path / "a.wav"
+    write_wav(wav, vowel(0.4) + silence(0.8), 48_000)
+    settings = load_settings(None, orchestrator="tests.orchestrators:Resolves")
+    replayed = replay(wav, load_graph("default", settings), settings, pace="real")
+    assert [line["outcome"] for line in replayed.metrics] == ["completed"]

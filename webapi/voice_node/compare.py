@@ -2,71 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from webapi.voice_node.call_replay import Instead, checked, replay_call
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph import load_graph
+from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.marbles import PARTED, render
 from webapi.voice_node.parting import told
-from webapi.voice_node.replay import Replayed, replay
+from webapi.voice_node.replay import Mix, Replayed, Tell, replay
 from webapi.voice_node.tape import is_call
 
 Say = Callable[[str], None]
 COLUMNS = 79
 
 
-def compare_files(paths: Sequence[Path], settings: Settings, instead: Instead, say: Say, complain: Say) -> int:
-    """Compare each; 0 where nothing parted, else 1, also where a recording could not be read. The others still run."""
-    code = 0
-    for path in paths:
-        try:
-            parted = compare(path, settings, instead, say)
-        except UserError as error:
-            complain(str(error))
-            code = 1
-        else:
-            code = 1 if parted else code
-    return code
+def replay_instead(
+    path: Path, graph: GraphSpec, settings: Settings, instead: Instead, mix: Mix | None, tell: Tell
+) -> Replayed:
+    """The recording with something different, marked from where it parts from what it gives without: its `before`."""
+    if is_call(path):
+        before = replay_call(path)
+        after = replay_call(path, mix, instead, tell)
+    else:
+        before = replay(path, graph, settings, pace=instead.pace)
+        changed = settings.model_copy(update=checked(instead.settings))
+        other = load_graph(instead.graph or settings.voice_graph, changed)
+        after = replay(path, other, changed, mix, instead.pace, tell)
+        after.part_from(before.events)
+    after.before = before
+    return after
 
 
-def compare(path: Path, settings: Settings, instead: Instead, say: Say) -> bool:
-    """Both marbles, and the first event at which they part; whether they do."""
+def show_both(path: Path, after: Replayed, instead: Instead, say: Say) -> bool:
+    """Both marbles, and the first event at which they part. True where they don't."""
+    before = after.before
+    assert before is not None  # noqa: S101 - for the type checker: replay_instead made it
     call = is_call(path)
-    before, after = "as it was recorded" if call else "as it is", f"with {instead}"
-    one, other = _call(path, instead) if call else _wav(path, settings, instead)
-    for name, replayed in ((before, one), (after, other)):
+    one, other = "as it was recorded" if call else "as it is", f"with {instead}"
+    for name, replayed in ((one, before), (other, after)):
         say(f"{f'── {name} ':─<{COLUMNS}}")
         say(render(replayed))
-    if other.parted is None:
-        say(f"{path}: no event is another one {after}")
-        return False
-    was, now = told(one.events, other.events, other.parted, instead.tolerance_s)
-    width = max(len(before), len(after))
-    say(f"{path}: they part in event {other.parted + 1}:\n  {before:{width}}  {was}\n  {after:{width}}  {now}")
+    if after.parted is None:
+        say(f"{path}: no event is another one {other}")
+        return True
+    was, now = told(before.events, after.events, after.parted, instead.tolerance_s)
+    width = max(len(one), len(other))
+    say(f"{path}: they part in event {after.parted + 1}:\n  {one:{width}}  {was}\n  {other:{width}}  {now}")
     if call:
         say(f"  {PARTED} after that: the caller still says what they said to the other.")
-    return True
-
-
-def _call(path: Path, instead: Instead) -> tuple[Replayed, Replayed]:
-    return replay_call(path), replay_call(path, instead=instead)
-
-
-def _wav(path: Path, settings: Settings, instead: Instead) -> tuple[Replayed, Replayed]:
-    one = replay(path, load_graph(settings.voice_graph, settings), settings, pace=instead.pace)
-    changed = settings.model_copy(update=checked(instead.settings))
-    other = replay(path, load_graph(instead.graph or settings.voice_graph, changed), changed, pace=instead.pace)
-    other.part_from(one.events)
-    return one, other
-
-
-def instead_of(against: Sequence[str], read: Callable[[Sequence[str]], dict[str, object]]) -> Instead:
-    """What `--against` names: graphs (one at most) and NAME=VALUE. `read` checks the latter."""
-    pairs = [each for each in against if "=" in each]
-    graphs = [each for each in against if "=" not in each]
-    if len(graphs) > 1:
-        raise UserError(f"--against {graphs[1]}: one graph at a time, {graphs[0]} was given already")
-    return Instead(graphs[0] if graphs else None, read(pairs))
+    return False

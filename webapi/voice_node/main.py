@@ -45,15 +45,28 @@ Set = Annotated[
 
 def settings_from(given: Sequence[str] | None, **options: object) -> Settings:
     """The settings, with what the command line said on top."""
-    overrides: dict[str, object] = {}
+    overrides = pairs(given)
+    overrides.update({name: value for name, value in options.items() if value is not None})
+    return load_settings(**overrides)
+
+
+def pairs(given: Sequence[str] | None, option: str = "--set") -> dict[str, object]:
+    """What NAME=VALUE says, by the settings' attributes."""
+    found: dict[str, object] = {}
     for pair in given or ():
         name, equals, value = pair.partition("=")
         field = name.strip().lower()
         if not equals or field not in Settings.model_fields:
-            raise UserError(f"--set {pair}: it is --set NAME=VALUE, with a NAME of .env.example")
-        overrides[field] = value
-    overrides.update({name: value for name, value in options.items() if value is not None})
-    return load_settings(**overrides)
+            raise UserError(f"{option} {pair}: it is {option} NAME=VALUE, with a NAME of .env.example")
+        found[field] = value
+    return found
+
+
+def one_of(option: str, given: str, *allowed: str) -> str:
+    """What was given, which must be one of those."""
+    if given not in allowed:
+        raise UserError(f"{option} {given}: it is {' or '.join(allowed)}")
+    return given
 
 
 @app.callback(invoke_without_command=True)
@@ -115,15 +128,37 @@ def replay_recordings(
     out: Annotated[Path | None, typer.Option(help="A folder for events, metrics, marbles and the mix.")] = None,
     expect: Annotated[Path | None, typer.Option(help="A marbles.txt to compare with; 1 if it differs.")] = None,
     update: Annotated[bool, typer.Option("--update", help="Write the file of --expect instead.")] = False,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(metavar="GRAPH|NAME=VALUE", help="Compare with another graph or setting; may be repeated."),
+    ] = None,
+    orchestrator: Annotated[
+        str, typer.Option(help="Who answers in a recorded call: what was recorded, or live: the real one again.")
+    ] = "recorded",
+    pace: Annotated[str, typer.Option(help="virtual, or real: for an orchestrator with real I/O.")] = "virtual",
     jobs: Jobs = None,
     set_: Set = None,
 ) -> None:
-    """Run a graph over recordings in virtual time, and show what it heard and said."""
+    """Run a graph over recordings in virtual time, and show what it heard and said.
+
+    A recorded call has its own graph and settings: with another --graph or --set it is compared with what it was.
+    """
     from webapi.voice_node.batch import cores
+    from webapi.voice_node.call_replay import Instead, checked
     from webapi.voice_node.graph import load_graph
+    from webapi.voice_node.paced_loops import Pace
     from webapi.voice_node.replay_files import find_recordings, replay_files
 
     settings = settings_from(set_, voice_graph=graph)
+    one_of("--orchestrator", orchestrator, "recorded", "live")
+    in_time: Pace = "real" if one_of("--pace", pace, "virtual", "real") == "real" else "virtual"
+    graphs = [each for each in against or () if "=" not in each]
+    if len(graphs) > 1:
+        raise UserError(f"--against {graphs[1]}: one graph at a time, and {graphs[0]} was given already")
+    other = graphs[0] if graphs else None
+    changes = pairs([each for each in against or () if "=" in each], "--against")
+    if other or changes:  # what is wrong with them is said once, and not of each recording
+        load_graph(other or settings.voice_graph, settings.model_copy(update=checked(changes)))
     code = replay_files(
         find_recordings(recordings),
         load_graph(settings.voice_graph, settings),
@@ -134,6 +169,8 @@ def replay_recordings(
         jobs=jobs or cores(),
         say=typer.echo,
         complain=lambda text: typer.echo(text, err=True),
+        wavs=Instead(other, changes, pace=in_time),
+        calls=Instead(other or graph, {**pairs(set_), **changes}, orchestrator == "live", in_time),
     )
     raise typer.Exit(code)
 

@@ -47,6 +47,7 @@ class Replayed:
     recorded: str | None = None  # of a recorded call: the events.jsonl that it was recorded with
     trouble: list[str] = field(default_factory=list)  # what went wrong beside the graph
     parted: int | None = None  # the first event that is another than in what this is compared with: see `part_from`
+    before: Replayed | None = None  # what this is compared with
 
     def part_from(self, events: Sequence[Mapping[str, Any]], tolerance_s: float = 0.0) -> None:
         """Mark what comes after the first event that is another than in `events`."""

@@ -14,7 +14,8 @@ import numpy as np
 
 from webapi.voice_node.audio_io import resampler
 from webapi.voice_node.batch import run_batch
-from webapi.voice_node.call_replay import replay_call
+from webapi.voice_node.call_replay import AS_IT_WAS, Instead, replay_call
+from webapi.voice_node.compare import replay_instead, show_both
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph_spec import GraphSpec
@@ -64,17 +65,22 @@ def replay_files(
     jobs: int,
     say: Say,
     complain: Say,
+    wavs: Instead = AS_IT_WAS,
+    calls: Instead = AS_IT_WAS,
 ) -> int:
     """Replay each, `jobs` of them at a time, and tell of them in order.
 
-    Gives 0, or 1 where a recording could not be read or one was not as expected. The others still run.
+    `wavs` and `calls`: what is to be different in those, to be compared with. Gives 0, or 1 where a recording could
+    not be read, was not as expected, or parted from what it is compared with. The others still run.
     """
     if expect and len(paths) > 1:
         raise UserError(f"--expect compares one recording, {len(paths)} were given")
+    if expect and (calls if is_call(paths[0]) else wavs):
+        raise UserError("--expect compares with a file, --against with another replay: one of the two at a time")
     if any(step.operator == "tap" for stream in graph.streams for step in stream.steps):
         jobs = 1  # all of them write the same file, and the last one's audio stays
     places = list(zip(paths, _folders(paths, out), strict=True))
-    work = partial(_replay_into, graph=graph, settings=settings)
+    work = partial(_replay_into, graph=graph, settings=settings, wavs=wavs, calls=calls)
     right = True
     with (
         Progress([length_s(path) for path in paths], "files") as progress,
@@ -85,6 +91,8 @@ def replay_files(
                 if isinstance(replayed, UserError):
                     complain(str(replayed))
                     right = False
+                elif replayed.before:
+                    right &= show_both(path, replayed, calls if is_call(path) else wavs, say)
                 else:
                     right &= _tell(path, replayed, expect, update, say, complain)
     return 0 if right else 1
@@ -158,11 +166,24 @@ def _folders(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
     return folders
 
 
-def _replay_into(place: tuple[Path, Path | None], tell: Tell, *, graph: GraphSpec, settings: Settings) -> Replayed:
+def _replay_into(
+    place: tuple[Path, Path | None],
+    tell: Tell,
+    *,
+    graph: GraphSpec,
+    settings: Settings,
+    wavs: Instead,
+    calls: Instead,
+) -> Replayed:
     path, folder = place
+    instead = calls if is_call(path) else wavs
 
     def run(mix: Mix | None) -> Replayed:
-        return replay_call(path, mix, tell=tell) if is_call(path) else replay(path, graph, settings, mix, tell=tell)
+        if instead:
+            return replay_instead(path, graph, settings, instead, mix, tell)
+        if is_call(path):
+            return replay_call(path, mix, instead, tell)
+        return replay(path, graph, settings, mix, instead.pace, tell)
 
     if folder is None:
         return run(None)
