@@ -16,6 +16,7 @@ from webapi.voice_node.loops import run_in
 
 T = TypeVar("T")
 
+DUE_S = 1e-7  # a timer that is less than this away counts as due: floats are not quite whole microseconds
 REAL_IO = "real I/O (sockets, threads, subprocesses) can't run in virtual time"
 
 
@@ -25,6 +26,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.now_us = 0
         super().__init__(_JumpingSelector(self))
+        self._clock_resolution = DUE_S  # elsewhere it is the machine's: 15 ms on some
 
     def time(self) -> float:
         """Virtual seconds."""
@@ -35,15 +37,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return self.now_us
 
     async def until(self, t_us: int) -> None:
-        """Be at `t_us`, with all that is due before it done. Where nothing is due, that costs no round of the loop."""
-        if t_us <= self.now_us:
-            return
+        """Be at `t_us`, with all done that is due before it, and nothing due at it: what comes in then is first.
+
+        asyncio leaves the order of two timers of one moment to chance, so that of a sleep until then would be, too.
+        Where nothing is due, this costs no round of the loop.
+        """
         # asyncio has no public word for "is anything due?". These two have been its queues since Python 3.4.
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
-        if not ready and (not timers or timers[0].when() * 1_000_000 > t_us + 1):
-            self.now_us = t_us
-        else:
-            await asyncio.sleep((t_us - self.now_us) / 1_000_000)
+        while self.now_us < t_us:
+            if ready:
+                await asyncio.sleep(0)
+            elif timers and timers[0].when() * 1_000_000 < t_us - 0.5:
+                await asyncio.sleep(timers[0].when() - self.time())
+            else:
+                self.now_us = t_us
 
     def run_in_executor(  # type: ignore[override]  # the stub ties func to args; here nothing is ever run
         self, executor: Executor | None, func: Any, *args: Any
@@ -75,8 +82,8 @@ class _JumpingSelector(selectors.SelectSelector):
             return ready
         if timeout is None or timeout <= 0:
             raise UserError("everything waits, and nothing will ever happen: no timer is set in this virtual time")
-        # To the nearest microsecond: float timers would drift, and a nanosecond early still counts as due to asyncio.
-        self._loop.now_us += max(1, round(timeout * 1_000_000))
+        if timeout > DUE_S / 2:  # to the nearest microsecond: float timers would drift
+            self._loop.now_us += max(1, round(timeout * 1_000_000))
         return ready
 
 

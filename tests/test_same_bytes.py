@@ -1,0 +1,166 @@
+"""The same input gives the same bytes: again, in another process, from other pieces, whatever the machine is set to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.speech import silence, vowel
+from tests.stage import play
+from webapi.voice_node import wav
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.events import Event, SpeechEnded, record
+from webapi.voice_node.graph import load_graph
+from webapi.voice_node.metrics import Metrics
+from webapi.voice_node.pipeline import Session
+from webapi.voice_node.replay import ReplayMouth
+from webapi.voice_node.replay_files import replay_files
+from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
+from webapi.voice_node.wav import write_wav
+
+ROOT = Path(__file__).parents[1]
+FILES = ("events.jsonl", "metrics.jsonl", "marbles.txt", "mix.wav")
+TALK = silence(0.4) + vowel(0.8) + silence(0.9) + vowel(0.6) + silence(0.3) + vowel(0.3) + silence(2.0)
+CALM = silence(0.4) + vowel(0.8) + silence(0.9) + vowel(0.6) + silence(2.0)  # nothing is decided by a hair's breadth
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> dict[str, Path]:
+    """A WAV at 44.1 kHz, and a recorded call."""
+    write_wav(tmp_path / "talk.wav", TALK, 44_100)
+    play([("quiet", 0.3), ("speech", 0.6), ("quiet", 0.6), ("speech", 0.5), ("quiet", 2)], record=tmp_path / "call")
+    return {"wav": tmp_path / "talk.wav", "call": tmp_path / "call"}
+
+
+def outcome(path: Path, out: Path) -> dict[str, bytes]:
+    """What a replay writes, in this process."""
+    settings = load_settings(None, mock_reply="tone:1", vad_backend="webrtc")
+    said: list[str] = []
+    code = replay_files(
+        [path], load_graph("default", settings), settings,
+        out=out, expect=None, update=False, say=said.append, complain=said.append, jobs=1,
+    )  # fmt: skip
+    assert code == 0, said
+    return {name: (out / name).read_bytes() for name in FILES}
+
+
+def outcome_elsewhere(path: Path, out: Path, **environment: str) -> dict[str, bytes]:
+    """What the command writes, in a process of its own with a chance of its own."""
+    command = [sys.executable, "-m", "webapi.voice_node.main", "replay", str(path), "--out", str(out)]
+    command += ["--set", "MOCK_REPLY=tone:1", "--set", "VAD_BACKEND=webrtc"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, check=True)
+    return {name: (out / name).read_bytes() for name in FILES}
+
+
+@pytest.mark.parametrize("kind", ["wav", "call"])
+def test_ten_runs(recordings: dict[str, Path], tmp_path: Path, kind: str) -> None:
+    runs = [outcome(recordings[kind], tmp_path / f"{i}") for i in range(10)]
+    assert all(run == runs[0] for run in runs)
+    assert b"barge_in" in runs[0]["events.jsonl"]
+    assert all(runs[0].values())
+
+
+@pytest.mark.parametrize("kind", ["wav", "call"])
+def test_two_processes_with_other_hashes_zones_and_languages(
+    recordings: dict[str, Path], tmp_path: Path, kind: str
+) -> None:
+    here = outcome(recordings[kind], tmp_path / "here")
+    assert outcome_elsewhere(recordings[kind], tmp_path / "a", PYTHONHASHSEED="1", TZ="UTC", LC_ALL="C") == here
+    assert (
+        outcome_elsewhere(recordings[kind], tmp_path / "b", PYTHONHASHSEED="2", TZ="Asia/Tokyo", PYTHONOPTIMIZE="1")
+        == here
+    )
+
+
+@pytest.mark.parametrize("block", [1, 441, 1000, 1_000_000])
+def test_a_file_that_is_read_in_other_pieces(
+    recordings: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    before = outcome(recordings["wav"], tmp_path / "before")
+    monkeypatch.setattr(wav, "BLOCK_FRAMES", block)
+    assert outcome(recordings["wav"], tmp_path / "after") == before
+
+
+class NoOthersLoop(asyncio.DefaultEventLoopPolicy):
+    """Stands for whatever makes loops of its own kind, as uvloop does."""
+
+    def new_event_loop(self) -> asyncio.AbstractEventLoop:
+        """Must not be asked."""
+        raise AssertionError("a replay asked for somebody else's event loop")
+
+
+@pytest.fixture
+def others_loops() -> Iterator[None]:
+    """As if uvloop were installed for all of the process."""
+    before = asyncio.get_event_loop_policy()
+    asyncio.set_event_loop_policy(NoOthersLoop())
+    yield
+    asyncio.set_event_loop_policy(before)
+
+
+@pytest.mark.parametrize("kind", ["wav", "call"])
+def test_the_loop_is_the_replays_own_whatever_loops_are_installed(
+    recordings: dict[str, Path], tmp_path: Path, request: pytest.FixtureRequest, kind: str
+) -> None:
+    before = outcome(recordings[kind], tmp_path / "before")
+    request.getfixturevalue("others_loops")
+    with pytest.raises(AssertionError, match="somebody else's"):
+        asyncio.new_event_loop()
+    assert outcome(recordings[kind], tmp_path / "after") == before
+
+
+# ---------------------------------------------------------------- a session, fed in other pieces
+
+
+def heard(chunk_ms: float, talk: bytes = TALK) -> tuple[list[str], list[str], list[bytes], bytes]:
+    """Events, metrics, utterances and what was played, of a session that hears `talk` in chunks of that length."""
+    settings = load_settings(None, mock_reply="tone:1", vad_backend="webrtc")
+    size = round(48 * chunk_ms) * 2
+
+    async def main() -> tuple[list[str], list[str], list[bytes], bytes]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        mouth = ReplayMouth(loop)
+        events: list[Event] = []
+        failures: list[Exception] = []
+        lines: list[str] = []
+        metrics = Metrics("s", "r", "default", lambda line: lines.append(json.dumps(line)))
+        session = Session(
+            load_graph("default", settings), settings=settings, sink=mouth, clock=loop.clock_us, session_id="s",
+            room="r", taps=[events.append, metrics], on_failure=failures.append,
+        )  # fmt: skip
+        for at in range(0, len(talk), size):
+            pcm = talk[at : at + size]
+            await loop.until((at + len(pcm)) * 1_000_000 // 96_000)
+            session.hear(pcm, 48_000)
+        await loop.until(len(talk) * 1_000_000 // 96_000 + 2_000_000)
+        await session.close()
+        metrics.close()
+        assert failures == []
+        utterances = [event.pcm for event in events if isinstance(event, SpeechEnded)]
+        return [json.dumps(record(event, 0)) for event in events], lines, utterances, mouth.played(96_000 * 8)
+
+    return run_virtual(main())
+
+
+@pytest.mark.parametrize("chunk_ms", [1, 2.5, 20])
+def test_chunks_that_frames_are_made_of_or_that_make_a_frame_give_the_same_bytes(chunk_ms: float) -> None:
+    assert heard(chunk_ms) == heard(10)
+
+
+@pytest.mark.parametrize("chunk_ms", [30, 50, 100])
+def test_longer_chunks_come_later_and_hold_the_same(chunk_ms: float) -> None:
+    events, _, utterances, _ = heard(chunk_ms, CALM)
+    usual, _, as_usual, _ = heard(10, CALM)
+    assert utterances == as_usual
+    for late, exact in zip(map(json.loads, events), map(json.loads, usual), strict=True):
+        for name in ("event", "turn_index", "trace_id", "frame", "voiced_ms", "reason", "outcome"):
+            assert late.get(name) == exact.get(name)
+        assert 0 <= round(late["t"] - exact["t"], 6) < chunk_ms / 1000
