@@ -23,7 +23,8 @@ from webapi.voice_node.wav import write_wav
 
 TALK = silence(0.5) + vowel(1.0) + silence(1.0) + vowel(0.8) + silence(2.5)
 SETTINGS: Settings = load_settings(mock_reply="tone:1.5", vad_backend="webrtc")
-FILES = ("events.jsonl", "metrics.jsonl", "marbles.txt", "mix.wav")
+FILES = ("events.jsonl", "metrics.jsonl", "marbles.txt", "mix.wav", "timeline.svg", "timeline.html")
+NAMED = ("marbles.txt", "timeline.svg", "timeline.html")  # they say what the recording is called
 
 
 @pytest.fixture
@@ -78,9 +79,9 @@ def test_the_same_bytes_every_time_and_under_any_name(talk: Path, tmp_path: Path
         assert run("replay", path, "--out", tmp_path / str(i), "--set", "MOCK_REPLY=tone:1.5") == 0
         outs.append({name: (tmp_path / str(i) / name).read_bytes() for name in FILES})
     assert outs[0] == outs[1]
-    assert {k: v for k, v in outs[0].items() if k != "marbles.txt"} == {
-        k: v for k, v in outs[2].items() if k != "marbles.txt"
-    }
+    assert [outs[0][name] for name in FILES if name not in NAMED] == [
+        outs[2][name] for name in FILES if name not in NAMED
+    ]
 
 
 def test_what_is_written(talk: Path, tmp_path: Path) -> None:
@@ -147,6 +148,12 @@ def test_in_a_batch_the_others_still_run(talk: Path, tmp_path: Path, capsys: pyt
     assert run("replay", tmp_path / "nothing*.wav") == 2
     assert run("replay", tmp_path / "nothing.wav") == 1
     assert "nothing.wav: can't be read: No such file" in capsys.readouterr().err
+
+
+def test_a_name_that_is_no_text_is_no_trouble(talk: Path, tmp_path: Path) -> None:
+    odd = talk.rename(tmp_path / "a\udcff.wav")
+    assert run("replay", odd, "--out", tmp_path / "out") == 0
+    assert (tmp_path / "out" / "marbles.txt").read_text().startswith("a?.wav  5.800 s")
 
 
 def test_a_truncated_recording_is_said(talk: Path, capsys: pytest.CaptureFixture[str]) -> None:

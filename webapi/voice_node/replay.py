@@ -56,6 +56,9 @@ class Replayed:
             for event in self.events[self.parted :]:
                 event["parted"] = True
 
+    def __post_init__(self) -> None:
+        self.name = self.name.encode("utf-8", "replace").decode()  # a file may be called what no text can hold
+
     def watch(self, value: Any) -> None:
         """A probe of the graph: notes which frames were voiced."""
         if type(value) is Voiced:

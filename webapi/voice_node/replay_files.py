@@ -24,6 +24,7 @@ from webapi.voice_node.marbles import render
 from webapi.voice_node.progress import Progress
 from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, Tell, replay
 from webapi.voice_node.tape import CALLER, is_call
+from webapi.voice_node.timeline import write_timeline
 from webapi.voice_node.wav import wav_info
 
 MIX_RATE_HZ = 16_000
@@ -194,6 +195,7 @@ def _replay_into(
         _write_lines(folder / "events.jsonl", replayed.events)
         _write_lines(folder / "metrics.jsonl", replayed.metrics)
         (folder / "marbles.txt").write_text(render(replayed), encoding="utf-8")
+        write_timeline(folder, replayed)
     except OSError as error:
         raise UserError(f"--out {folder}: can't be written: {error.strerror}") from None
     return replayed

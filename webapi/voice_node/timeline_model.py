@@ -1,0 +1,158 @@
+"""What a timeline of a replay shows, in seconds: who spoke when, what was decided, how long it took. No pixels here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from webapi.voice_node.events import US_PER_S
+from webapi.voice_node.replay import Replayed
+
+UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML and UTF-8 can't carry
+
+
+@dataclass(frozen=True)
+class Span:
+    """Something that lasted."""
+
+    start: float  # s
+    end: float  # s
+    turn: int = 0
+
+
+@dataclass(frozen=True)
+class Playback(Span):
+    """The reply to a turn, from its first audio until nothing of it was heard any more."""
+
+    heard_ms: int | None = None  # None: the replay ended before it
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class Delay(Span):
+    """A time that somebody waited: from the decided end of speech to the bot's first audio (`reply`), or from the
+    first voiced frame of who talks over the bot to its silence (`stop`)."""
+
+    kind: str = "reply"
+    ms: float = 0.0  # as metrics.jsonl has it
+
+
+@dataclass(frozen=True)
+class TurnRow:
+    """A turn as a line of the list. What did not happen is None."""
+
+    turn: int
+    start: float  # s: its first voiced frame
+    said_ms: int | None  # voiced frames
+    outcome: str
+    reply_ms: float | None  # end of speech to first bot audio
+    heard_ms: int | None  # of the reply
+    stop_ms: float | None  # barge-in: first voiced frame to silence
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All of it, in order of time."""
+
+    name: str
+    graph: str
+    seconds: float  # how far the axis goes
+    voiced: list[Span]  # runs of voiced frames
+    speech: list[Span]
+    playback: list[Playback]
+    delays: list[Delay]
+    events: list[dict[str, Any]]  # the lines of events.jsonl
+    turns: list[TurnRow]
+
+
+def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
+    """The timeline of a replay whose mix is that long."""
+    events = replayed.events
+    metrics = {str(line["trace_id"]): line for line in replayed.metrics}
+    end = max([replayed.seconds, mix_seconds, *(e["t"] for e in events)])
+    firsts: dict[str, dict[str, dict[str, Any]]] = {}  # event name → trace_id → the first of that name
+    for event in events:
+        firsts.setdefault(event["event"], {}).setdefault(event["trace_id"], event)
+    frame = replayed.frame_us / US_PER_S
+    speech, playback, turns = [], [], []
+    delays = _delays(firsts, metrics)
+    for trace, started in firsts.get("speech_started", {}).items():
+        ended = firsts.get("speech_ended", {}).get(trace)
+        said_until = ended["t_last_voiced"] if ended else end
+        start = max(0.0, started["t_first_voiced"] - frame)
+        speech.append(Span(start, said_until, started["turn_index"]))
+        line = metrics.get(trace, {})
+        turns.append(
+            TurnRow(
+                started["turn_index"],
+                start,
+                line.get("vad_speech_ms"),
+                str(line.get("outcome", "")),
+                line.get("latency_speech_end_to_first_bot_chunk_ms"),
+                line.get("heard_ms"),
+                line.get("barge_in_stop_ms"),
+            )
+        )
+    for trace, began in firsts.get("playback_started", {}).items():
+        over = firsts.get("playback_ended", {}).get(trace)
+        playback.append(
+            Playback(began["t"], over["t"], began["turn_index"], over["heard_ms"], cut=not over["completed"])
+            if over
+            else Playback(began["t"], end, began["turn_index"])
+        )
+    return Timeline(
+        printable(replayed.name),
+        printable(replayed.graph),
+        end,
+        _runs(replayed),
+        speech,
+        playback,
+        delays,
+        events,
+        turns,
+    )
+
+
+def printable(text: str) -> str:
+    """The text without what a file can't carry: a file's name may hold anything."""
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def merged(spans: Sequence[Span], gap: float) -> list[Span]:
+    """Spans that are no more than `gap` seconds apart as one."""
+    out: list[Span] = []
+    for span in spans:
+        if out and span.start - out[-1].end <= gap:
+            out[-1] = Span(out[-1].start, max(out[-1].end, span.end))
+        else:
+            out.append(span)
+    return out
+
+
+def _delays(firsts: dict[str, dict[str, dict[str, Any]]], metrics: dict[str, dict[str, Any]]) -> list[Delay]:
+    """Where the two latencies of metrics.jsonl lie."""
+    found = []
+    for kind, field, start, key, end in (
+        ("reply", "latency_speech_end_to_first_bot_chunk_ms", "speech_ended", "t", "playback_started"),
+        ("stop", "barge_in_stop_ms", "barge_in", "t_first_voiced", "playback_ended"),
+    ):
+        for trace, first in firsts.get(start, {}).items():
+            last, ms = firsts.get(end, {}).get(trace), metrics.get(trace, {}).get(field)
+            if last and ms is not None:
+                found.append(Delay(first[key], last["t"], first["turn_index"], kind, ms))
+    return sorted(found, key=lambda delay: delay.start)
+
+
+def _runs(replayed: Replayed) -> list[Span]:
+    frame_us = replayed.frame_us
+    frames = zip(replayed.arrived_us, replayed.voiced, strict=True)
+    heard = [
+        Span(max(0, last - frame_us) / US_PER_S, last / US_PER_S)
+        for voiced, group in groupby(frames, key=lambda each: each[1])
+        if voiced
+        for last, _ in group
+    ]
+    return merged(heard, frame_us / US_PER_S / 2)
