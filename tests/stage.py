@@ -118,7 +118,8 @@ def play(
     record: Path | None = None,
     **settings: Any,
 ) -> Played:
-    """Run a script of (what, seconds): `speech`, `quiet`, or `gap` (the audio is lost, and nothing comes).
+    """Run a script of (what, seconds): `speech`, `quiet`, `gap` (the audio is lost, and nothing comes),
+    or `cut` (nobody hears the bot any more, and nothing comes).
 
     With `record`, it is recorded into that folder, and the session's clock stutters as a live one does.
     """
@@ -139,7 +140,7 @@ def play(
         if record:
             header: dict[str, Any] = {"session_id": "s", "room": "demo", "graph": spec.name, "origin_us": origin_us}
             header["settings"] = public(made)
-            recorder = Recorder(record, header, spec.path.read_text(), lambda why: failures.append(OSError(why)))
+            recorder = Recorder(record, header, spec.text, lambda why: failures.append(OSError(why)))
             events_to = recorder
         session = Session(
             spec,
@@ -158,8 +159,8 @@ def play(
             session.tap(lambda event: events_to.event(event, origin_us))
         deepest = 0
         for what, seconds in script:
-            if what == "gap":
-                session.lost("muted")
+            if what in ("gap", "cut"):
+                session.lost("muted") if what == "gap" else session.cut("connection lost")
                 await asyncio.sleep(seconds)
                 continue
             pcm = vowel(seconds) if what == "speech" else bytes(round(seconds * RATE_HZ) * 2)

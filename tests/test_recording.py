@@ -15,11 +15,14 @@ import pytest
 from tests.stage import play
 from tests.test_replay import run
 from webapi.voice_node.call_replay import replay_call
+from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.recordings import prune
+from webapi.voice_node.graph import load_graph
+from webapi.voice_node.recordings import check_recordings, new_recording, prune
 from webapi.voice_node.tape import Closed, Recorder, read_call
 from webapi.voice_node.wav import wav_info
 
+GRAPHS = Path(__file__).parents[1] / "graphs"
 NOTED = "tests.orchestrators:Noted"
 TALK = [
     *(("quiet", 0.3), ("speech", 0.7), ("quiet", 0.8), ("speech", 0.6)),
@@ -37,6 +40,7 @@ CALLS = {
         {"orchestrator": "tests.orchestrators:Ponders"},
     ),
     "gaps": ([("speech", 0.5), ("gap", 2.0), ("speech", 0.3), ("gap", 0.1), ("quiet", 2.0)], {"mock_reply": "tone:1"}),
+    "a lost connection": ([("speech", 0.5), ("quiet", 0.8), ("cut", 1.0), *TALK], {"mock_reply": "tone:5"}),
     "hooks that raise": (TALK, {"orchestrator": "tests.orchestrators:HooksRaise"}),
     "a reply that fails midway": (TALK, {"orchestrator": "tests.orchestrators:RaisesMidway"}),
     "a reply that hangs": (TALK, {"orchestrator": "tests.orchestrators:Hangs", "reply_timeout_ms": 600}),
@@ -176,3 +180,16 @@ def test_the_oldest_recordings_go_first_and_nothing_else(tmp_path: Path) -> None
     assert [p.name for p in prune(tmp_path, max_mb=1, max_days=10_000)] == ["20260101-a", "20260102-b"]
     assert (tmp_path / "mine" / "notes.txt").exists()
     assert prune(tmp_path, max_mb=1, max_days=10_000) == []
+
+
+def test_a_recording_has_the_graph_that_answered_and_not_what_its_file_has_become(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text((GRAPHS / "default.yaml").read_text())
+    settings = load_settings(None, record_dir=str(tmp_path / "calls"))
+    check_recordings(settings)
+    graph = load_graph(str(path), settings)
+    path.write_text("version: 2")
+    recorder = new_recording(settings, graph, session_id="s", room="r", origin_us=0, on_problem=pytest.fail)
+    recorder.close()
+    (call,) = (tmp_path / "calls").iterdir()
+    assert read_call(call).graph == (GRAPHS / "default.yaml").read_text()

@@ -7,6 +7,7 @@ import pytest
 
 from tests.orchestrators import AllAsync, FloodsForever, Noted
 from tests.stage import Played, play
+from webapi.voice_node.errors import UserError
 
 NOTED = "tests.orchestrators:Noted"
 ONE_TURN = [("quiet", 0.5), ("speech", 1.0), ("quiet", 3.0)]
@@ -163,6 +164,37 @@ def test_closing_in_the_middle_of_a_reply() -> None:
     names = [name for name, _ in Noted.last.calls]
     assert names.count("reply_closed") == names.count("stop_playback") == 1
     assert Noted.last.heard == [("s-0000", line["heard_ms"], False)]
+
+
+def test_a_reply_that_nobody_can_hear_any_more_is_over_at_once() -> None:
+    played = play([("speech", 0.5), ("quiet", 1.0), ("cut", 2.0), *ONE_TURN], orchestrator=NOTED)
+    assert played.marbles() == "SERPCpSERPZp"
+    assert_clean(played)
+    lost, later = played.lines
+    assert (lost["outcome"], lost["playback_cancelled"], lost["barge_in"]) == ("closed", True, False)
+    (cut,) = played.of("reply_cut")
+    assert lost["heard_ms"] == pytest.approx((cut.t_us - played.of("playback_started")[0].t_us) / 1000, abs=1)
+    assert played.ear.clears == [cut.t_us]
+    names = [name for name, trace in Noted.last.calls if trace == "s-0000"]
+    assert names.count("stop_playback") == names.count("reply_closed") == 1
+    assert "on_barge_in_detected" not in names
+    assert later["outcome"] == "completed"
+
+
+@pytest.mark.parametrize("before", [[("quiet", 0.5)], [("speech", 0.5)], [("speech", 0.5), ("quiet", 0.25)]])
+def test_a_lost_connection_leaves_alone_what_is_not_played_yet(before: list[tuple[str, float]]) -> None:
+    whole, cut = (
+        play([*before, (what, 0.01), ("speech", 0.5), ("quiet", 4.0)], orchestrator="tests.orchestrators:Ponders")
+        for what in ("quiet", "cut")
+    )
+    assert cut.marbles() == whole.marbles()
+    assert [line["outcome"] for line in cut.lines] == [line["outcome"] for line in whole.lines]
+
+
+def test_an_orchestrator_that_can_not_be_made_is_named() -> None:
+    played = play([("quiet", 0.1)], orchestrator="no.such:Thing")
+    assert isinstance(played.failures[0], UserError)
+    assert "ORCHESTRATOR=no.such:Thing" in str(played.failures[0])
 
 
 def test_closing_in_the_middle_of_speech() -> None:

@@ -134,7 +134,19 @@ def test_what_comes_after_the_cut_is_dropped_and_counted() -> None:
         "PlaybackEnded",
     ]
     assert isinstance(said[2], FramesDropped)
-    assert said[2].frames == 2
+    assert (said[2].turn, said[2].frames) == (A, 2)
+
+
+def test_what_was_dropped_is_told_at_the_end_too() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(now_us(), A))
+        speaker.on_next(ReplyCut(now_us(), A, "barged_in"))
+        speaker.on_next(audio(A))
+        speaker.close()
+        speaker.close()
+
+    said, _ = run(script)
+    assert [e for e in said if isinstance(e, FramesDropped)] == [FramesDropped(0, A, 1, "their reply was already over")]
 
 
 @pytest.mark.parametrize("outcome", ["failed", "timeout", "empty"])

@@ -37,6 +37,7 @@ class AudioGap:
 
     t_us: int
     reason: str
+    unheard: bool = False  # the bot's audio too: nobody hears it any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,14 @@ class PartialAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class Unheard:
+    """Nobody can hear the reply of `turn` any more, which was playing."""
+
+    t_us: int
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyAudio:
     """A piece of a reply on its way to the room."""
 
@@ -204,7 +213,7 @@ class ReplyAudio:
 
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap
-TurnEvent: TypeAlias = SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded
+TurnEvent: TypeAlias = SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded | Unheard
 Reply: TypeAlias = ReplyStarted | LlmRequestDone | TtsFirstChunk | ReplyAudio | ReplyEnded | ReplyCut | HookFailed
 Playback: TypeAlias = PlaybackStarted | PlaybackEnded | FramesDropped
 

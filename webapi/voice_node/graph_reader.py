@@ -25,7 +25,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 def read_graph(text: str, path: Path, settings: Settings) -> GraphSpec:
     """The graph in `text`; `path` is for its name and for errors. UserError with all that is wrong with it."""
-    return _Reader(path, settings).read(parse(VARIABLE.sub(r"$(\1)", text), str(path)))
+    return _Reader(text, path, settings).read(parse(VARIABLE.sub(r"$(\1)", text), str(path)))
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
@@ -47,7 +47,8 @@ class _Draft:
 class _Reader:
     """Reads one file and collects what is wrong with it."""
 
-    def __init__(self, path: Path, settings: Settings) -> None:
+    def __init__(self, text: str, path: Path, settings: Settings) -> None:
+        self._text = text
         self._path = path
         self._settings = settings
         self._problems: dict[str, None] = {}  # in order, each once
@@ -65,7 +66,7 @@ class _Reader:
         if self._problems:
             raise UserError("\n".join(self._problems))
         spec = {port: tuple(str(m.value) for m in names) for port, names in outputs.items()}
-        return GraphSpec(self._path.stem, self._path, tuple(streams.values()), spec)
+        return GraphSpec(self._path.stem, self._path, tuple(streams.values()), spec, self._text)
 
     # ------------------------------------------------ what stands there
 

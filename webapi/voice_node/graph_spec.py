@@ -45,6 +45,7 @@ class GraphSpec:
     path: Path
     streams: tuple[StreamSpec, ...]
     outputs: dict[str, tuple[str, ...]]
+    text: str  # as it was read: the file may be another by now
 
     def in_order(self) -> Iterator[StreamSpec]:
         """The streams, sources first."""

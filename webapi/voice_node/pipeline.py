@@ -14,7 +14,15 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import Context, Script
-from webapi.voice_node.events import AudioChunk, AudioGap, CallerAudio, Event, Playback
+from webapi.voice_node.events import (
+    AudioChunk,
+    AudioGap,
+    CallerAudio,
+    Event,
+    Playback,
+    SpeechEnded,
+    SpeechStarted,
+)
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.speaker import Sink, Speaker
@@ -120,6 +128,8 @@ class Session:
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
         self._taps = Taps(taps, loop, self._on_trouble)
+        self._speaking = False  # the caller
+        self._graph = CompositeDisposable()  # before anything is subscribed: an operator may fail at once
         playback: Subject[Playback] = Subject()
         self._speaker = Speaker(sink, playback, self.context)
         streams = build(graph, self._caller.observable, playback, self.context, probe)
@@ -134,11 +144,9 @@ class Session:
             return heard.subscribe(on_next, self._fail, scheduler=scheduler)
 
         # The taps come first everywhere: a cause is then noted before what it causes, though it is told after.
-        self._graph = CompositeDisposable(
-            playback.subscribe(self._taps.on_next, self._fail),
-            listen("events", self._taps.on_next),
-            listen("speaker", self._taps.on_next, self._speaker.on_next),
-        )
+        self._graph.add(playback.subscribe(self._taps.on_next, self._fail))
+        self._graph.add(listen("events", self._notice, self._taps.on_next))
+        self._graph.add(listen("speaker", self._taps.on_next, self._speaker.on_next))
 
     def tap(self, tap: Tap) -> None:
         """From now on, `tap` is told too."""
@@ -152,6 +160,11 @@ class Session:
         """The caller's audio stopped: what they were saying is over."""
         self.feed(AudioGap(self.context.clock(), reason))
 
+    def cut(self, reason: str) -> None:
+        """Nobody can hear the bot any more: a reply that plays is over, and its turn ends as `closed`."""
+        if self._speaker.playing:
+            self.feed(AudioGap(self.context.clock(), reason, unheard=True))
+
     def played_out(self, t_us: int) -> None:
         """Of a recorded call: the reply that is over has been played."""
         self._speaker.played_out(t_us)
@@ -160,6 +173,11 @@ class Session:
     def idle(self) -> bool:
         """No reply is being made or played."""
         return not self.context.tasks and not self._speaker.busy
+
+    @property
+    def between_turns(self) -> bool:
+        """Neither is the caller speaking nor is a reply made or played."""
+        return self.idle and not self._speaking
 
     async def close(self) -> None:
         """End everything: cancel the reply, flush the sink, wait for tasks (2 s at most), tell the taps the last."""
@@ -195,6 +213,10 @@ class Session:
             self._caller.on_next(audio)
         except Exception as error:
             self._fail(error)
+
+    def _notice(self, value: Any) -> None:
+        if isinstance(value, (SpeechStarted, SpeechEnded)):
+            self._speaking = isinstance(value, SpeechStarted)
 
     def _now(self) -> int:
         """The clock, which stands still from the close on: the end is one moment."""

@@ -55,8 +55,7 @@ def new_recording(
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
     }
     folder = settings.record_dir / f"{began}-{session_id}"
-    text = graph.path.read_text(encoding="utf-8")
-    return Recorder(folder, header, text, on_problem, max_bytes=settings.record_max_mb * 1_000_000)
+    return Recorder(folder, header, graph.text, on_problem, max_bytes=settings.record_max_mb * 1_000_000)
 
 
 def prune(folder: Path, max_mb: int, max_days: int) -> list[Path]:

@@ -61,7 +61,8 @@ class Speaker:
         self._outcome: str | None = None  # of the orchestrator's stream, once it is over
         self._pushed_us = 0  # how much audio of this reply was pushed
         self._end_us = 0  # when the last of it will have been played
-        self._dropped = 0
+        self._dropped = 0  # and not told yet
+        self._dropped_of: Turn | None = None
 
     @property
     def busy(self) -> bool:
@@ -75,6 +76,7 @@ class Speaker:
                 self._push(value)
             else:
                 self._dropped += 1
+                self._dropped_of = value.turn
         elif isinstance(value, ReplyStarted):
             self._begin(value)
         elif isinstance(value, ReplyEnded):
@@ -84,20 +86,29 @@ class Speaker:
         elif isinstance(value, ReplyCut):
             self._cut(value.turn, value.t_us)
 
+    @property
+    def playing(self) -> bool:
+        """A reply is heard."""
+        return self._turn is not None and self._started
+
     def close(self) -> None:
         """Silence, for whatever is still played."""
         if self._turn is not None:
             self._cut(self._turn, self._clock())
+        self._tell_dropped(self._clock())
 
     def _begin(self, started: ReplyStarted) -> None:
         if self._turn is not None:
             self._cut(self._turn, started.t_us)
-        if self._dropped:
-            dropped, self._dropped = self._dropped, 0
-            why = "their reply was already over"
-            self._playback.on_next(FramesDropped(started.t_us, started.turn, dropped, why))
+        self._tell_dropped(started.t_us)
         self._turn, self._started, self._outcome = started.turn, False, None
         self._pushed_us = 0
+
+    def _tell_dropped(self, t_us: int) -> None:
+        turn, self._dropped_of = self._dropped_of, None
+        if turn is not None:
+            dropped, self._dropped = self._dropped, 0
+            self._playback.on_next(FramesDropped(t_us, turn, dropped, "their reply was already over"))
 
     def _push(self, audio: ReplyAudio) -> None:
         self._sink.push(audio.pcm)

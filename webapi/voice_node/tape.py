@@ -82,7 +82,8 @@ class Recorder:
             self._pcm(CALLER, given.pcm, given.rate)
             self._line(INPUTS, {"in": "audio", "t_us": given.t_us, "bytes": len(given.pcm), "rate": given.rate})
         elif isinstance(given, AudioGap):
-            self._line(INPUTS, {"in": "gap", "t_us": given.t_us, "reason": given.reason})
+            unheard = {"unheard": True} if given.unheard else {}
+            self._line(INPUTS, {"in": "gap", "t_us": given.t_us, "reason": given.reason, **unheard})
         elif isinstance(given, PlayedOut):
             self._line(INPUTS, {"in": "played_out", "t_us": given.t_us, "turn": _turn(given.turn)})
         elif isinstance(given, Closed):

@@ -112,6 +112,13 @@ def gap(s: Hearing, last_index: int, reason: str, rule: TurnRule) -> Step:
     return _end(s, last_index, reason, rule) if s.speech else (s, NOTHING)
 
 
+def unheard(s: Hearing) -> tuple[Hearing, int | None]:
+    """Nobody can hear the bot any more: the turn whose reply was playing, and is over."""
+    if s.reply is None or not s.reply.playing:
+        return s, None
+    return s._replace(reply=None), s.reply.to.turn
+
+
 def playback(s: Hearing, event: Playback) -> Hearing:
     """What the speaker says. The only source of `playing`."""
     if s.reply is None or s.reply.to.turn != event.turn.index:

@@ -42,7 +42,7 @@ class Kind:
 AUDIO = Kind("audio")  # AudioChunk, AudioGap
 FRAMES = Kind("frames")  # Frame, AudioGap
 VOICED = Kind("voiced")  # Voiced, AudioGap
-TURNS = Kind("turns")  # SpeechStarted, PartialAudio, SpeechEnded, BargeIn, Superseded
+TURNS = Kind("turns")  # SpeechStarted, PartialAudio, SpeechEnded, BargeIn, Superseded, Unheard
 REPLIES = Kind("replies")  # ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
 PLAYBACK = Kind("playback")  # PlaybackStarted, PlaybackEnded
 

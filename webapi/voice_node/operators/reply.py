@@ -12,7 +12,7 @@ from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.context import Context
 from webapi.voice_node.desk import Desk
-from webapi.voice_node.events import Playback, Reply, SpeechEnded, Superseded, TurnEvent
+from webapi.voice_node.events import CutOutcome, Playback, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
 from webapi.voice_node.orchestrator import load_orchestrator, nobody
 from webapi.voice_node.speech_source import Pace
@@ -52,7 +52,7 @@ def reply(
             def answer(event: Any) -> Observable[Reply]:
                 if isinstance(event, SpeechEnded):
                     return desk.answer(event)
-                return desk.cut(event.turn, "superseded" if isinstance(event, Superseded) else "barged_in", event.t_us)
+                return desk.cut(event.turn, outcome_of(event), event.t_us)
 
             voice = source.pipe(ops.filter(desk.hear), ops.map(answer), and_last(desk.close()), ops.switch_latest())
             return CompositeDisposable(desk.follow(playback, scheduler), voice.subscribe(observer, scheduler=scheduler))
@@ -60,6 +60,13 @@ def reply(
         return Observable(subscribe)
 
     return apply
+
+
+def outcome_of(silencer: TurnEvent) -> CutOutcome:
+    """How the reply ends that the event silences."""
+    if isinstance(silencer, Unheard):
+        return "closed"
+    return "superseded" if isinstance(silencer, Superseded) else "barged_in"
 
 
 def and_last(value: T) -> Callable[[Observable[T]], Observable[T]]:

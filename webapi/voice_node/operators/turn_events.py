@@ -22,6 +22,7 @@ from webapi.voice_node.events import (
     SpeechStarted,
     Superseded,
     TurnEvent,
+    Unheard,
     Voiced,
 )
 from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, Kind, Stage, operator
@@ -70,6 +71,10 @@ def turn_events(
                         # The state is renewed before anything is told: what follows may come back through playback.
                         state, decisions = turns.gap(state, kept[-1].index, value.reason, rule)
                         tell(decisions, value.t_us)
+                    if value.unheard:
+                        state, silenced = turns.unheard(state)
+                        if silenced is not None:
+                            observer.on_next(Unheard(value.t_us, context.turn(silenced)))
                     return
                 frame = value.frame
                 if rule is None:
