@@ -22,9 +22,9 @@ from bench.stamps import SILENT_RMS, Doors
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.events import US_PER_S, BargeIn, Event
 from webapi.voice_node.graph import load_graph
+from webapi.voice_node.live_session import Sessions
 from webapi.voice_node.livekit_call import Call, MakeSession, Served
 from webapi.voice_node.livekit_runner import LiveKitRunner
-from webapi.voice_node.node import sessions
 from webapi.voice_node.orchestrator_mock import MockOrchestrator
 
 REPLY = "tone:30"  # as MOCK_REPLY
@@ -76,11 +76,16 @@ class StampedMock(MockOrchestrator):
 class Probed:
     """A session whose every frame is watched on its way in."""
 
+    outdated = False
+    between_turns = True
+
     def __init__(self, session: Served, doors: Doors) -> None:
         self._session = session
         self._doors = doors
         self.lost = session.lost
+        self.cut = session.cut
         self.close = session.close
+        self.graph = session.graph
 
     @property
     def origin_us(self) -> int:
@@ -124,7 +129,7 @@ async def serve(url: str, room: str) -> None:
     settings = load_settings(
         None, livekit_url=url, lk_room=room, vad_backend="webrtc", orchestrator="bench.node_probe:StampedMock"
     )
-    make_session = sessions(load_graph("default", settings), settings, NOTES.turns.append)
+    make_session = Sessions(load_graph("default", settings), settings, NOTES.turns.append)
     with StallMeter(tell_stall):
         await LiveKitRunner(settings, probing(make_session, doors)).run(stop)
     NOTES.published = [at_s for at_s, level in doors.pushed if level > SILENT_RMS]

@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from webapi.voice_node.config import load_settings
-from webapi.voice_node.node import done_before, joinable
+from webapi.voice_node.node import done_before
 from webapi.voice_node.virtual_time import run_virtual
 
 
@@ -45,9 +44,3 @@ def test_what_was_got_in_time_counts_and_its_error_is_told() -> None:
         assert len(asyncio.all_tasks()) == 1
 
     run_virtual(main())
-
-
-def test_the_pages_address_has_a_token_behind_the_hash_on_loopback_only() -> None:
-    url = joinable("http://localhost:8080", load_settings(None))
-    assert url.startswith("http://localhost:8080/#url=ws%3A%2F%2Flocalhost%3A7880&room=demo&token=ey")
-    assert joinable("http://x:8080", load_settings(None, web_host="0.0.0.0")) == "http://x:8080"  # noqa: S104 - the case

@@ -11,9 +11,9 @@ from loguru import logger
 
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.graph import load_graph
+from webapi.voice_node.live_session import Sessions
 from webapi.voice_node.livekit_call import Call, MakeSession, Served
 from webapi.voice_node.livekit_runner import LiveKitRunner
-from webapi.voice_node.node import sessions
 
 READY_S = 20.0
 
@@ -35,7 +35,7 @@ class Node:
         self.lines: list[dict[str, Any]] = []
         self.logs: list[dict[str, Any]] = []
         graph = load_graph("default", self.settings)
-        self._make_session = make_session or sessions(graph, self.settings, self.lines.append)
+        self._make_session = make_session or Sessions(graph, self.settings, self.lines.append)
         self._runner = LiveKitRunner(self.settings, self._make, grace_s=grace_s)
         self.running: asyncio.Task[None] | None = None
 

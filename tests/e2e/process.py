@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -65,14 +67,22 @@ def json_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
+def take_terminal() -> None:
+    """In a fresh process: let the terminal on its standard input control it."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class NodeProcess:
     """`async with NodeProcess(tmp_path, url, room, MOCK_REPLY="echo") as node:` has published when the block begins.
 
     `folder` is where it runs, and where its log and metrics are under their default names. Variables are settings.
+    `terminal`, a file descriptor, is the terminal that is to control it.
     """
 
-    def __init__(self, folder: Path, url: str, room: str, **variables: object) -> None:
+    def __init__(self, folder: Path, url: str, room: str, *arguments: str, **variables: object) -> None:
         self.folder = folder
+        self._command = [*COMMAND, *(arguments or ("--graph", "default"))]
+        self.terminal: int | None = None
         self.page = ""  # the address that it printed
         defaults = {"LOG_LEVEL": "DEBUG", "VAD_BACKEND": "webrtc", "MOCK_THINK_MS": 20, "WEB_PORT": 0}
         self._environment = environment(**{**defaults, "LIVEKIT_URL": url, "LK_ROOM": room, **variables})
@@ -81,15 +91,24 @@ class NodeProcess:
     async def __aenter__(self) -> NodeProcess:
         with (self.folder / "out.txt").open("wb") as out, (self.folder / "err.txt").open("wb") as err:
             self._program = subprocess.Popen(  # noqa: ASYNC220 - it is there in a millisecond
-                [*COMMAND, "--graph", "default"], cwd=self.folder, env=self._environment, stdout=out, stderr=err
+                self._command,
+                cwd=self.folder,
+                env=self._environment,
+                stdin=self.terminal,
+                stdout=out,
+                stderr=err,
+                start_new_session=self.terminal is not None,
+                preexec_fn=take_terminal if self.terminal is not None else None,
             )
         try:
-            await self.until(lambda: self.logged("publish"), "the node in its room")
+            opened = await self.until(
+                lambda: re.search(r"^Open (http://\S+)$", self.out, re.MULTILINE), "the node in its room"
+            )
         except BaseException:
             self._kill()
             raise
-        opened = re.search(r"^Open (http://\S+)$", self.out, re.MULTILINE)
-        self.page = opened[1] if opened else ""
+        assert opened is not None
+        self.page = opened[1]
         return self
 
     async def __aexit__(

@@ -198,11 +198,17 @@ def test_a_stop_in_the_middle_of_a_reply_writes_the_turn_and_leaves(livekit_url:
 def test_a_session_that_will_not_close_does_not_keep_the_node(livekit_url: str, room: str) -> None:
     class Stubborn:
         origin_us = 0
+        graph = "stubborn"
+        outdated = False
+        between_turns = True
 
         def hear(self, pcm: bytes, rate: int) -> None:
             pass
 
         def lost(self, reason: str) -> None:
+            pass
+
+        def cut(self, reason: str) -> None:
             pass
 
         async def close(self) -> None:

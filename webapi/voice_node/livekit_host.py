@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,17 +12,19 @@ from loguru import logger
 
 from webapi.voice_node import livekit_words as words
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import Event, record
+from webapi.voice_node.events import Event, PlaybackStarted, record
 from webapi.voice_node.livekit_call import ASK_AGAIN_S, Call, Caller, MakeSession, Served, clock_us
 from webapi.voice_node.livekit_caller import choose, microphone, see
 from webapi.voice_node.livekit_events import RoomEvents
 from webapi.voice_node.livekit_link import Link, bounded
 from webapi.voice_node.livekit_sink import LiveKitSink
+from webapi.voice_node.loops import wait_set
 
 GRACE_S = 30.0  # how long a caller's session outlives a lost connection
 SETTLE_S = 0.2  # one cause comes as several messages: track gone, participant gone, the same one back
 BACK_S = 1.0  # a caller who joins again under their name: gone and back, in two messages
-REPLACE_S = 1.0  # at least, between two sessions of which the first broke
+LOOK_S = 0.1  # whether a session that is to be replaced is between two turns
+UNHEARD = "connection lost"
 CLOSE_S = 2.2  # what a session's close may take; it promises 2 s
 TIDY_S = 0.3  # for tracks that were just closed
 
@@ -45,28 +46,38 @@ class Host:
         self._grace_s = grace_s
         self._link: Link | None = None
         self._caller: Caller | None = None
+        self._unheard = False  # the connection is lost, for now or for good
         self._ignored: set[str] = set()
         self._changed = asyncio.Event()
         self._tidying: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
         self._log = logger.bind(room=room)
+
+    def renew(self) -> None:
+        """Sessions are made in another way now: one that is outdated is replaced between two turns."""
+        if self._caller is not None:
+            self._caller.not_before_s = 0.0
+        self._changed.set()
 
     # ------------------------------------------------------------ the room comes and goes
 
     def enter(self, link: Link) -> None:
         """The node is in the room."""
         self._link, self._events.room = link, link.room
+        self._unheard = False
         self._changed.set()
 
     def lose(self, *, for_good: bool) -> None:
         """The room is gone. The session waits for its caller to be met again, except where this is for good."""
         self._link = self._events.room = None
         self._ignored.clear()
+        self._cut_unheard()
         if self._caller is not None:
-            self._tune_out(self._caller, "connection lost")
+            self._tune_out(self._caller, UNHEARD)
             if for_good:
-                self._caller.away_until_s = time.monotonic()
+                self._caller.away_until_s = self._loop.time()
             elif self._caller.away_until_s is None:
-                self._caller.away_until_s = time.monotonic() + self._grace_s
+                self._caller.away_until_s = self._loop.time() + self._grace_s
         self._changed.set()
 
     async def close(self) -> None:
@@ -79,19 +90,17 @@ class Host:
                 task.cancel()
 
     async def tend(self) -> None:
-        """Keep in line, for ever. Raises UserError where no session can be made."""
+        """Keep in line, for ever."""
         while True:
             away_until_s = self._caller.away_until_s if self._caller is not None else None
-            timeout_s = None if away_until_s is None else max(0.0, away_until_s - time.monotonic())
-            await _wait(self._changed, timeout_s)
+            timeout_s = None if away_until_s is None else max(0.0, away_until_s - self._loop.time())
+            await wait_set(self._changed, timeout_s)
             self._changed.clear()
             try:
                 await self._align()
-            except UserError:
-                raise
             except Exception:
                 self._log.bind(event="edge_failed").exception("an error at the room's edge; looking again in a second")
-                asyncio.get_running_loop().call_later(1.0, self._changed.set)
+                self._look_in(1.0)
 
     # ------------------------------------------------------------ what the room says
 
@@ -115,14 +124,18 @@ class Host:
         self._changed.set()
 
     def _look_soon(self, *_: object) -> None:
-        asyncio.get_running_loop().call_later(SETTLE_S, self._changed.set)
+        self._look_in(SETTLE_S)
+
+    def _look_in(self, seconds: float) -> None:
+        self._loop.call_later(seconds, self._changed.set)
 
     def _left(self, link: Link, participant: rtc.RemoteParticipant) -> None:
         self._ignored.discard(participant.identity)
         if self._caller is not None and participant.identity == self._caller.identity:
             reason = participant.disconnect_reason
             patience = patience_s(said_why=reason is not None, up=link.up, grace_s=self._grace_s)
-            self._caller.away_until_s = time.monotonic() + patience
+            self._caller.away_until_s = self._loop.time() + patience
+            self._caller.not_before_s = 0.0  # who comes again is not to wait for a session
         self._changed.set()
 
     def _subscribed(
@@ -130,12 +143,12 @@ class Host:
     ) -> None:
         caller = self._caller
         if caller is not None and caller.identity == participant.identity and caller.asked_sid == publication.sid:
-            caller.tune_in(track, publication)
+            self._tidy(caller.tune_in(track, publication))
             self._tell_whom()
 
     def _unsubscribed(self, link: Link, publication: rtc.RemoteTrackPublication) -> None:
         if self._caller is not None and self._caller.asked_sid == publication.sid:
-            self._tune_out(self._caller, "unpublished" if link.up else "connection lost")
+            self._tune_out(self._caller, "unpublished" if link.up else UNHEARD)
             self._look_soon()
 
     def _refused(self, participant: rtc.RemoteParticipant, sid: str, error: object) -> None:
@@ -144,7 +157,7 @@ class Host:
         bound.warning(f"the audio of {participant.identity} can't be had: {said}")
         if self._caller is not None and self._caller.asked_sid == sid:
             self._caller.asked_sid = None
-            asyncio.get_running_loop().call_later(1.0, self._changed.set)
+            self._look_in(1.0)
 
     def _muted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
         if self._caller is not None and participant.identity == self._caller.identity:
@@ -152,9 +165,16 @@ class Host:
 
     def _reconnecting(self) -> None:
         self._log.bind(event="reconnecting").warning("connection to the server lost, trying to get it back")
+        self._cut_unheard()
+
+    def _cut_unheard(self) -> None:
+        """Nobody hears the bot: what it says is over. What it would say from now on, see `_serve`."""
+        self._unheard = True
+        if self._caller is not None:
+            self._caller.session.cut(UNHEARD)
 
     def _reconnected(self) -> None:
-        self._sink.clear()  # what was said while nobody could hear it is not said now
+        self._unheard = False
         self._log.bind(event="reconnected").info("connection to the server is back")
         self._changed.set()
 
@@ -168,8 +188,8 @@ class Host:
             if here is not None:
                 caller.away_until_s = None
                 self._subscribe(caller, here)
-                await self._mend(caller)
-            elif caller.away_until_s is not None and time.monotonic() < caller.away_until_s:
+                await self._keep_served(caller)
+            elif caller.away_until_s is not None and self._loop.time() < caller.away_until_s:
                 caller.tell_silence()
             else:
                 await self._end_call("caller left")
@@ -193,10 +213,12 @@ class Host:
             )
         caller.ask(publication.sid)
         publication.set_subscribed(True)
-        asyncio.get_running_loop().call_later(ASK_AGAIN_S + 0.1, self._changed.set)
+        self._look_in(ASK_AGAIN_S + 0.1)
 
     def _tune_out(self, caller: Caller, why: str) -> None:
-        task = caller.tune_out(why)
+        self._tidy(caller.tune_out(why))
+
+    def _tidy(self, task: asyncio.Task[None] | None) -> None:
         if task is not None:
             self._tidying.add(task)
             task.add_done_callback(self._tidying.discard)
@@ -212,8 +234,9 @@ class Host:
     # ------------------------------------------------------------ sessions
 
     def _begin_call(self, identity: str) -> Caller:
-        caller = self._caller = Caller(*self._serve(identity))
+        caller = self._caller = Caller(self._room, identity)
         self._ignored.discard(identity)
+        self._serve(caller)
         caller.log.bind(event="listening_to").info(f"listening to {identity}: of those with a microphone the first")
         return caller
 
@@ -228,20 +251,23 @@ class Host:
         caller.log.bind(event="call_ended").info(f"call of {caller.identity} ended: {why}")
         self._tell_whom()
 
-    async def _mend(self, caller: Caller) -> None:
-        """A session that broke is closed, and the caller gets another."""
-        if not caller.broken:
-            return
-        left_s = caller.began_s + REPLACE_S - time.monotonic()
-        if left_s > 0:
-            asyncio.get_running_loop().call_later(left_s, self._changed.set)
-            return
-        await bounded(caller.session.close(), CLOSE_S, "closing a session that broke")
-        caller.serve_with(*self._serve(caller.identity))
-        caller.log.bind(event="session_replaced").warning(f"a new session for {caller.identity}: the last one broke")
+    async def _keep_served(self, caller: Caller) -> None:
+        """A session that broke is closed and another made after a while; one that is outdated, between two turns."""
+        if not caller.waits and (caller.broken or caller.session.outdated):
+            if not (caller.broken or caller.session.between_turns):
+                self._look_in(LOOK_S)
+                return
+            await bounded(caller.hold().close(), CLOSE_S, "closing the session before")
+        if caller.waits:
+            left_s = caller.not_before_s - self._loop.time()
+            if left_s > 0:
+                self._look_in(left_s)
+            else:
+                self._serve(caller)
 
-    def _serve(self, identity: str) -> tuple[Call, Served]:
-        session_id = secrets.token_hex(6)
+    def _serve(self, caller: Caller) -> None:
+        """Make a session for the caller. One that can't be made has broken, as one may later."""
+        session_id, before, broken = secrets.token_hex(6), caller.session_id, caller.broken
         made: list[Served] = []
 
         def tell(message: Mapping[str, Any]) -> None:
@@ -249,17 +275,40 @@ class Host:
 
         def tap(event: Event) -> None:
             tell(record(event, made[0].origin_us))
+            if self._unheard and isinstance(event, PlaybackStarted):
+                made[0].cut(UNHEARD)
 
         def broke(error: Exception) -> None:
-            bound = self._log.bind(event="session_broke", identity=identity, session_id=session_id)
-            bound.opt(exception=error).error(f"the session broke: {error}")
-            if self._caller is not None and self._caller.session_id == session_id:
-                self._caller.broken = True
+            again_s = caller.broke() if caller.session_id == session_id else 0.0
+            bound = self._log.bind(event="session_broke", identity=caller.identity, session_id=session_id)
+            traced = bound if isinstance(error, UserError) else bound.opt(exception=error)
+            traced.error(f"the session broke, another follows in {again_s:.0f} s: {error}")
+            tell({"event": "session_broke", "detail": str(error)})
             self._changed.set()
 
-        call = Call(session_id, self._room, identity, self._sink, clock_us, tap, tell, broke)
-        made.append(self._make_session(call))
-        return call, made[0]
+        call = Call(session_id, self._room, caller.identity, self._sink, clock_us, tap, tell, broke)
+        caller.begin(session_id)
+        try:
+            made.append(self._make_session(call))
+        except Exception as error:  # of an orchestrator, say: anything
+            broke(error)
+            return
+        caller.serve_with(made[0])
+        if caller.broken:
+            return  # already
+        if broken:
+            bound = caller.log.bind(event="session_replaced")
+            bound.warning(f"a new session for {caller.identity}: the last one broke")
+        elif before is not None:
+            self._switched(caller, before)
+
+    def _switched(self, caller: Caller, before: str) -> None:
+        graph = caller.session.graph
+        bound = caller.log.bind(event="graph_switched", graph=graph, before=before)
+        bound.info(f"graph {graph} answers {caller.identity} from now on")
+        self._events.tell(
+            {"event": "graph_switched", "graph": graph, "before": before, "session_id": caller.session_id}
+        )
 
     def _tell_whom(self, only: str | None = None) -> None:
         """Tell clients who is heard, from when they are: nobody is to talk to a bot that is still deaf."""
@@ -272,11 +321,3 @@ def patience_s(*, said_why: bool, up: bool, grace_s: float) -> float:
     if said_why:
         return 0.0
     return BACK_S if up else grace_s
-
-
-async def _wait(event: asyncio.Event, timeout_s: float | None) -> None:
-    waiting = asyncio.ensure_future(event.wait())
-    try:
-        await asyncio.wait([waiting], timeout=timeout_s)
-    finally:
-        waiting.cancel()

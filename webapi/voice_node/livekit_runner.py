@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from loguru import logger
@@ -34,22 +34,37 @@ class LiveKitRunner:
         self._settings = settings
         self._make_session = make_session
         self._grace_s = grace_s
+        self._host: Host | None = None
+        self._events: RoomEvents | None = None
         self._log = logger.bind(room=settings.lk_room, identity=settings.lk_bot_identity)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Join and serve until `stop` is set; then leave within 5 s, whatever hangs.
+    def renew(self) -> None:
+        """`make_session` makes other sessions now: those that are outdated are replaced, each between two turns."""
+        if self._host is not None:
+            self._host.renew()
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        """Tell the room's clients, while the node is in it."""
+        if self._events is not None:
+            self._events.tell(message)
+
+    async def run(self, stop: asyncio.Event, joined: Callable[[], object] | None = None) -> None:
+        """Join and serve until `stop` is set; then leave within 5 s, whatever hangs. `joined` is called the first time.
 
         Raises UserError where the first connection fails, and where coming back would be wrong: another took the
         node's identity, or an administrator removed it.
         """
         settings = self._settings
         sink, events = LiveKitSink(), RoomEvents()
-        host = Host(settings.lk_room, self._make_session, sink, events, self._grace_s)
+        self._events = events
+        host = self._host = Host(settings.lk_room, self._make_session, sink, events, self._grace_s)
         joiner = Joiner(settings, sink, host.attend)
         link: Link | None = None
         ending = [asyncio.create_task(stop.wait()), asyncio.create_task(host.tend())]
         try:
             link = await _unless(ending, joiner.first())
+            if link is not None and joined is not None:
+                joined()
             while link is not None:
                 host.enter(link)
                 if await _unless(ending, link.gone.wait()) is None:

@@ -1,4 +1,4 @@
-"""Running an event loop to its end, bounded: what is left running is cancelled, what ignores that is left behind."""
+"""Waiting on a loop, and running one to its end, bounded: what is left is cancelled, what ignores that left behind."""
 
 from __future__ import annotations
 
@@ -9,6 +9,15 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 CLOSE_S = 2.0
+
+
+async def wait_set(event: asyncio.Event, timeout_s: float | None) -> None:
+    """Return when the event is set, or after that time (None: not before)."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([waiting], timeout=timeout_s)
+    finally:
+        waiting.cancel()
 
 
 def run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:

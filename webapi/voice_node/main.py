@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
-import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -19,9 +15,7 @@ from webapi.voice_node import __version__
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.loops import run_in
-
-CLOSE_S = 5.0  # from the signal to the end, whatever hangs
-
+from webapi.voice_node.signals import handle_signals
 
 app = typer.Typer(
     add_completion=False,
@@ -86,39 +80,19 @@ def run(
     set_: Set = None,
     dev_server: Annotated[bool, typer.Option(help="Get a LiveKit server where none answers on loopback.")] = True,
     page: Annotated[bool, typer.Option(help="Serve the client page.")] = True,
+    watch: Annotated[bool, typer.Option("--watch", help="Read the graph anew when its file changes.")] = False,
 ) -> None:
-    """Join the room and serve callers until Ctrl-C or SIGTERM. The default command."""
+    """Join the room and serve callers until Ctrl-C or SIGTERM; SIGHUP reads the graph anew. The default command."""
     from webapi.voice_node.node import run_node  # livekit and aiohttp: only what runs needs them
 
     settings = settings_from(
         set_, voice_graph=graph, lk_room=room, lk_bot_identity=identity, livekit_url=url, record_dir=record
     )
     loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
-    asked = False  # not stop.is_set(): what blocks the loop keeps it from setting that
-
-    def ask_to_stop(_: int, __: FrameType | None) -> None:
-        nonlocal asked
-        if asked:
-            os._exit(130)
-        asked = True
-        os.write(2, b"Closing; once more ends it at once.\n")  # sys.stderr may be in the middle of a line
-        loop.call_soon_threadsafe(stop.set)
-        too_late = threading.Timer(CLOSE_S, give_up)
-        too_late.daemon = True
-        too_late.start()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask_to_stop)
-    run_in(loop, run_node(settings, stop, local_server=dev_server, page=page, say=typer.echo))
+    stop, reload = asyncio.Event(), asyncio.Event()
+    handle_signals(loop, stop, reload)
+    run_in(loop, run_node(settings, stop, reload, watch=watch, local_server=dev_server, page=page, say=typer.echo))
     sys.stdout.flush()
-
-
-def give_up() -> None:
-    """The last resort of a shutdown: an orchestrator that blocks the loop, say, can't be asked any more."""
-    sys.stderr.write(f"Something did not end within {CLOSE_S:g} s; leaving it behind.\n")
-    sys.stderr.flush()
-    os._exit(1)
 
 
 @app.command("replay")

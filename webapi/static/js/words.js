@@ -100,4 +100,7 @@ const EVENTS = {
   playback_ended: ["done", "Playback ended"],
   frames_dropped: ["dropped", "Late audio dropped"],
   listening_to: ["listens", "The bot listens to"],
+  graph_switched: ["graph", "Another graph answers"],
+  graph_refused: ["refused", "A changed graph is refused, the one before goes on"],
+  session_broke: ["broken", "The session broke, another follows"],
 };
