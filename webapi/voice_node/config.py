@@ -107,7 +107,7 @@ def _mock_reply(value: str) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else None
         raise ValueError(f"no word that is known, and no readable file ({reason or error})") from None
-    if head[:4] not in (b"RIFF", b"RIFX", b"RF64") or head[8:] != b"WAVE":
+    if head[:4] not in (b"RIFF", b"RIFX", b"RF64", b"BW64") or head[8:] != b"WAVE":
         raise ValueError("that file is not a WAV")
     return str(path)
 

@@ -20,6 +20,9 @@ from webapi.voice_node.errors import UserError
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
 MAX_CHANNELS = 64
 RATES_HZ = (1_000, 768_000)  # below and above is no recording of a voice but a broken header
+COMPRESSED = {
+    2: "Microsoft ADPCM", 6: "A-law", 7: "mu-law", 0x11: "IMA ADPCM", 0x31: "GSM 6.10", 0x50: "MPEG", 0x55: "MP3",
+}  # fmt: skip
 BLOCK_FRAMES = 65_536  # read at a time
 ENDLESS = 0x7FFF_0000  # bytes; programs that write to a pipe promise this or more, because they can't know
 
@@ -96,12 +99,15 @@ class _Header:
 
     def __init__(self, name: str, file: BinaryIO, size: int) -> None:
         self._name, self._file, self._size = name, file, size
+        self._long = 0  # bytes of audio, of a file that says so in a chunk `ds64`
 
     def read(self) -> WavInfo:
         if self._size == 0:
             self._refuse("the file is empty")
         head = self._file.read(12)
-        if len(head) < 12 or head[8:] != b"WAVE" or head[:4] not in (b"RIFF", b"RF64"):
+        if head[:4] == b"RIFX" and head[8:] == b"WAVE":
+            self._refuse("a RIFX file, whose bytes are the other way round; make it RIFF: sox in.wav -L out.wav")
+        if len(head) < 12 or head[8:] != b"WAVE" or head[:4] not in (b"RIFF", b"RF64", b"BW64"):
             self._refuse("not a WAV file (it does not begin with RIFF … WAVE)")
         form: tuple[int, int, int, int] | None = None
         while True:
@@ -114,9 +120,22 @@ class _Header:
             elif name == b"data":
                 if form is None:
                     self._refuse("the audio comes before its format")
-                return self._data(form, length)
+                if length or not self._chunk_follows():
+                    return self._data(form, length)
+            elif name == b"ds64":
+                after = self._file.tell() + length + length % 2
+                self._long = int.from_bytes(self._file.read(16)[8:], "little")
+                self._file.seek(after)
             else:
                 self._file.seek(length + length % 2, 1)
+
+    def _chunk_follows(self) -> bool:
+        """Whether there is none of the audio that a length of 0 may stand for, but the next chunk: a name, a length."""
+        at = self._file.tell()
+        following = self._file.read(8)
+        self._file.seek(at)
+        name, length = following[:4].rstrip(b" "), int.from_bytes(following[4:], "little")
+        return len(following) == 8 and name.isalnum() and at + 8 + length <= self._size
 
     def _format(self, length: int) -> tuple[int, int, int, int]:
         body = self._file.read(min(length, 64))
@@ -127,10 +146,13 @@ class _Header:
         if len(body) < 16:
             self._refuse("the format in the header is cut off")
         code, channels, rate, _, block, bits = struct.unpack("<HHIIHH", body[:16])
-        if code == EXTENSIBLE and len(body) >= 26:
+        if code == EXTENSIBLE:
+            if len(body) < 26:
+                self._refuse("the format in the header is cut off: an extensible one has 40 bytes")
             (code,) = struct.unpack("<H", body[24:26])  # the first bytes of the sub-format's GUID
         if code not in (PCM, FLOAT):
-            self._refuse(f"its audio is compressed (format {code:#x}); make it PCM: sox in.wav -e signed -b 16 out.wav")
+            what = f"{COMPRESSED[code]}, format {code:#x}" if code in COMPRESSED else f"format {code:#x}"
+            self._refuse(f"its audio is compressed ({what}); make it PCM: sox in.wav -e signed -b 16 out.wav")
         if not 1 <= channels <= MAX_CHANNELS:
             self._refuse(f"{channels} channels; 1 to {MAX_CHANNELS} can be read")
         if not RATES_HZ[0] <= rate <= RATES_HZ[1]:
@@ -145,6 +167,7 @@ class _Header:
         code, channels, rate, bits = form
         at = self._file.tell()
         there = max(0, self._size - at)
+        length = self._long if length == 0xFFFF_FFFF and self._long else length
         # Written to a pipe, the length is 0 or more than there is of anything: the audio goes to the end of the file.
         unknown = length == 0 or length >= max(ENDLESS, there)
         promised = there if unknown else length
