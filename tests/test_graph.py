@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,28 @@ def test_settings_are_taken_with_their_type() -> None:
         load_settings(vad_speech_start_frames=4),
     )
     assert spec.streams[1].steps[1].arguments["start_frames"] == 4
+
+
+def test_a_wrong_setting_that_a_graph_takes_is_named() -> None:
+    text = changed("backend: webrtc", 'backend: "${VAD_BACKEND}"').replace(
+        "orchestrator: mock", "orchestrator: ${ORCHESTRATOR}"
+    )
+    with pytest.raises(UserError) as caught:
+        read_graph(text, Path("g.yaml"), load_settings(None, vad_backend="wrbtc", orchestrator="mok"))
+    vad, reply = str(caught.value).splitlines()
+    assert vad.startswith("g.yaml:9:24: vad: backend: VAD_BACKEND=wrbtc: there is no such backend.")
+    assert reply.startswith("g.yaml:13:38: reply: orchestrator: ORCHESTRATOR=mok: there is none of that name.")
+
+
+def test_of_a_recorded_call_the_orchestrator_need_not_be_there() -> None:
+    text = changed("orchestrator: mock", "orchestrator: not_installed")
+    spec = read_graph(text, Path("g.yaml"), load_settings(), recorded=True)
+    assert spec.streams[2].steps[0].arguments["orchestrator"] == "not_installed"
+
+
+def test_one_maker_of_turns_may_be_read_twice_and_go_out_twice() -> None:
+    text = changed("events: turns", "events: [turns, turns]")
+    assert read(text).readers("turns") == 3
 
 
 def test_every_graph_of_the_project_is_right() -> None:
@@ -240,6 +263,67 @@ WRONG = {
         changed("{window: {ms: 20}}", "{window: {ms: 20}}, vad, {combine: {rule: both}}"),
         "combine: the argument 'other' is missing; it names a stream of voiced",
     ),
+    "a VAD that is not there": (
+        changed("backend: webrtc", "backend: wrbtc"),
+        "g.yaml:9:24: vad: backend: 'wrbtc': there is no such backend. Did you mean 'webrtc'? There are: sierra",
+    ),
+    "an orchestrator that is not there": (
+        changed("orchestrator: mock", "orchestrator: mok"),
+        "g.yaml:13:38: reply: orchestrator: 'mok': there is none of that name. Did you mean 'mock'? There are: echo",
+    ),
+    "an orchestrator that is no class's path": (
+        changed("orchestrator: mock", "orchestrator: 'my bot:Bot'"),
+        "g.yaml:13:38: reply: orchestrator: 'my bot:Bot': this is no package.module:Class.",
+    ),
+    "an orchestrator without a class": (
+        changed("orchestrator: mock", "orchestrator: 'my_bot:'"),
+        "'my_bot:': this is no package.module:Class.",
+    ),
+    "an empty orchestrator": (changed("orchestrator: mock", "orchestrator: ''"), "'': there is none of that name."),
+    "an utterance shorter than its pre-roll": (
+        changed("end_frames: 10,", "end_frames: 10, preroll_ms: 2000, longest_s: 2,"),
+        "g.yaml:10:9: turn_events: longest_s: 2: an utterance has at least 2.2 s here: 2000 ms up to its start",
+    ),
+    "an utterance shorter than what starts it": (
+        changed("start_frames: 6, end_frames: 10,", "start_frames: 50, end_frames: 1, longest_s: 1,"),
+        "turn_events: longest_s: 1: an utterance has at least 1.02 s here: 1000 ms up to its start",
+    ),
+    "an utterance shorter than what ends it": (
+        changed("end_frames: 10,", "end_frames: 400, longest_s: 8,"),
+        "at least 8.24 s here: 240 ms up to its start (preroll_ms, start_frames) and 8000 ms of end_frames",
+    ),
+    "two that make turns": (
+        changed("  replies:\n", "  more:\n    from: frames\n    through: [vad, turn_events]\n  replies:\n").replace(
+            "events: turns", "events: [turns, more]"
+        ),
+        "g.yaml:13:20: turn_events: turn_events in line 10 makes turns already, and both would use the same trace_ids: "
+        "join the voiced frames before it (combine)",
+    ),
+    "two that answer": (
+        changed("from: replies", "from: [replies, others]").replace(
+            "  voice:\n", "  others:\n    from: turns\n    through: [{reply: {orchestrator: echo}}]\n  voice:\n"
+        ),
+        "g.yaml:16:16: reply: reply in line 13 makes replies already, and both would use the same trace_ids: "
+        "let one orchestrator decide what to say",
+    ),
+    "a rate that is text": (
+        changed("rate: 8000", "rate: 8 kHz"),
+        "g.yaml:5:33: resample: rate: '8 kHz': input should be",
+    ),
+    "an engine that is not there": (
+        changed("rate: 8000", "rate: 8000, engine: soxr"),
+        "resample: engine: 'soxr': input should be 'fir', 'soxr-qq'",
+    ),
+    "a rule that is not there": (
+        changed("end_frames: 10,", "end_frames: 10, barge_in: cutt,"),
+        "turn_events: barge_in: 'cutt': input should be 'cut' or 'ignore'",
+    ),
+    "a window that is too long": (
+        changed("ms: 20", "ms: 2000"),
+        "window: ms: 2000: input should be less than or equal",
+    ),
+    "a number is no stream": (changed("from: frames", "from: 3"), "g.yaml:7:11: there is no stream 3."),
+    "a port that only goes out": (changed("from: frames", "from: speaker"), "there is no stream 'speaker'."),
     "nested too deep": ("version: " + "[" * 5000 + "]" * 5000, "nested too deep"),
     "too large": ("#" * 300_000, "a graph file has at most"),
 }
@@ -249,6 +333,7 @@ WRONG = {
 def test_a_wrong_graph_is_refused_with_place_and_reason(text: str, expected: str) -> None:
     said = errors(text)
     assert any(expected in line for line in said), said
+    assert all(re.match(r"g\.yaml:\d+:\d+: ", line) for line in said) or len(said) == 1, said
     assert all(line.startswith("g.yaml:") for line in said), said
 
 

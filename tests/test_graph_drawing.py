@@ -60,7 +60,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def forked(settings: Settings) -> GraphSpec:
-    return read_graph(FORKED, Path("forked.yaml"), settings)
+    return read_graph(FORKED, Path("forked.yaml"), settings, recorded=True)
 
 
 def between(found: list[Edge]) -> set[tuple[str, str]]:
@@ -152,7 +152,7 @@ def test_nothing_in_the_picture_lies_on_another_or_outside(forked: GraphSpec, se
 
 def test_a_card_is_as_wide_as_its_name(settings: Settings) -> None:
     name = "a_stream_with_a_name_that_is_longer_than_its_operators"
-    graph = read_graph(FORKED.replace("turns", name), Path("g.yaml"), settings)
+    graph = read_graph(FORKED.replace("turns", name), Path("g.yaml"), settings, recorded=True)
     assert lay_out(graph).parts[name].width > len(name) * 8
 
 

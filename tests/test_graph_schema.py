@@ -19,11 +19,14 @@ from webapi.voice_node.marked_yaml import parse
 from webapi.voice_node.operators import TABLE
 
 VALIDATOR = Draft202012Validator(graph_schema())
-NOT_SEEN = {  # what needs more than one place of the file
+NOT_SEEN = {  # what needs more than one place of the file, or what is installed
     "stream twice", "argument twice", "from nowhere",
     "48 kHz into the VAD", "audio into the VAD", "turns into resample", "merge of unlike",
     "wrong stream argument", "stream argument from nowhere", "8 kHz into the speaker", "frames into events",
-    "unused stream", "cycle", "frames of two lengths",
+    "unused stream", "cycle", "frames of two lengths", "a port that only goes out", "two that make turns",
+    "two that answer", "an utterance shorter than its pre-roll", "an utterance shorter than what starts it",
+    "an utterance shorter than what ends it", "a VAD that is not there", "an orchestrator that is not there",
+    "an orchestrator that is no class's path", "an orchestrator without a class", "an empty orchestrator",
 }  # fmt: skip
 
 

@@ -116,7 +116,9 @@ def test_two_of_one_name_are_told_and_what_is_built_in_is_not_replaced(install: 
 def test_the_tables_know_their_groups() -> None:
     assert "webrtc" in vad.BACKENDS
     assert "mock" in orchestrator.ORCHESTRATORS
-    with pytest.raises(UserError, match=r"ORCHESTRATOR=mok: there is none of that name\. There are: .*mock.*; or pack"):
+    with pytest.raises(
+        UserError, match=r"ORCHESTRATOR=mok: there is none .* Did you mean 'mock'\? There are: .*; or pack"
+    ):
         load_orchestrator("mok", load_settings())
 
 

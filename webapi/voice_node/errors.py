@@ -1,4 +1,9 @@
-"""The one exception that is meant for people."""
+"""The one exception that is meant for people, and what helps them to find the right word."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -6,3 +11,9 @@ class UserError(Exception):
 
     `main` prints it without a traceback and ends with exit code 2.
     """
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """` Did you mean …?`, or nothing."""
+    close = difflib.get_close_matches(word, list(allowed), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

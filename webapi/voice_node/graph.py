@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph_reader import nearest, read_graph
+from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.graph_reader import read_graph
 from webapi.voice_node.graph_spec import GraphSpec
 
 FOLDERS = (Path("graphs"), Path(__file__).parents[2] / "graphs", Path(__file__).parent / "_graphs")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,26 +11,27 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.graph_spec import INPUTS, OUTPUTS, VERSION, GraphSpec, StepSpec, StreamSpec
 from webapi.voice_node.marked_yaml import Marked, Place, parse
 from webapi.voice_node.operators import TABLE
-from webapi.voice_node.operators.kinds import Kind
+from webapi.voice_node.operators.kinds import REPLIES, TURNS, Kind
 
 VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 IN_YAML = re.compile(r"\$\(([^()]*)\)")  # as long as ${…}, and, unlike it, plain text inside YAML's own braces
+COUNTED = {  # what there can be only one maker of, and what to do instead
+    TURNS.name: "join the voiced frames before it (combine)",
+    REPLIES.name: "let one orchestrator decide what to say",
+}
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-def read_graph(text: str, path: Path, settings: Settings) -> GraphSpec:
-    """The graph in `text`; `path` is for its name and for errors. UserError with all that is wrong with it."""
-    return _Reader(text, path, settings).read(parse(VARIABLE.sub(r"$(\1)", text), str(path)))
+def read_graph(text: str, path: Path, settings: Settings, *, recorded: bool = False) -> GraphSpec:
+    """The graph in `text`; `path` is for its name and for errors. UserError with all that is wrong with it.
 
-
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """` Did you mean …?`, or nothing."""
-    close = difflib.get_close_matches(word, list(allowed), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    `recorded`: a recording will answer in it, so its orchestrator need not be there.
+    """
+    return _Reader(text, path, settings, recorded).read(parse(VARIABLE.sub(r"$(\1)", text), str(path)))
 
 
 @dataclass
@@ -47,10 +47,12 @@ class _Draft:
 class _Reader:
     """Reads one file and collects what is wrong with it."""
 
-    def __init__(self, text: str, path: Path, settings: Settings) -> None:
+    def __init__(self, text: str, path: Path, settings: Settings, recorded: bool) -> None:
         self._text = text
         self._path = path
         self._settings = settings
+        self._recorded = recorded
+        self._makers: dict[str, tuple[str, Place]] = {}  # what makes turns, and what makes replies
         self._problems: dict[str, None] = {}  # in order, each once
 
     def read(self, root: Marked) -> GraphSpec:
@@ -222,7 +224,23 @@ class _Reader:
             return None
         if arguments is None or kind is None:
             return None
-        return StepSpec(name, arguments, reads, operator.gives(kind, arguments))
+        odd = operator.check(kind, arguments)
+        if odd:
+            self._wrong(key.place, f"{name}: {odd}")
+        gives = operator.gives(kind, arguments)
+        if gives.name != kind.name and gives.name in COUNTED:
+            self._only_one(name, key.place, gives.name)
+        return StepSpec(name, arguments, reads, gives)
+
+    def _only_one(self, name: str, place: Place, gives: str) -> None:
+        """Whoever makes turns counts them from 0, and a turn has one reply: of two, none could tell whose is whose."""
+        other, at = self._makers.setdefault(gives, (name, place))
+        if at != place:
+            self._wrong(
+                place,
+                f"{name}: {other} in line {at.line} makes {gives} already, and both would use the same trace_ids: "
+                f"{COUNTED[gives]}",
+            )
 
     def _arguments(self, name: str, place: Place, given: dict[str, Marked]) -> dict[str, Any] | None:
         """The arguments that are values, checked against the operator's signature; None where one is wrong."""
@@ -232,15 +250,17 @@ class _Reader:
         if len(self._problems) > before:
             return None
         try:
-            return dict(operator.arguments(**values))
+            return dict(operator.arguments.model_validate(values, context={"recorded": self._recorded}))
         except ValidationError as error:
             for problem in error.errors():
                 argument = str(problem["loc"][0])
                 if problem["type"] == "missing":
                     self._wrong(place, f"{name}: the argument {argument!r} is missing")
                 else:
-                    at = given[argument].place
-                    self._wrong(at, f"{name}: {argument}: {values[argument]!r}: {_lower(problem['msg'])}")
+                    lone = IN_YAML.fullmatch(str(given[argument].plain()))
+                    shown = f"{lone[1]}={values[argument]}" if lone else repr(values[argument])
+                    why = problem["ctx"]["error"] if problem["type"] == "value_error" else _lower(problem["msg"])
+                    self._wrong(given[argument].place, f"{name}: {argument}: {shown}: {why}")
             return None
 
     def _value(self, marked: Marked) -> Any:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable
 from types import SimpleNamespace
 from typing import Any, Protocol, cast
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.orchestrator_mock import MockOrchestrator
 from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.orchestrators"
+PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
 Stamp = Callable[[str, float], None]
 
 REQUIRED = (
@@ -90,11 +92,21 @@ def load_orchestrator(name: str, settings: Settings, rate: int | None = None) ->
         raise UserError(f"{where}: making it failed: {type(error).__name__}: {error}") from error
 
 
+def unknown(name: str) -> str:
+    """Why no orchestrator can be called that; "" where it may be one (package.module:Class is not looked for)."""
+    if PATH.match(name) or name in ORCHESTRATORS:
+        return ""
+    if ":" in name:
+        return "this is no package.module:Class."
+    return (
+        f"there is none of that name.{nearest(name, ORCHESTRATORS)} "
+        f"There are: {', '.join(ORCHESTRATORS)}; or package.module:Class."
+    )
+
+
 def _named(name: str, where: str) -> type:
     if name not in ORCHESTRATORS:
-        raise UserError(
-            f"{where}: there is none of that name. There are: {', '.join(ORCHESTRATORS)}; or package.module:Class."
-        )
+        raise UserError(f"{where}: {unknown(name)}")
     return ORCHESTRATORS[name]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import webrtcvad
 
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.plugins import Plugins
 
@@ -81,16 +81,21 @@ def missing_note(backend: str) -> str:
     return available_backends().get(backend, "") if backend == SLOT else ""
 
 
+def unknown(backend: str) -> str:
+    """Why there is no such backend; "" where there is one (whether it can be loaded is another question)."""
+    if backend in BACKENDS or backend == SLOT:
+        return ""
+    there = sorted({*BACKENDS, SLOT})
+    return f"there is no such backend.{nearest(backend, there)} There are: {', '.join(there)}."
+
+
 def _factory(name: str) -> BackendFactory:
     if name in BACKENDS:
         return BACKENDS[name]
     slot = _slot()
     if name == SLOT and slot:
         return slot
-    there = ", ".join(sorted(available_backends()))
-    raise UserError(
-        f"VAD backend {name!r}: there is no such backend. There are: {there}. Set VAD_BACKEND to one of them."
-    )
+    raise UserError(f"VAD backend {name!r}: {unknown(name)} Set VAD_BACKEND to one of them.")
 
 
 def _slot() -> BackendFactory | None:

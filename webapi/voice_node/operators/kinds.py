@@ -47,11 +47,17 @@ REPLIES = Kind("replies")  # ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
 PLAYBACK = Kind("playback")  # PlaybackStarted, PlaybackEnded
 
 Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]
+Check: TypeAlias = Callable[[Kind, Mapping[str, Any]], str]
 
 
 def same(kind: Kind, _: Mapping[str, Any]) -> Kind:
     """Gives what it takes."""
     return kind
+
+
+def anything(_: Kind, __: Mapping[str, Any]) -> str:
+    """All arguments go together."""
+    return ""
 
 
 def becomes(name: str) -> Gives:
@@ -62,10 +68,13 @@ def becomes(name: str) -> Gives:
 class Operator(Generic[P, T]):
     """An operator of the table: called with its arguments it gives the stage, as the plain function does."""
 
-    def __init__(self, build: Callable[P, Stage[T]], takes: tuple[Kind, ...], gives: Gives) -> None:
+    def __init__(
+        self, build: Callable[P, Stage[T]], takes: tuple[Kind, ...], gives: Gives, check: Check = anything
+    ) -> None:
         self.build = build
         self.takes = takes
         self.gives = gives
+        self.check = check
         self.name = build.__name__
         functools.update_wrapper(self, build)
 
@@ -119,8 +128,8 @@ class Operator(Generic[P, T]):
 
 
 def operator(
-    *, takes: Kind | tuple[Kind, ...], gives: Gives = same
+    *, takes: Kind | tuple[Kind, ...], gives: Gives = same, check: Check = anything
 ) -> Callable[[Callable[P, Stage[T]]], Operator[P, T]]:
-    """Declare what flows in and out of an operator."""
+    """Declare what flows in and out of an operator; `check` says why arguments don't go together."""
     kinds = takes if isinstance(takes, tuple) else (takes,)
-    return lambda build: Operator(build, kinds, gives)
+    return lambda build: Operator(build, kinds, gives, check)

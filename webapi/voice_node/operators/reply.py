@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 from reactivex import Observable, abc
 from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable
@@ -14,17 +14,27 @@ from webapi.voice_node.context import Context
 from webapi.voice_node.desk import Desk
 from webapi.voice_node.events import CutOutcome, Playback, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
-from webapi.voice_node.orchestrator import load_orchestrator, nobody
+from webapi.voice_node.orchestrator import load_orchestrator, nobody, unknown
 from webapi.voice_node.speech_source import Pace
 
 T = TypeVar("T")
 AheadMs = Annotated[int, Field(ge=20, le=2000)]
 
 
+def _known(name: str, info: ValidationInfo) -> str:
+    reason = "" if (info.context or {}).get("recorded") else unknown(name)
+    if reason:
+        raise ValueError(reason)
+    return name
+
+
+Answerer = Annotated[str, AfterValidator(_known)]
+
+
 @operator(takes=TURNS, gives=becomes(REPLIES.name))
 def reply(
     *,
-    orchestrator: str = "mock",
+    orchestrator: Answerer = "mock",
     ahead_ms: AheadMs = 400,
     playback: Annotated[Observable[Playback], PLAYBACK],
     context: Context,

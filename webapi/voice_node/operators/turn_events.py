@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from reactivex import Observable, abc
@@ -33,7 +34,20 @@ Seconds = Annotated[int, Field(ge=1, le=3600)]
 LONGEST_S = 120  # of one utterance: 2 MB at 8 kHz, so that endless noise can't fill the memory
 
 
-@operator(takes=VOICED, gives=lambda kind, _: Kind(TURNS.name, kind.rate))
+def _room(kind: Kind, arguments: Mapping[str, Any]) -> str:
+    """An utterance has what is before its start, and the silence at its end: room for less is room for none."""
+    ms, longest_s = kind.ms or 0, arguments["longest_s"]
+    before_ms = max(arguments["preroll_ms"], arguments["start_frames"] * ms)
+    least_ms = before_ms + arguments["end_frames"] * ms
+    if longest_s * 1000 > least_ms:
+        return ""
+    return (
+        f"longest_s: {longest_s}: an utterance has at least {least_ms / 1000:g} s here: "
+        f"{before_ms} ms up to its start (preroll_ms, start_frames) and {least_ms - before_ms} ms of end_frames"
+    )
+
+
+@operator(takes=VOICED, gives=lambda kind, _: Kind(TURNS.name, kind.rate), check=_room)
 def turn_events(
     *,
     start_frames: Frames = 6,

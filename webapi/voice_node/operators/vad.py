@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from reactivex import Observable, abc
 
 from webapi.voice_node.events import Frame, Voiced
 from webapi.voice_node.operators.kinds import FRAMES, Kind, Stage, becomes, operator
-from webapi.voice_node.vad import VoiceActivityDetector
+from webapi.voice_node.vad import VoiceActivityDetector, unknown
 
 FRAME_MS = (10, 20, 30)
 RATES_HZ = (8000, 16000)
 
 
+def _known(backend: str) -> str:
+    reason = unknown(backend)
+    if reason:
+        raise ValueError(reason)
+    return backend
+
+
+Backend = Annotated[str, AfterValidator(_known)]
+
+
 @operator(takes=tuple(Kind(FRAMES.name, rate, ms) for rate in RATES_HZ for ms in FRAME_MS), gives=becomes("voiced"))
-def vad(*, backend: str = "webrtc") -> Stage[Any]:
+def vad(*, backend: Backend = "webrtc") -> Stage[Any]:
     """Frames to voiced frames. Each subscription has a detector of its own; the end of the audio makes it anew.
 
     in   --F--F--F--F--gap
