@@ -6,14 +6,20 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from livekit import rtc
 from loguru import logger
 
-from webapi.voice_node.livekit_caller import NUMBER, Hearing, Seen, Tally, choose, microphone
+from webapi.voice_node import livekit_sink
+from webapi.voice_node.livekit_caller import NUMBER, Hearing, Seen, choose, microphone
 from webapi.voice_node.livekit_host import patience_s
 from webapi.voice_node.livekit_link import backoff, bounded
+from webapi.voice_node.livekit_sink import MAX_WAITING, LiveKitSink
+from webapi.voice_node.livekit_ticks import Ticks
+from webapi.voice_node.tally import Tally
 from webapi.voice_node.virtual_time import run_virtual
 
 
@@ -106,6 +112,46 @@ def test_a_tally_tells_at_most_once_a_second_and_forgets_nothing() -> None:
     assert tally.rest() == 0
     tally.add(2)
     assert tally.rest() == 2
+
+
+def test_what_the_sink_drops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> list[int]:
+        sink, told = LiveKitSink(), list[int]()
+        room, hung = SimpleNamespace(local_participant=SimpleNamespace()), asyncio.Event()
+
+        async def publish_track(*_: object) -> object:
+            return SimpleNamespace(sid="TR")
+
+        class Source:
+            async def capture_frame(self, _: object) -> None:
+                await hung.wait()
+
+            async def aclose(self) -> None:
+                pass
+
+            def clear_queue(self) -> None:
+                pass
+
+        async def learnt(_: object) -> Ticks:
+            return Ticks([float(n) / 100 for n in range(10)])
+
+        room.local_participant.publish_track = publish_track
+        monkeypatch.setattr(livekit_sink, "learn_ticks", learnt)
+        monkeypatch.setattr(rtc, "AudioSource", lambda *_, **__: Source())
+        monkeypatch.setattr(rtc.LocalAudioTrack, "create_audio_track", lambda *_: None)
+        sink_id = logger.add(
+            lambda m: told.append(m.record["extra"]["frames"]),
+            filter=lambda r: r["extra"].get("event") == "frames_dropped",
+        )
+        await sink.publish(cast(rtc.Room, room), "bot_out")
+        for _ in range(MAX_WAITING + 5):
+            sink.push(bytes(1920))
+        assert told == [1]  # at once; the rest not more than once a second
+        await sink.unbind()
+        logger.remove(sink_id)
+        return told
+
+    assert asyncio.run(scenario()) == [1, 4]
 
 
 # ---------------------------------------------------------------- hearing

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from livekit import rtc
+
+from webapi.voice_node.tally import Tally
 
 if TYPE_CHECKING:
     from loguru import Logger
@@ -169,32 +170,6 @@ class Hearing:
             before = self._frames
             if silent == SILENT_TICKS:
                 self._gap(f"no audio for {round(SILENT_TICKS * TICK_S * 1000)} ms")
-
-
-class Tally:
-    """Counts, and says how many at most once a second: one that falls behind drops something with every frame."""
-
-    def __init__(self, clock_s: Callable[[], float] = time.monotonic, every_s: float = 1.0) -> None:
-        self._clock_s = clock_s
-        self._every_s = every_s
-        self._said_s = -every_s
-        self._count = 0
-
-    def add(self, count: int) -> int:
-        """So many more; how many to tell of now, 0 for none."""
-        self._count += count
-        if not self._count:
-            return 0
-        now_s = self._clock_s()
-        if now_s - self._said_s < self._every_s:
-            return 0
-        self._said_s = now_s
-        return self.rest()
-
-    def rest(self) -> int:
-        """What was not told yet."""
-        count, self._count = self._count, 0
-        return count
 
 
 class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):

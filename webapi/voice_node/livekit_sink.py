@@ -11,6 +11,7 @@ from loguru import logger
 
 from webapi.voice_node.livekit_ticks import TICK_BYTES, TICK_S, Playout, Ticks
 from webapi.voice_node.speaker import fade_out
+from webapi.voice_node.tally import Tally
 
 RATE_HZ = 48_000
 BYTES_PER_SAMPLE = 2
@@ -36,7 +37,7 @@ class LiveKitSink:
         self._pump: asyncio.Task[None] | None = None
         self._filling: asyncio.TimerHandle | None = None
         self._clears = 0
-        self.dropped = 0  # pieces that found MAX_WAITING others waiting
+        self._dropped = Tally()  # pieces that found MAX_WAITING others waiting
 
     async def publish(self, room: rtc.Room, name: str) -> str:
         """Publish a fresh track as the bot's microphone; its sid. Raises what `publish_track` raises."""
@@ -57,6 +58,7 @@ class LiveKitSink:
     async def unbind(self) -> None:
         """Forget the room; what was queued for it goes."""
         self.clear()
+        self._tell_dropped(self._dropped.rest())
         source, self._source = self._source, None
         pump, self._pump = self._pump, None
         if self._filling is not None:
@@ -72,7 +74,7 @@ class LiveKitSink:
         if self._source is None:
             return
         if len(self._waiting) >= MAX_WAITING:
-            self.dropped += 1
+            self._tell_dropped(self._dropped.add(1))
             return
         self._waiting.append(pcm)
         self._more.set()
@@ -88,6 +90,11 @@ class LiveKitSink:
         self._waiting.clear()
         if left is None or fade:
             self.push(fade + bytes(-len(fade) % TICK_BYTES) + QUIET)
+
+    def _tell_dropped(self, frames: int) -> None:
+        if frames:
+            bound = logger.bind(event="frames_dropped", frames=frames, buffer_frames=MAX_WAITING)
+            bound.warning(f"{frames} frames of the bot's voice dropped: its track takes no more")
 
     async def _carry(self, source: rtc.AudioSource, playout: Playout) -> None:
         failing = False
