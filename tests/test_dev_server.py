@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from webapi.voice_node import dev_server_binary as binaries
-from webapi.voice_node.dev_server import avoid_proxy, check_reachable, dev_server
+from webapi.voice_node.dev_server import avoid_proxy, check_reachable, dev_server, forget_logs
 from webapi.voice_node.dev_server_binary import build_server, find_go, find_server, go_is_new_enough
 from webapi.voice_node.dev_server_command import Progress
 from webapi.voice_node.dev_server_process import ServerProcess, free_port
@@ -175,6 +175,18 @@ def test_a_log_that_cannot_be_written_is_named(
 
 
 # ---------------------------------------------------------------- where it comes from
+
+
+def test_of_the_logs_of_servers_the_newest_stay(tmp_path: Path) -> None:
+    logs = [tmp_path / f"livekit-server-{port}.log" for port in range(7880, 7900)]
+    for age, log in enumerate(logs):
+        log.write_text("")
+        os.utime(log, (1000 - age, 1000 - age))
+    other = tmp_path / "livekit-server-v1.13.5"
+    other.write_text("")
+    forget_logs(logs[-1], keep=4)
+    assert sorted(tmp_path.glob("livekit-server-*")) == sorted([*logs[:3], logs[-1], other])
+    forget_logs(tmp_path / "nowhere" / "livekit-server-1.log")
 
 
 def test_the_one_on_path_comes_before_the_cache_and_the_cache_before_a_build(bare_machine: Path) -> None:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET, is_loopback
@@ -29,6 +31,7 @@ from webapi.voice_node.errors import UserError
 PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 PROXIES = ("HTTP_PROXY", "http_proxy")
 KNOCK_S = 5.0
+LOGS_KEPT = 8  # of servers; each port has its own
 
 
 @asynccontextmanager
@@ -111,6 +114,7 @@ async def _get(url: str, key: str, secret: str, say: Say) -> ServerProcess:
     host, port = _address(url)
     host = "127.0.0.1" if host == "localhost" else host
     log = cache_dir() / f"livekit-server-{port}.log"
+    forget_logs(log)
     binary = find_server()
     if binary is not None:
         return livekit(binary, host, port, key, secret, log)
@@ -135,6 +139,15 @@ async def _get(url: str, key: str, secret: str, say: Say) -> ServerProcess:
         + "\nPut a livekit-server on PATH, start Docker, or mend what the last one says; or set LIVEKIT_URL and its"
         " key to a server that you have."
     )
+
+
+def forget_logs(log: Path, keep: int = LOGS_KEPT) -> None:
+    """Remove the logs of servers on other ports, beside the one that is to be written, but for the newest."""
+    with contextlib.suppress(OSError):  # a folder that can't be written is told of by the server's start
+        others = [other for other in log.parent.glob("livekit-server-*.log") if other != log]
+        others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
+        for old in others[keep - 1 :]:
+            old.unlink()
 
 
 def _address(url: str) -> tuple[str, int]:
