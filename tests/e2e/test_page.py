@@ -187,6 +187,24 @@ def test_only_the_bot_is_played_and_believed(livekit_url: str, room: str, hum: P
     run(scenario())
 
 
+def test_two_pages_do_not_show_each_other_out(livekit_url: str, room: str, hum: Path) -> None:
+    async def scenario() -> None:
+        async with (
+            served(livekit_url, room) as address,
+            chromium([*ALLOWED, *microphone(hum)]) as browser,
+            FakeBot(livekit_url, room),
+            opened(browser, address) as page,
+            opened(browser, address) as other,
+        ):
+            for each in (page, other):
+                await each.click("#join")
+                await state(each, call="joined", mic="on", bot="present")
+            await page.click("#mic")
+            await state(page, call="joined", mic="muted", error="")
+
+    run(scenario())
+
+
 def test_muting_and_listening_only(livekit_url: str, room: str, hum: Path) -> None:
     async def scenario() -> None:
         async with chromium([*ALLOWED, *microphone(hum)]) as browser, FakeBot(livekit_url, room):
