@@ -26,6 +26,7 @@ SAID = {
         "not LiveKit",
         "port",
     ),
+    "engine: signal failure: handshake error: 200 OK": ("a web server answers there, which is no LiveKit", "port"),
     "engine: signal failure: transport timed out": ("no answer", "LIVEKIT_URL"),
     "something new": ("no connection (something new)", "voice-node doctor"),
 }

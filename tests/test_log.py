@@ -215,6 +215,20 @@ def test_libraries_are_heard_from_warnings_on_and_the_root_logger_is_given_back(
     ]
 
 
+@pytest.mark.parametrize(
+    ("settings", "heard"), [({}, False), ({"log_level": "DEBUG"}, True), ({"log_file": "off"}, True)]
+)
+def test_the_sdks_own_lines_are_for_the_file_where_there_is_one(
+    capsys: pytest.CaptureFixture[str], logging_to: Logging, settings: dict[str, Any], heard: bool
+) -> None:
+    with logging_to(**settings):
+        logging.getLogger("livekit").warning("failed to connect, retrying")
+        logging.getLogger("asyncio").warning("a slow callback")
+    said = capsys.readouterr().err
+    assert ("retrying" in said) is heard
+    assert "a slow callback" in said
+
+
 def test_libraries_say_all_when_we_debug(logging_to: Logging, written: Lines) -> None:
     with logging_to(log_level="DEBUG"):
         logging.getLogger("livekit").debug("chatter")

@@ -54,9 +54,12 @@ def refused(folder: Path, *arguments: str, url: str = NOBODY, **variables: objec
 
 
 def test_nothing_at_the_url(tmp_path: Path) -> None:
-    said = refused(tmp_path).err
-    assert f"LIVEKIT_URL={NOBODY}: nothing listens there" in said
-    assert "livekit-server" in said  # what to do
+    ended = refused(tmp_path)
+    assert f"LIVEKIT_URL={NOBODY}: nothing listens there" in ended.err
+    assert "livekit-server" in ended.err  # what to do
+    assert "signal" not in ended.err  # what the SDK says of each try is in the log
+    assert "signal" in (tmp_path / "voice_node.log").read_text()
+    assert "Open" not in ended.out  # a page that would lead nowhere
 
 
 @pytest.mark.parametrize("status", [200, 404])
@@ -80,7 +83,7 @@ def test_a_url_that_is_not_livekits(tmp_path: Path, status: int) -> None:
         said = refused(tmp_path, url=url).err
         server.shutdown()
         serving.join()
-    assert f"LIVEKIT_URL={url}: " in said
+    assert f"LIVEKIT_URL={url}: a web server answers there" in said
     assert "Check host and port of LIVEKIT_URL" in said
 
 

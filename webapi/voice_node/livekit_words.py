@@ -59,6 +59,8 @@ def must_give_up(reason: str, identity: str, room: str) -> str | None:
 def _what_happened(reason: str) -> str:
     if "401" in reason:
         return "the server refuses the node's token"
+    if "handshake error" in reason:  # it speaks HTTP, and knows nothing of a WebSocket
+        return "a web server answers there, which is no LiveKit server"
     if "404" in reason:
         return "a web server answers there, but it is not LiveKit or knows no such room"
     if "refused" in reason:

@@ -34,7 +34,14 @@ def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[
     colour = (sys.stderr.isatty() if terminal is None else terminal) and not os.environ.get("NO_COLOR")
     people = LineWriter(logging.StreamHandler(sys.stderr), on_problem=lambda _: None)  # who could be told?
     writers = [people]
-    sinks: list[Callable[[Any], None]] = [lambda m: people.write(hide(short_line(m.record, colour=colour)))]
+    quiet = settings.log_file is not None and settings.log_level not in ("DEBUG", "TRACE")
+
+    def tell_people(message: Any) -> None:
+        # Of one refused connection LiveKit's SDK says ten lines, and the node then one that helps.
+        if not (quiet and message.record["extra"].get("logger") == "livekit"):
+            people.write(hide(short_line(message.record, colour=colour)))
+
+    sinks: list[Callable[[Any], None]] = [tell_people]
     if settings.log_file:
         path = settings.log_file
         try:
