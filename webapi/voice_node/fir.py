@@ -21,7 +21,7 @@ RATES_HZ = (8_000, 16_000, 48_000)
 DELAY_MS = 4  # half the filter's length: what it holds back
 STOP_DB = 70.0  # how far aliases and images are below; ≥ 60 is wanted, the rest is margin for rounding the taps
 TAP_BITS = 24  # taps are multiples of 2^-24: the largest sum needs 43 bits
-BLOCK = 4_800  # samples filtered at a time: what they need is some 3 MB, however much comes at once
+BLOCK = 480  # samples filtered at a time: of larger products BLAS makes threads, which cost more than they do
 Samples = NDArray[np.float64]
 
 
