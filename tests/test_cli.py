@@ -35,7 +35,7 @@ def test_version_and_help(tmp_path: Path) -> None:
         assert shown.code == 0
         assert "Usage:" in shown.out
     top = run_node("--help", cwd=tmp_path).out
-    assert all(command in top for command in ("run", "replay", "graphs", "report", "token", "doctor"))
+    assert all(command in top for command in ("run", "replay", "sweep", "graphs", "report", "token", "doctor"))
     assert not list(tmp_path.iterdir())  # to ask leaves nothing behind
 
 

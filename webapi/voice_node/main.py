@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -145,6 +145,37 @@ def replay_recordings(
         complain=lambda text: typer.echo(text, err=True),
         wavs=Instead(other, changes, pace=in_time),
         calls=Instead(other or graph, {**pairs(set_), **changes}, orchestrator == "live", in_time),
+    )
+    raise typer.Exit(code)
+
+
+@app.command("sweep")
+def sweep_settings(
+    recordings: Annotated[list[str], typer.Argument(metavar="WAV…", help="WAV files, folders or glob patterns.")],
+    grid: Annotated[
+        list[str], typer.Option(metavar="NAME=VALUES", help="A setting and 4..10, 4..10:2 or a,b,c; may be repeated.")
+    ],
+    graph: Graph = None,
+    labels: Annotated[Path | None, typer.Option(help="A folder with the labels, if not beside the WAVs.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A folder for sweep.csv, sweep.json and the picture.")] = None,
+    jobs: Jobs = None,
+    set_: Set = None,
+) -> None:
+    """Run a graph over recordings with every combination of settings, and compare what was heard."""
+    from webapi.voice_node.batch import cores
+    from webapi.voice_node.sweep import find_corpus, sweep_files
+    from webapi.voice_node.sweep_grid import cells
+
+    def load(point: Mapping[str, str]) -> Settings:
+        return settings_from([*(set_ or ()), *(f"{k}={v}" for k, v in point.items())], voice_graph=graph)
+
+    fixed = [pair.partition("=")[0].strip().upper() for pair in set_ or ()] + (["VOICE_GRAPH"] if graph else [])
+    code = sweep_files(
+        find_corpus(recordings, labels),
+        cells(grid, fixed, load),
+        jobs or cores(),
+        out,
+        complain=lambda text: typer.echo(text, err=True),
     )
     raise typer.Exit(code)
 
