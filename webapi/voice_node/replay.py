@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.paced_loops import Pace, ReplayLoop, run_paced, this_loop
 from webapi.voice_node.parting import first_parting
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.speaker import fade_out
+from webapi.voice_node.play_queue import PlayQueue
 from webapi.voice_node.wav import iter_wav, wav_info
 
 RATE_HZ = 48_000
@@ -114,45 +113,28 @@ class ReplayMouth:
 
     def __init__(self, loop: ReplayLoop) -> None:
         self._loop = loop
-        self._queue: deque[tuple[int, bytes]] = deque()  # (sample position at which it begins, audio)
-        self._end = self._at = loop.now_us * RATE_HZ // US_PER_S  # behind the last sample; up to what was given
+        self._queue = PlayQueue(self._now())
 
     def push(self, pcm: bytes) -> None:
         """Queue it behind what is queued."""
-        start = max(self._end, self._loop.now_us * RATE_HZ // US_PER_S)
-        self._queue.append((start, pcm))
-        self._end = start + len(pcm) // BYTES_PER_SAMPLE
+        self._queue.push(self._now(), pcm)
 
     def clear(self) -> None:
         """Forget what is not yet played; it fades out."""
-        now = self._loop.now_us * RATE_HZ // US_PER_S
-        next_up = b"".join(pcm[max(0, now - at) * BYTES_PER_SAMPLE :] for at, pcm in self._queue)
-        kept = [(at, pcm[: (now - at) * BYTES_PER_SAMPLE]) for at, pcm in self._queue if at < now]
-        self._queue = deque(kept)
-        self._end = now
-        if next_up:
-            self.push(fade_out(next_up))
+        self._queue.cut(self._now())
 
     def played(self, size: int = CHUNK_BYTES) -> bytes:
         """The next 10 ms, or `size` bytes."""
-        until = self._at + size // BYTES_PER_SAMPLE
-        out = bytearray(size)
-        while self._queue and self._queue[0][0] < until:
-            start, pcm = self._queue.popleft()
-            start = max(start, self._at)  # of a recorded call: what is asked for runs on the caller's clock
-            fits = (until - start) * BYTES_PER_SAMPLE
-            offset = (start - self._at) * BYTES_PER_SAMPLE
-            out[offset : offset + len(pcm[:fits])] = pcm[:fits]
-            if len(pcm) > fits:
-                self._queue.appendleft((until, pcm[fits:]))
-        self._at = until
-        return bytes(out)
+        return self._queue.take(self._queue.at + size // BYTES_PER_SAMPLE)
 
     def played_until(self, t_us: int) -> Iterator[bytes]:
         """What was heard up to then, in pieces of at most a second; nothing where that was asked for already."""
         until = t_us * RATE_HZ // US_PER_S
-        while self._at < until:
-            yield self.played(min(until - self._at, RATE_HZ) * BYTES_PER_SAMPLE)
+        while self._queue.at < until:
+            yield self._queue.take(min(until, self._queue.at + RATE_HZ))
+
+    def _now(self) -> int:
+        return self._loop.now_us * RATE_HZ // US_PER_S
 
 
 async def _run(
