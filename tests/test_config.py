@@ -28,7 +28,7 @@ VARIABLES = {name.upper(): field for name, field in Settings.model_fields.items(
 CONTRACT = """\
 LIVEKIT_URL=ws://localhost:7880 LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=secret
 LK_ROOM=demo LK_BOT_IDENTITY=ingobot LK_USER_PUBLISH_AUDIO=true
-AUDIO_TARGET_RATE=8000 AUDIO_FRAME_MS=20 AUDIO_CHANNELS=1
+AUDIO_TARGET_RATE=8000 AUDIO_FRAME_MS=20 AUDIO_CHANNELS=1 ECHO_CANCEL=needed
 VAD_BACKEND=sierra VAD_SPEECH_START_FRAMES=6 VAD_SPEECH_END_FRAMES=10 VAD_PREROLL_MS=240
 PUBLISH_TRACK_NAME=bot_out VOICE_GRAPH=default ORCHESTRATOR=mock
 MOCK_REPLY=beep MOCK_THINK_MS=120 REPLY_TIMEOUT_MS=10000
@@ -94,6 +94,7 @@ def test_every_variable_can_be_set_through_the_environment(monkeypatch: pytest.M
         "LK_USER_PUBLISH_AUDIO": "false",
         "AUDIO_TARGET_RATE": "16000",
         "AUDIO_FRAME_MS": "30",
+        "ECHO_CANCEL": "always",
         "VAD_BACKEND": "webrtc",
         "VAD_SPEECH_START_FRAMES": "1",
         "VAD_SPEECH_END_FRAMES": "100",
@@ -151,6 +152,7 @@ def test_unknown_override_is_a_mistake_of_the_program() -> None:
         ("AUDIO_TARGET_RATE", "x", "8000 or 16000"),
         ("AUDIO_FRAME_MS", "25", "10, 20 or 30"),
         ("AUDIO_CHANNELS", "2", "1"),
+        ("ECHO_CANCEL", "auto", "needed, always or never"),
         ("VAD_BACKEND", "a b", "the name of a VAD backend"),
         ("VAD_SPEECH_START_FRAMES", "0", "1 to 100"),
         ("VAD_SPEECH_END_FRAMES", "101", "1 to 100"),

@@ -161,6 +161,11 @@ class Settings(BaseSettings):
     )
     audio_channels: Annotated[int, AfterValidator(_one_of(1))] = _var(1, "1", "Channels of that audio; only mono.")
 
+    echo_cancel: Annotated[str, AfterValidator(_one_of("needed", "always", "never"))] = _var(
+        "needed",
+        "needed, always or never",
+        "Take the bot's own voice out of the caller's audio: needed is where the caller's client does not do it.",
+    )
     vad_backend: str = _var(
         "sierra",
         "the name of a VAD backend: letters, digits, - and _",

@@ -29,6 +29,7 @@ class AudioChunk:
     t_us: int  # arrival of its last sample
     pcm: bytes
     rate: int  # Hz
+    echo: bool = False  # the bot's own voice may be in it: the caller's side does not cancel it
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,7 @@ CallerAudio: TypeAlias = AudioChunk | AudioGap
 TurnEvent: TypeAlias = SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded | Unheard
 Reply: TypeAlias = ReplyStarted | LlmRequestDone | TtsFirstChunk | ReplyAudio | ReplyEnded | ReplyCut | HookFailed
 Playback: TypeAlias = PlaybackStarted | PlaybackEnded | FramesDropped
+Played: TypeAlias = ReplyAudio | PlaybackEnded  # what is played from its stamp on, or behind what is; what ends it all
 
 
 def record(event: Event, origin_us: int) -> dict[str, Any]:

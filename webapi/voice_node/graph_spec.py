@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from webapi.voice_node.operators.kinds import AUDIO, PLAYBACK, TURNS, Kind
+from webapi.voice_node.operators.kinds import AUDIO, PLAYBACK, PLAYED, TURNS, Kind
 
 VERSION = 1
-INPUTS = {"caller": Kind(AUDIO.name, 48_000), "playback": PLAYBACK}
+INPUTS = {"caller": Kind(AUDIO.name, 48_000), "playback": PLAYBACK, "played": PLAYED}
 OUTPUTS = {
     "speaker": (Kind("replies", 48_000),),
     "events": (TURNS,),  # what happens to replies is seen at the speaker, whatever the graph

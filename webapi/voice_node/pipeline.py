@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import reactivex as rx
 from reactivex import Observable, Subject, abc
 from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, Disposable
@@ -20,6 +21,7 @@ from webapi.voice_node.events import (
     CallerAudio,
     Event,
     Playback,
+    Played,
     SpeechEnded,
     SpeechStarted,
 )
@@ -131,8 +133,10 @@ class Session:
         self._speaking = False  # the caller
         self._graph = CompositeDisposable()  # before anything is subscribed: an operator may fail at once
         playback: Subject[Playback] = Subject()
-        self._speaker = Speaker(sink, playback, self.context)
-        streams = build(graph, self._caller.observable, playback, self.context, probe)
+        played: Subject[Played] | None = Subject() if graph.readers("played") else None
+        self._speaker = Speaker(sink, playback, self.context, played)
+        ports = {"caller": self._caller.observable, "playback": playback, "played": played or rx.never()}
+        streams = build(graph, ports, self.context, probe)
         scheduler = AsyncIOScheduler(loop)
 
         def listen(port: str, *listeners: Callable[[Any], None]) -> abc.DisposableBase:
@@ -152,9 +156,9 @@ class Session:
         """From now on, `tap` is told too."""
         self._taps.add(tap)
 
-    def hear(self, pcm: bytes, rate: int) -> None:
-        """A chunk of the caller's audio, of any length; stamped here."""
-        self.feed(AudioChunk(self.context.clock(), pcm, rate))
+    def hear(self, pcm: bytes, rate: int, echo: bool = False) -> None:
+        """A chunk of the caller's audio, of any length; stamped here. `echo`: the bot's own voice may be in it."""
+        self.feed(AudioChunk(self.context.clock(), pcm, rate, echo))
 
     def lost(self, reason: str) -> None:
         """The caller's audio stopped: what they were saying is over."""
@@ -228,16 +232,12 @@ class Session:
 
 
 def build(
-    graph: GraphSpec,
-    caller: Observable[CallerAudio],
-    playback: Observable[Playback],
-    context: Context,
-    probe: Probe | None = None,
+    graph: GraphSpec, ports: Mapping[str, Observable[Any]], context: Context, probe: Probe | None = None
 ) -> dict[str, Observable[Any]]:
     """The graph's streams and inward ports by name, ready to subscribe. One that is read twice is shared."""
-    streams: dict[str, Observable[Any]] = {"caller": caller, "playback": playback}
+    streams = dict(ports)
     if graph.readers("caller") > 1:
-        streams["caller"] = caller.pipe(ops.share())
+        streams["caller"] = streams["caller"].pipe(ops.share())
     for stream in graph.in_order():
         source = merged([streams[name] for name in stream.sources])
         for step in stream.steps:

@@ -41,3 +41,12 @@ class PlayQueue:
                 self._queue.appendleft((until, pcm[fits:]))
         self.at = max(self.at, until)
         return bytes(out)
+
+    def skip(self, until: int) -> None:
+        """Let what plays before `until` go untaken."""
+        while self._queue and self._queue[0][0] < until:
+            start, pcm = self._queue.popleft()
+            rest = pcm[(until - start) * BYTES_PER_SAMPLE :]
+            if rest:
+                self._queue.appendleft((until, rest))
+        self.at = max(self.at, until)

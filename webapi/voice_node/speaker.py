@@ -16,6 +16,7 @@ from webapi.voice_node.events import (
     Playback,
     PlaybackEnded,
     PlaybackStarted,
+    Played,
     Reply,
     ReplyAudio,
     ReplyCut,
@@ -49,9 +50,12 @@ class Speaker:
     it finds the queue empty. (livekit's own `queued_duration` has been wrong after a clear: livekit/node-sdks#541.)
     """
 
-    def __init__(self, sink: Sink, playback: Subject[Playback], context: Context) -> None:
+    def __init__(
+        self, sink: Sink, playback: Subject[Playback], context: Context, played: Subject[Played] | None = None
+    ) -> None:
         self._sink = sink
         self._playback = playback
+        self._played = played  # None: nobody in the graph wants to know what it sounds like
         self._clock = context.clock
         self._loop = context.loop
         self._note = context.note
@@ -115,6 +119,8 @@ class Speaker:
         us = len(audio.pcm) // BYTES_PER_SAMPLE * US_PER_S // audio.rate
         self._end_us = max(self._end_us, audio.t_us) + us
         self._pushed_us += us
+        if self._played:
+            self._played.on_next(audio)
         if not self._started:
             self._started = True
             self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn))
@@ -154,7 +160,10 @@ class Speaker:
         flushed_us = min(self._pushed_us, max(0, self._end_us - t_us))
         heard_us = self._pushed_us - flushed_us
         self._end_us = t_us + fade_us
-        self._playback.on_next(PlaybackEnded(t_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS))
+        ended = PlaybackEnded(t_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS)
+        if self._played:
+            self._played.on_next(ended)
+        self._playback.on_next(ended)
 
 
 def fade_out(pcm: bytes) -> bytes:

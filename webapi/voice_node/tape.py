@@ -80,7 +80,8 @@ class Recorder:
         """One more input."""
         if isinstance(given, AudioChunk):
             self._pcm(CALLER, given.pcm, given.rate)
-            self._line(INPUTS, {"in": "audio", "t_us": given.t_us, "bytes": len(given.pcm), "rate": given.rate})
+            line: dict[str, Any] = {"in": "audio", "t_us": given.t_us, "bytes": len(given.pcm), "rate": given.rate}
+            self._line(INPUTS, {**line, "echo": True} if given.echo else line)
         elif isinstance(given, AudioGap):
             unheard = {"unheard": True} if given.unheard else {}
             self._line(INPUTS, {"in": "gap", "t_us": given.t_us, "reason": given.reason, **unheard})
@@ -209,7 +210,7 @@ def _input(line: dict[str, Any], audio: dict[str, _Pcm]) -> Input | None:
     kind = line.pop("in")
     if kind == "audio":
         pcm = audio[CALLER].take(line["bytes"])
-        return AudioChunk(line["t_us"], pcm, line["rate"]) if pcm is not None else None
+        return AudioChunk(line["t_us"], pcm, line["rate"], line.get("echo", False)) if pcm is not None else None
     if kind == "gap":
         return AudioGap(**line)
     if kind == "played_out":

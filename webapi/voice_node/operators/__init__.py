@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapi.voice_node.operators.cancel_echo import cancel_echo
 from webapi.voice_node.operators.combine import combine
 from webapi.voice_node.operators.kinds import Operator
 from webapi.voice_node.operators.reply import reply
@@ -27,5 +28,5 @@ def wrong(name: str, loaded: Any) -> str:
     return ""
 
 
-BUILT_IN = (combine, reply, resample, tap, turn_events, vad, window)
+BUILT_IN = (cancel_echo, combine, reply, resample, tap, turn_events, vad, window)
 TABLE: Plugins[Operator[Any, Any]] = Plugins("operator", ENTRY_POINTS, {each.name: each for each in BUILT_IN}, wrong)

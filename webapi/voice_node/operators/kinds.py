@@ -45,6 +45,7 @@ VOICED = Kind("voiced")  # Voiced, AudioGap
 TURNS = Kind("turns")  # SpeechStarted, PartialAudio, SpeechEnded, BargeIn, Superseded, Unheard
 REPLIES = Kind("replies")  # ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
 PLAYBACK = Kind("playback")  # PlaybackStarted, PlaybackEnded
+PLAYED = Kind("played", 48_000)  # ReplyAudio as the speaker plays it, PlaybackEnded
 
 Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]
 Check: TypeAlias = Callable[[Kind, Mapping[str, Any]], str]
