@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from webapi.voice_node.config import (
     Settings,
-    check_writable,
     is_loopback,
     is_loopback_host,
     load_settings,
     public,
 )
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.writable import check_writable
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 VARIABLES = {name.upper(): field for name, field in Settings.model_fields.items()}

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from webapi.voice_node.config import Settings, check_writable, is_loopback
+from webapi.voice_node.config import Settings, is_loopback
 from webapi.voice_node.dev_server import can_start, check_reachable
 from webapi.voice_node.dev_server_binary import GO_FROM_PYPI, find_go, find_server
 from webapi.voice_node.dev_server_docker import compose_file, docker_answers
@@ -29,6 +29,7 @@ from webapi.voice_node.graph import load_graph
 from webapi.voice_node.orchestrator import load_orchestrator
 from webapi.voice_node.tokens import mint
 from webapi.voice_node.vad import VoiceActivityDetector, available_backends
+from webapi.voice_node.writable import check_writable
 
 PYTHONS = ((3, 10), (3, 13))
 PACKAGES = {  # what is imported: what is installed

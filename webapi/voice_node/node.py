@@ -9,7 +9,7 @@ from typing import Any
 
 from loguru import logger
 
-from webapi.voice_node.config import Settings, check_writable
+from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server import dev_server
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.graph_watch import GraphWatch, load_to_run
@@ -21,6 +21,7 @@ from webapi.voice_node.orchestrator import load_orchestrator
 from webapi.voice_node.recordings import check_recordings
 from webapi.voice_node.vad import VoiceActivityDetector
 from webapi.voice_node.web import WebServer
+from webapi.voice_node.writable import check_writable
 
 Say = Callable[[str], None]
 
