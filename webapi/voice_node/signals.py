@@ -21,10 +21,8 @@ def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload:
     """
     asked = False  # not stop.is_set(): what blocks the loop keeps it from setting that
 
-    def close(_: int, __: FrameType | None) -> None:
+    def close() -> None:
         nonlocal asked
-        if asked:
-            os._exit(130)
         asked = True
         with contextlib.suppress(OSError):  # the terminal may be gone
             os.write(2, b"Closing; once more ends it at once.\n")  # sys.stderr may be in the middle of a line
@@ -33,18 +31,23 @@ def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload:
         too_late.daemon = True
         too_late.start()
 
+    def ask_to_close(_: int, __: FrameType | None) -> None:
+        if asked:
+            os._exit(130)
+        close()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, close)
+        signal.signal(number, ask_to_close)
     if not hasattr(signal, "SIGHUP"):
         return
     outlives = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     had_terminal = _has_terminal()
 
-    def hang_up(number: int, frame: FrameType | None) -> None:
+    def hang_up(_: int, __: FrameType | None) -> None:
         if outlives or not had_terminal or _has_terminal():
             loop.call_soon_threadsafe(reload.set)
-        elif not asked:  # the system and the shell both send one
-            close(number, frame)
+        elif not asked:  # the system and the shell both send one, maybe the second while the first is handled here
+            close()
 
     signal.signal(signal.SIGHUP, hang_up)
 
