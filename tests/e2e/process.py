@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +67,9 @@ def json_lines(path: Path) -> list[dict[str, Any]]:
 
 def take_terminal() -> None:
     """In a fresh process: let the terminal on its standard input control it."""
+    import fcntl  # not on Windows
+    import termios
+
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
