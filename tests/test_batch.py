@@ -22,6 +22,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.progress import Progress
 from webapi.voice_node.replay import replay
+from webapi.voice_node.replay_files import writes_files
 from webapi.voice_node.wav import write_wav
 
 
@@ -112,6 +113,19 @@ def test_who_wants_no_more_leaves_nothing_running() -> None:
     assert set(multiprocessing.active_children()) <= before
 
 
+def test_ctrl_c_waits_until_no_lock_is_held_and_a_second_one_does_not() -> None:
+    before, handler = set(multiprocessing.active_children()), signal.getsignal(signal.SIGINT)
+    with closing(run_batch(shout, ["a", "b", "c"], ["a", "b", "c"], 2, Progress([1.0] * 3, "files"))) as results:
+        assert next(results) == "a!"
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    assert set(multiprocessing.active_children()) <= before
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
 # ---------------------------------------------------------------- replays
 
 
@@ -197,3 +211,8 @@ def test_a_long_recording_tells_how_far_it_is(tmp_path: Path) -> None:
     replayed = replay(tmp_path / "a.wav", load_graph("default", SETTINGS), SETTINGS, tell=told.append)
     assert told == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert replayed.seconds == 5.8
+
+
+def test_a_graph_that_writes_a_file_is_replayed_one_after_another() -> None:
+    assert writes_files(load_graph("tap", SETTINGS))
+    assert not writes_files(load_graph("default", SETTINGS))

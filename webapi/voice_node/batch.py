@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.context import SpawnContext
+from types import FrameType
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from webapi.voice_node.errors import UserError
@@ -49,19 +50,25 @@ def run_batch(
         return
     others = set(multiprocessing.active_children())
     workers = [_Worker[R]() for _ in range(min(jobs, len(items)))]
-    try:
-        yield from _side_by_side(list(workers), work, items, names, progress)
-    except BaseException:  # Ctrl-C, too, or that nobody wants the rest
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
-    finally:
-        for worker in workers:
-            worker.close()
+    with _ctrl_c_when_looked_at() as look:
+        try:
+            yield from _side_by_side(list(workers), work, items, names, progress, look)
+        except BaseException:  # Ctrl-C, too, or that nobody wants the rest
+            for process in set(multiprocessing.active_children()) - others:
+                process.terminate()
+            raise
+        finally:
+            for worker in workers:
+                worker.close()
 
 
 def _side_by_side(
-    idle: list[_Worker[R]], work: Work[T, R], items: Sequence[T], names: Sequence[object], progress: Progress
+    idle: list[_Worker[R]],
+    work: Work[T, R],
+    items: Sequence[T],
+    names: Sequence[object],
+    progress: Progress,
+    look: Callable[[], None],
 ) -> Generator[R | UserError, None, None]:
     waiting = deque(enumerate(items))
     busy: dict[Future[R | UserError], tuple[int, _Worker[R]]] = {}
@@ -73,6 +80,7 @@ def _side_by_side(
                 worker = idle.pop()
                 busy[worker.start(partial(_careful, work, item))] = index, worker
             done, _ = wait(busy, LOOK_S, FIRST_COMPLETED)
+            look()
             for future in done:
                 index, worker = busy.pop(future)
                 results[index] = worker.result(future, names[index])
@@ -80,6 +88,7 @@ def _side_by_side(
                 idle.append(worker)
             progress.running([(index, worker.done_s) for index, worker in busy.values()])
         yield results.pop(wanted)
+        look()
 
 
 def _careful(work: Work[T, R], item: T, tell: Tell) -> R | UserError:
@@ -153,6 +162,34 @@ def _in_worker(task: Callable[[Tell], R]) -> R:
         _told.value = done_s
 
     return task(tell)
+
+
+@contextmanager
+def _ctrl_c_when_looked_at() -> Iterator[Callable[[], None]]:
+    """Ctrl-C is raised where it is looked for, and only a second one at once.
+
+    Raised anywhere, it may leave a lock of a pool locked for ever, and the pool's thread, and so the program, waiting.
+    """
+    if threading.current_thread() is not threading.main_thread():  # Ctrl-C is never raised here
+        yield lambda: None
+        return
+    asked = False
+
+    def note(_: int, __: FrameType | None) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+
+    def look() -> None:
+        if asked:
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield look
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

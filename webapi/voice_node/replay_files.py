@@ -78,8 +78,8 @@ def replay_files(
         raise UserError(f"--expect compares one recording, {len(paths)} were given")
     if expect and (calls if is_call(paths[0]) else wavs):
         raise UserError("--expect compares with a file, --against with another replay: one of the two at a time")
-    if any(step.operator == "tap" for stream in graph.streams for step in stream.steps):
-        jobs = 1  # all of them write the same file, and the last one's audio stays
+    if writes_files(graph):
+        jobs = 1
     places = list(zip(paths, _folders(paths, out), strict=True))
     work = partial(_replay_into, graph=graph, settings=settings, wavs=wavs, calls=calls)
     right = True
@@ -97,6 +97,11 @@ def replay_files(
                 else:
                     right &= _tell(path, replayed, expect, update, say, complain)
     return 0 if right else 1
+
+
+def writes_files(graph: GraphSpec) -> bool:
+    """Whether two replays at a time would write the same file; one after another, the last one's stays."""
+    return any(step.operator == "tap" for stream in graph.streams for step in stream.steps)
 
 
 def length_s(path: Path) -> float:
