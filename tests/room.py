@@ -57,6 +57,7 @@ class Publication:
     muted: bool = False
     kind: int = rtc.TrackKind.KIND_AUDIO
     source: int = rtc.TrackSource.SOURCE_MICROPHONE
+    audio_features: tuple[int, ...] = ()
     on_subscribed: Callable[[], None] = lambda: None
 
     def set_subscribed(self, _: bool) -> None:

@@ -181,8 +181,8 @@ class Ears:
 
     story: list[int | str] = field(default_factory=list)
 
-    def hear(self, pcm: bytes, rate: int) -> None:
-        assert (len(pcm), rate) == (960, 48_000)
+    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+        assert (len(pcm), rate, echo) == (960, 48_000, True)
         last = self.story[-1] if self.story else ""
         if isinstance(last, int):
             self.story[-1] = last + 1
@@ -207,7 +207,7 @@ def listen(
         sink = logger.add(
             lambda m: dropped.append(m.record["extra"]["frames"]), filter=lambda r: "frames" in r["extra"]
         )
-        hearing = Hearing(script, ears, muted=muted, log=logger)
+        hearing = Hearing(script, ears, muted=muted, echo=True, log=logger)
         loop = asyncio.get_running_loop()
         for at_s, mute in mutes or []:
             loop.call_later(at_s, hearing.mute, mute)
@@ -254,14 +254,14 @@ def test_frames_that_are_missing_are_counted() -> None:
 
 def test_a_listener_that_raises_loses_that_frame_alone() -> None:
     class Fussy(Ears):
-        def hear(self, pcm: bytes, rate: int) -> None:
-            super().hear(pcm, rate)
+        def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+            super().hear(pcm, rate, echo)
             if self.story == [1]:
                 raise ValueError("not this one")
 
     async def scenario() -> list[int | str]:
         ears = Fussy()
-        hearing = Hearing(Script(STEADY), ears, muted=False, log=logger)
+        hearing = Hearing(Script(STEADY), ears, muted=False, echo=True, log=logger)
         await asyncio.sleep(1.2)
         await hearing.close()
         return ears.story

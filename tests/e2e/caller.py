@@ -52,6 +52,8 @@ class Caller:
         self.events: list[dict[str, Any]] = []  # of the data topic, in order
         self._news = asyncio.Event()
         self._to_say = bytearray()
+        self.loudspeaker: float | None = None  # gain at which what is heard comes back into the microphone
+        self._comes_back = bytearray()
         self._said = asyncio.Event()
         self._source: rtc.AudioSource | None = None
         self._track: rtc.LocalAudioTrack | None = None
@@ -183,12 +185,22 @@ class Caller:
         while True:
             piece = bytes(self._to_say[:size])
             del self._to_say[:size]
-            await source.capture_frame(rtc.AudioFrame(piece.ljust(size, b"\0"), RATE_HZ, 1, size // 2))
+            piece = self._with_echo(piece.ljust(size, b"\0"))
+            await source.capture_frame(rtc.AudioFrame(piece, RATE_HZ, 1, size // 2))
             if not self._to_say:
                 self._said.set()
             # A machine that stood still for long has lost that time: its caller goes on, and does not talk faster.
             due_s = max(due_s + self._piece_ms / 1000, time.monotonic() - 0.1)
             await asyncio.sleep(due_s - time.monotonic())
+
+    def _with_echo(self, piece: bytes) -> bytes:
+        """What the microphone of a caller with a loudspeaker takes up."""
+        if self.loudspeaker is None:
+            return piece
+        echo = bytes(self._comes_back[: len(piece)]).ljust(len(piece), b"\0")
+        del self._comes_back[: len(piece)]
+        mixed = np.frombuffer(piece, "<i2") + np.frombuffer(echo, "<i2") * self.loudspeaker
+        return np.clip(mixed, -32768, 32767).astype("<i2").tobytes()
 
     async def _hush(self) -> None:
         task, self._speaking = self._speaking, None
@@ -212,6 +224,8 @@ class Caller:
         try:
             async for event in stream:
                 self.heard.append(Heard(time.monotonic(), bytes(event.frame.data)))
+                if self.loudspeaker is not None:
+                    self._comes_back += event.frame.data
                 self._news.set()
         finally:
             await stream.aclose()

@@ -99,6 +99,7 @@ def test_a_caller_in_a_browser_hears_the_reply_and_talks_over_it(
 
             await takes.of("a call", call)
         assert {line["event"] for line in node.log} >= KEY_EVENTS
+        assert not any(line["echo"] for line in node.logged("subscribe"))  # a browser cancels it, and says so
         for line in node.metrics:
             check_line(line, room)
 

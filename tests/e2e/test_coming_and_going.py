@@ -202,7 +202,7 @@ def test_a_session_that_will_not_close_does_not_keep_the_node(livekit_url: str, 
         outdated = False
         between_turns = True
 
-        def hear(self, pcm: bytes, rate: int) -> None:
+        def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
             pass
 
         def lost(self, reason: str) -> None:

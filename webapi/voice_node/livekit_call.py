@@ -13,7 +13,7 @@ from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.events import Event
-from webapi.voice_node.livekit_caller import Hearing, Listener, frames_of
+from webapi.voice_node.livekit_caller import Hearing, Listener, cancels_echo, frames_of
 from webapi.voice_node.speaker import Sink
 
 ASK_AGAIN_S = 2.0
@@ -75,11 +75,11 @@ class Waiting:
     between_turns = True
 
     def __init__(self) -> None:
-        self._said: deque[tuple[bytes, int] | str] = deque(maxlen=WAITING)
+        self._said: deque[tuple[bytes, int, bool] | str] = deque(maxlen=WAITING)
 
-    def hear(self, pcm: bytes, rate: int) -> None:
+    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
         """Keep it."""
-        self._said.append((pcm, rate))
+        self._said.append((pcm, rate, echo))
 
     def lost(self, reason: str) -> None:
         """Keep that too."""
@@ -176,9 +176,10 @@ class Caller:
         """Their audio has come: from now on the session hears it, and it alone; a task that tidies up."""
         tidying = self._drop("another track")
         self.tell_silence()
-        self._hearing = Hearing(frames_of(track), self.session, muted=publication.muted, log=self.log)
-        bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=publication.muted)
-        bound.info(f"hearing {self.identity}" + (" (muted)" if publication.muted else ""))
+        muted, echo = publication.muted, not cancels_echo(publication)
+        self._hearing = Hearing(frames_of(track), self.session, muted=muted, echo=echo, log=self.log)
+        bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=muted, echo=echo)
+        bound.info(f"hearing {self.identity}" + (" (muted)" if muted else ""))
         return tidying
 
     def tune_out(self, why: str) -> asyncio.Task[None] | None:

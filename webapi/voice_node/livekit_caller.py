@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from livekit import rtc
+from livekit.protocol.models import AudioTrackFeature
 
 from webapi.voice_node.tally import Tally
 
@@ -62,14 +63,19 @@ def microphone(publications: Iterable[rtc.RemoteTrackPublication]) -> rtc.Remote
     return None
 
 
+def cancels_echo(publication: rtc.RemoteTrackPublication) -> bool:
+    """Whether the caller's client says that it takes the bot's voice out: browsers do, unless told not to."""
+    return int(AudioTrackFeature.TF_ECHO_CANCELLATION) in map(int, publication.audio_features)
+
+
 # ---------------------------------------------------------------- their audio
 
 
 class Listener(Protocol):
     """What the edge needs of a session (pipeline.Session is one)."""
 
-    def hear(self, pcm: bytes, rate: int) -> None:
-        """A chunk of the caller's audio."""
+    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+        """A chunk of the caller's audio; `echo`: the bot's own voice may be in it."""
 
     def lost(self, reason: str) -> None:
         """The caller's audio stopped."""
@@ -107,8 +113,9 @@ class Hearing:
     this object, and the time between two frames says something only where the track itself is gone.
     """
 
-    def __init__(self, frames: Frames, listener: Listener, *, muted: bool, log: Logger) -> None:
+    def __init__(self, frames: Frames, listener: Listener, *, muted: bool, echo: bool, log: Logger) -> None:
         self.listener = listener
+        self._echo = echo
         self._source = frames
         self._muted = muted
         self._log = log
@@ -153,7 +160,7 @@ class Hearing:
             if not self._muted:
                 self._heard_since_gap = True
                 try:
-                    self.listener.hear(bytes(event.frame.data), RATE_HZ)
+                    self.listener.hear(bytes(event.frame.data), RATE_HZ, self._echo)
                 except Exception:  # a session guards itself; the stream must outlive one that doesn't
                     self._log.bind(event="hear_failed").exception("a frame of the caller's audio was lost")
 

@@ -1,0 +1,56 @@
+"""A caller with a loudspeaker, in a real room: the bot hears its own voice come back, and goes on talking."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.process import NodeProcess
+from tests.e2e.rooms import caller, run
+from tests.e2e.stalls import taking
+from tests.speech import silence, vowel
+from webapi.voice_node.wav import write_wav
+
+pytestmark = pytest.mark.e2e
+
+REPLY = (vowel(0.4) + silence(0.2)) * 8
+LOUD = 10 ** (-10 / 20)  # −10 dB
+
+
+def turn_of(url: str, folder: Path, **settings: Any) -> dict[str, Any]:
+    """The first turn of a call from such a room."""
+    write_wav(folder / "reply.wav", REPLY, 48_000)
+    room = f"echo-{uuid.uuid4().hex[:8]}"
+    turns: list[dict[str, Any]] = []
+
+    async def scenario() -> None:
+        node = NodeProcess(folder, url, room, MOCK_REPLY="reply.wav", VAD_BACKEND="webrtc", **settings)
+        async with node, caller(url, room) as alice:
+            await alice.wait_for_event("listening_to", identity="alice")
+            alice.loudspeaker = LOUD
+
+            async def turn() -> None:
+                told = len(alice.events)
+                await alice.say(vowel(0.6) + silence(0.4), wait=False)
+                turns.append(await alice.wait_for_event("turn", after=told))
+                if settings:
+                    return
+                assert turns[-1]["outcome"] == "completed", turns[-1]
+
+            with taking() as takes:
+                await takes.of("a turn", turn)
+
+    run(scenario())
+    return turns[-1]
+
+
+def test_the_bot_does_not_interrupt_itself(livekit_url: str, tmp_path: Path) -> None:
+    turn = turn_of(livekit_url, tmp_path)
+    assert turn["heard_ms"] == len(REPLY) // 96
+
+
+def test_without_cancellation_it_does(livekit_url: str, tmp_path: Path) -> None:
+    assert turn_of(livekit_url, tmp_path, ECHO_CANCEL="never")["outcome"] == "barged_in"
