@@ -33,12 +33,12 @@ $(VENV)/made:
 
 $(VENV)/run: $(VENV)/made pyproject.toml constraints.txt
 	@echo "== the environment (.venv)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run
 	@echo "== what the tests need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero,dev]'
 	@touch $@
 
 setup: $(VENV)/run

@@ -49,3 +49,41 @@ def _throat(hz: float) -> float:
 def _loudest() -> float:
     """An upper bound of the sum: the same for every length, so that no length is louder than another."""
     return sum(_throat(k * PITCH_HZ) for k in range(1, int(3800 / PITCH_HZ) + 1))
+
+
+VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (530, 1840, 2480), (570, 840, 2410), (300, 870, 2240))
+CHATTER = (0, 4, 1, 2, 2, 0, 1, 1)  # one after the other, 200 ms each
+
+
+@lru_cache(maxsize=4)
+def chatter(seconds: float) -> bytes:
+    """As `vowel`, but of syllables whose pitch and vowels wander, a hiss before each: speech for Silero, too."""
+    n = round(seconds * RATE_HZ)
+    t = np.arange(n) / RATE_HZ
+    pitch = 130 * 2 ** (0.25 * np.sin(2 * np.pi * 0.7 * t) + 0.05 * np.sin(2 * np.pi * 5.3 * t) - 0.1 * (t % 2))
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE_HZ
+    number, within = np.divmod(t / 0.2, 1)
+    order = np.array([VOWELS[CHATTER[int(k) % len(CHATTER)]] for k in range(int(seconds / 0.2) + 2)], float)
+    k = number.astype(int)
+    glide = np.minimum(within * 2, 1)[:, None]
+    formants = order[k] * glide + order[np.maximum(k - 1, 0)] * (1 - glide)
+    voice = np.zeros(n)
+    for h in range(1, 31):
+        hz = h * pitch
+        gain = sum(0.8**j / np.sqrt(1 + ((hz - formants[:, j]) / (45 + 20 * j)) ** 2) for j in range(3))
+        voice += np.where(hz < 3800, gain / h**0.7, 0) * np.sin(h * phase)
+    voice *= 0.15 + 0.85 * np.sin(np.pi * within) ** 0.7
+    hiss = np.diff(np.random.default_rng(1).standard_normal(n // 3 + 1)).repeat(3)
+    voice = voice / np.abs(voice).max() + 0.15 * np.pad(hiss, (0, n - len(hiss))) * (within < 0.18)
+    samples: NDArray[np.int16] = np.round(voice / np.abs(voice).max() * PEAK).astype("<i2")
+    return samples.tobytes()
+
+
+@lru_cache(maxsize=4)
+def dial_tone(seconds: float) -> bytes:
+    """350 and 440 Hz: webrtc takes it for a voice, Silero does not."""
+    t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    samples: NDArray[np.int16] = np.round(
+        PEAK / 2 * (np.sin(2 * np.pi * 350 * t) + np.sin(2 * np.pi * 440 * t))
+    ).astype("<i2")
+    return samples.tobytes()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.speech import vowel
+from tests.speech import chatter, dial_tone, silence, vowel
 from webapi.voice_node.config import Settings, load_settings, public
 from webapi.voice_node.events import Event
 from webapi.voice_node.graph import load_graph
@@ -22,6 +22,12 @@ from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 RATE_HZ = 48_000
 CHUNK_MS = 10
 CHUNK_BYTES = RATE_HZ * CHUNK_MS // 1000 * 2
+SOUNDS: dict[str, Callable[[float], bytes]] = {
+    "speech": vowel,
+    "chatter": chatter,
+    "dial tone": dial_tone,
+    "quiet": silence,
+}
 
 
 class Ear:
@@ -118,7 +124,7 @@ def play(
     record: Path | None = None,
     **settings: Any,
 ) -> Played:
-    """Run a script of (what, seconds): `speech`, `quiet`, `gap` (the audio is lost, and nothing comes),
+    """Run a script of (what, seconds): one of SOUNDS, `gap` (the audio is lost, and nothing comes),
     or `cut` (nobody hears the bot any more, and nothing comes).
 
     With `record`, it is recorded into that folder, and the session's clock stutters as a live one does.
@@ -163,7 +169,7 @@ def play(
                 session.lost("muted") if what == "gap" else session.cut("connection lost")
                 await asyncio.sleep(seconds)
                 continue
-            pcm = vowel(seconds) if what == "speech" else bytes(round(seconds * RATE_HZ) * 2)
+            pcm = SOUNDS[what](seconds)
             for at in range(0, len(pcm), CHUNK_BYTES):
                 await asyncio.sleep(CHUNK_MS / 1000)
                 session.hear(pcm[at : at + CHUNK_BYTES], RATE_HZ)

@@ -17,7 +17,7 @@ IN_THE_GRAPH = [
         NODE / f"{name}.py"
         for name in (
             *("audio_io", "context", "desk", "events", "fir", "graph", "graph_reader", "graph_spec"),
-            *("pipeline", "speaker", "turns", "vad", "wav"),
+            *("pipeline", "silero", "speaker", "turns", "vad", "wav"),
         )
     ),
 ]

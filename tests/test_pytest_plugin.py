@@ -51,9 +51,10 @@ def test_what_is_as_expected_passes(talk: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_not_fails_with_both_pictures(talk: Path, tmp_path: Path) -> None:
-    (tmp_path / "talk.txt").write_text(marbles(talk, mock_reply="tone:1"), encoding="utf-8")
+    heard = marbles(talk, mock_reply="tone:1", vad_backend="webrtc")
+    (tmp_path / "talk.txt").write_text(heard, encoding="utf-8")
     with pytest.raises(AssertionError) as failed:
-        assert_marbles("default", talk, tmp_path / "talk.txt", mock_reply="tone:0.5")
+        assert_marbles("default", talk, tmp_path / "talk.txt", mock_reply="tone:0.5", vad_backend="webrtc")
     said = str(failed.value).splitlines()
     assert said[0].endswith("talk.wav through the graph default: not as " + str(tmp_path / "talk.txt") + " says")
     assert said[1] == "- expected, + got; the first difference is at 1.9 s"

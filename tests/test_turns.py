@@ -189,3 +189,71 @@ def test_a_reply_that_never_comes_does_not_keep_the_audio_for_ever() -> None:
     rule = RULE._replace(max_frames=40)
     state, _ = run("1110000" + "0" * 200, rule)
     assert turns.oldest_needed(state, 206, rule) >= 206 - 40
+
+
+# ---------------------------------------------------------------- with probabilities
+
+
+SURE_RULE = TurnRule(start_frames=4, end_frames=3, preroll_frames=2, max_frames=100)
+
+
+def likely(
+    frames: str, rule: TurnRule = SURE_RULE, state: Hearing | None = None
+) -> tuple[Hearing, list[tuple[int, turns.Decision]]]:
+    """Feed frames, one character each: the digit is the probability in tenths, voiced where it follows a `+`."""
+    state = state or Hearing()
+    found: list[tuple[int, turns.Decision]] = []
+    for index, (flag, tenths) in enumerate(zip(frames[::2], frames[1::2], strict=True)):
+        state, decisions = turns.frame(state, flag == "+", index, index * FRAME_US, rule, int(tenths) / 10)
+        found += [(index, decision) for decision in decisions]
+    return state, found
+
+
+def starts(frames: str, state: Hearing | None = None) -> list[int]:
+    return [index for index, decision in likely(frames, state=state)[1] if isinstance(decision, Started)]
+
+
+def test_the_probability_must_agree_with_a_start() -> None:
+    assert starts("+1+1+1+1+1+1+1+1") == []
+    assert starts("+5+5+5+5+5+5+5+6") == [7]
+    assert starts("+6+6+6+6+6") == [3]
+
+
+def test_a_sure_one_starts_two_frames_sooner() -> None:
+    assert starts("+8+8+8+8") == [1]
+    assert starts("-9-9-9+9-9+9-9") == []  # the flag is needed for it
+
+
+def test_over_a_reply_that_plays_it_must_be_sure_and_two_frames_later() -> None:
+    state, _ = likely("+9+9+9-0-0-0")
+    waiting = state
+    playing = turns.playback(state, PlaybackStarted(0, Turn("", 0)))
+    assert starts("+9+9+9+9+9+9+9", playing) == [5]
+    assert starts("+7+7+7+7+7+7+7+7+7+8", playing) == [9]
+    assert starts("+9+9+9+9", waiting) == [1]
+
+
+def test_noise_that_stays_voiced_ends_a_turn_and_that_is_told() -> None:
+    _, (_, (at, ended)) = likely("+9+9+9+3+4+3+3+3+3+3")
+    assert isinstance(ended, Ended)
+    assert (at, ended.reason) == (7, "noise")
+    assert (ended.speech.voiced_frames, ended.speech.last_voiced_us) == (4, 4 * FRAME_US)
+    _, ((at, ended),) = likely("+9+3-3-3-3", state=likely("+9+9")[0])
+    assert isinstance(ended, Ended)
+    assert (at, ended.reason) == (3, "silence")
+
+
+def test_after_noise_the_next_turn_begins_with_the_voice_and_not_with_the_noise() -> None:
+    _, ((at, started), *_) = likely("+1" * 20 + "+5+7")
+    assert at == 21
+    assert isinstance(started, Started)
+    assert started.voiced_us == 19 * FRAME_US  # the last frame that was doubted
+    assert started.speech.from_index == 19
+
+
+def test_after_the_longest_a_pause_must_come_and_a_doubt_is_one() -> None:
+    rule = SURE_RULE._replace(max_frames=6, answered=False)
+    _, found = likely("+9" * 12, rule)
+    assert [type(decision) for _, decision in found] == [Started, Ended]
+    _, found = likely("+9" * 12 + "+1" + "+9" * 3, rule)
+    assert [type(decision) for _, decision in found] == [Started, Ended, Started]

@@ -169,7 +169,7 @@ class Settings(BaseSettings):
     vad_backend: str = _var(
         "sierra",
         "the name of a VAD backend: letters, digits, - and _",
-        "The voice activity detector; where there is none of that name, webrtc takes over, with a warning.",
+        "The voice activity detector; for sierra, where it is not installed, confirm or else webrtc takes over.",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$",
     )
     vad_speech_start_frames: int = _var(

@@ -5,8 +5,13 @@
     decides  -------S-----------------E----------SB      N = 6, M = 10
 
 `speech_started` is N voiced frames in a row, `speech_ended` M unvoiced ones. A run of N is the same as "the last N of a
-sliding window are all voiced", so the window is kept as one signed count. (A majority vote over 240 ms was measured
-against strict runs on 175 minutes of speech in noise: it gains nothing.)
+sliding window are all voiced", so the window is kept as a count. (A majority vote over 240 ms was measured against
+strict runs on 175 minutes of speech in noise: it gains nothing.)
+
+Where the detector also says how probable a voice is, that has the last word. It opens a turn only at a probability of
+START (or two frames earlier at SURE), it interrupts a reply that plays only two frames later and at SURE, and a frame
+is unvoiced below END, whatever the flag says. So noise neither starts a turn nor keeps one open. docs/hearing.md has
+the measurements.
 """
 
 from __future__ import annotations
@@ -14,6 +19,9 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from webapi.voice_node.events import Playback, PlaybackEnded, PlaybackStarted
+
+START, SURE, END = 0.6, 0.8, 0.35  # probabilities
+MARGIN = 2  # frames
 
 
 class TurnRule(NamedTuple):
@@ -25,6 +33,11 @@ class TurnRule(NamedTuple):
     max_frames: int  # longest utterance, so that endless noise can't fill the memory
     barge_in: bool = True  # False: while a reply plays, nothing that the caller says is heard
     answered: bool = True  # False: nobody replies, so no pause can supersede a reply
+
+    @property
+    def kept_frames(self) -> int:
+        """Before the next one, that an utterance may still ask for."""
+        return max(self.preroll_frames, self.start_frames + MARGIN)
 
 
 class Speech(NamedTuple):
@@ -47,9 +60,11 @@ class Reply(NamedTuple):
 class Hearing(NamedTuple):
     """All that is remembered between two frames."""
 
-    run: int = 0  # > 0: voiced frames in a row, < 0: unvoiced ones
-    run_us: int = 0  # arrival of the first frame of a voiced run
+    run: int = 0  # voiced frames in a row; SPENT: a pause must come before the next start
+    run_us: int = 0  # arrival of the first frame of that run
     run_index: int = 0  # its position
+    quiet: int = 0  # unvoiced frames in a row
+    flagged: int = 0  # of these, how many the detector still called voiced
     speech: Speech | None = None
     reply: Reply | None = None
     turns: int = 0  # turns so far
@@ -68,7 +83,7 @@ class Ended(NamedTuple):
 
     speech: Speech
     to_index: int  # the last frame of the utterance
-    reason: str
+    reason: str  # "silence"; "noise": silence, but for the flag; "too_long"; or why the audio stopped
 
 
 class Interrupted(NamedTuple):
@@ -84,31 +99,38 @@ Decision: TypeAlias = Started | Ended | Interrupted
 Step: TypeAlias = tuple[Hearing, tuple[Decision, ...]]
 
 NOTHING: tuple[Decision, ...] = ()
+SPENT = -1
 
 
-def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule) -> Step:
+def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, probability: float | None = None) -> Step:
     """One frame later. `index` is the frame's position, `t_us` its arrival."""
     if not rule.barge_in and s.reply and s.reply.playing:
         return s._replace(run=0), NOTHING  # what outlasts the reply starts as if it began after it
-    if voiced:
-        s = s._replace(run=s.run + 1) if s.run > 0 else s._replace(run=1, run_us=t_us, run_index=index)
+    doubted = probability is not None and probability < END
+    if not voiced or (doubted and s.run == SPENT):
+        s = s._replace(run=0)
+    elif s.run == 0 or (doubted and s.run >= rule.start_frames):  # noise may be "voiced" for long: that is no beginning
+        s = s._replace(run=s.run + 1, run_us=t_us, run_index=index)
+    elif s.run > 0:
+        s = s._replace(run=s.run + 1)
+    speech = s.speech
+    if speech is None:
+        return _start(s, index, t_us, rule) if _opens(s, probability, rule) else (s, NOTHING)
+    if doubted or (probability is None and not voiced):
+        s = s._replace(quiet=s.quiet + 1, flagged=s.flagged + voiced)
+        if s.quiet >= rule.end_frames:
+            return _end(s, index, "noise" if s.flagged == s.quiet else "silence", rule)
     else:
-        s = s._replace(run=min(s.run, 0) - 1)
-    if s.speech is None:
-        # == and not >=: after a forced end, talking on does not start the next turn; a pause must come first.
-        return _start(s, index, t_us, rule) if s.run == rule.start_frames else (s, NOTHING)
-    if voiced:
-        s = s._replace(speech=s.speech._replace(last_voiced_us=t_us, voiced_frames=s.speech.voiced_frames + 1))
-    if s.run <= -rule.end_frames:
-        return _end(s, index, "silence", rule)
-    if s.speech is not None and index - s.speech.from_index + 1 >= rule.max_frames:
-        return _end(s, index, "too_long", rule)
+        speech = speech._replace(last_voiced_us=t_us, voiced_frames=speech.voiced_frames + 1)
+        s = s._replace(quiet=0, flagged=0, speech=speech)
+    if index - speech.from_index + 1 >= rule.max_frames:
+        return _end(s._replace(run=SPENT), index, "too_long", rule)
     return s, NOTHING
 
 
 def gap(s: Hearing, last_index: int, reason: str, rule: TurnRule) -> Step:
     """The caller's audio stopped after frame `last_index`: what was being said is over."""
-    s = s._replace(run=0, heard_from=last_index + 1)
+    s = s._replace(run=0, quiet=0, flagged=0, heard_from=last_index + 1)
     return _end(s, last_index, reason, rule) if s.speech else (s, NOTHING)
 
 
@@ -134,23 +156,34 @@ def oldest_needed(s: Hearing, index: int, rule: TurnRule) -> int:
     """The first frame that an utterance may still ask for, after frame `index`: whatever came before it can go."""
     if s.speech:
         return s.speech.from_index
-    keep = index + 1 - max(rule.preroll_frames, rule.start_frames)
+    keep = index + 1 - rule.kept_frames
     if s.reply and not s.reply.playing:
         return min(keep, max(s.reply.to.from_index, index + 1 - rule.max_frames // 2))
     return keep
 
 
+def _opens(s: Hearing, probability: float | None, rule: TurnRule) -> bool:
+    """Whether this frame starts a turn."""
+    if probability is None:
+        return s.run >= rule.start_frames
+    if s.reply and s.reply.playing:
+        return probability >= SURE and s.run >= rule.start_frames + MARGIN
+    needed = rule.start_frames - MARGIN if probability >= SURE else rule.start_frames
+    return probability >= START and s.run >= max(1, needed)
+
+
 def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
     turn = s.turns
-    # The pre-roll counts back from here; a run longer than it is still carried whole.
-    from_index = max(s.heard_from, min(s.run_index, index + 1 - rule.preroll_frames))
-    speech = Speech(turn, from_index, s.run_us, t_us, s.run)
+    # The pre-roll counts back from here; a run longer than it is still carried, as far as it is kept.
+    oldest = max(s.heard_from, index + 1 - rule.kept_frames)
+    from_index = max(oldest, min(s.run_index, index + 1 - rule.preroll_frames))
+    speech = Speech(turn, from_index, s.run_us, t_us, index + 1 - s.run_index)
     interrupted: tuple[Decision, ...] = NOTHING
     if s.reply:
         interrupted = (Interrupted(s.reply.to.turn, turn, s.run_us, s.reply.playing),)
         if not s.reply.playing:
             speech = _carry(s.reply.to, speech, index, rule)
-    s = s._replace(speech=speech, reply=None, turns=turn + 1)
+    s = s._replace(speech=speech, reply=None, turns=turn + 1, quiet=0, flagged=0)
     return s, (Started(speech, s.run_us), *interrupted)
 
 

