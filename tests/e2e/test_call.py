@@ -24,7 +24,7 @@ from tests.e2e.rooms import caller, run, server_api
 from tests.e2e.stalls import Takes, taking
 from tests.e2e.written import check_line, check_log
 from tests.orchestrators import Noted
-from tests.speech import silence, vowel
+from tests.speech import chatter, silence, vowel
 from webapi.voice_node.pipeline import Session
 
 pytestmark = pytest.mark.e2e
@@ -186,11 +186,11 @@ def test_a_vad_that_is_not_installed_is_replaced_with_one_warning(
             for identity in ("alice", "bob"):
                 async with caller(livekit_url, room, identity) as somebody:
                     await somebody.wait_for_event("listening_to", identity=identity)
-                    await takes.of(identity, partial(answered, somebody, vowel(0.6)))
+                    await takes.of(identity, partial(answered, somebody, chatter(0.8)))
         assert node.err.count("sierra") == 1
         (warning,) = node.logged("vad_fallback")
         assert warning["level"] == "WARNING"
-        assert "webrtc" in warning["message"]
+        assert "confirm" in warning["message"]
 
     run(scenario())
 
