@@ -265,7 +265,7 @@ WRONG = {
     ),
     "a VAD that is not there": (
         changed("backend: webrtc", "backend: wrbtc"),
-        "g.yaml:9:24: vad: backend: 'wrbtc': there is no such backend. Did you mean 'webrtc'? There are: sierra",
+        "g.yaml:9:24: vad: backend: 'wrbtc': there is no such backend. Did you mean 'webrtc'? There are: confirm",
     ),
     "an orchestrator that is not there": (
         changed("orchestrator: mock", "orchestrator: mok"),
