@@ -8,10 +8,9 @@
 sliding window are all voiced", so the window is kept as a count. (A majority vote over 240 ms was measured against
 strict runs on 175 minutes of speech in noise: it gains nothing.)
 
-Where the detector also says how probable a voice is, that has the last word. It opens a turn only at a probability of
-START (or two frames earlier at SURE), it interrupts a reply that plays only two frames later and at SURE, and a frame
-is unvoiced below END, whatever the flag says. So noise neither starts a turn nor keeps one open. docs/hearing.md has
-the measurements.
+Where the detector also says how probable a voice is, that has the last word: N - SOONER voiced frames start a turn if
+the probability is at least START, over a reply that plays N of them if it is at least BARGE_IN; and a frame is unvoiced
+below END, whatever the flag says. So noise neither starts a turn nor keeps one open. docs/hearing.md says why these.
 """
 
 from __future__ import annotations
@@ -20,8 +19,8 @@ from typing import NamedTuple, TypeAlias
 
 from webapi.voice_node.events import Playback, PlaybackEnded, PlaybackStarted
 
-START, SURE, END = 0.6, 0.8, 0.35  # probabilities
-MARGIN = 2  # frames
+START, BARGE_IN, END = 0.8, 0.9, 0.6  # probabilities
+SOONER = 2  # frames
 
 
 class TurnRule(NamedTuple):
@@ -37,7 +36,7 @@ class TurnRule(NamedTuple):
     @property
     def kept_frames(self) -> int:
         """Before the next one, that an utterance may still ask for."""
-        return max(self.preroll_frames, self.start_frames + MARGIN)
+        return max(self.preroll_frames, self.start_frames)
 
 
 class Speech(NamedTuple):
@@ -167,9 +166,8 @@ def _opens(s: Hearing, probability: float | None, rule: TurnRule) -> bool:
     if probability is None:
         return s.run >= rule.start_frames
     if s.reply and s.reply.playing:
-        return probability >= SURE and s.run >= rule.start_frames + MARGIN
-    needed = rule.start_frames - MARGIN if probability >= SURE else rule.start_frames
-    return probability >= START and s.run >= max(1, needed)
+        return probability >= BARGE_IN and s.run >= rule.start_frames
+    return probability >= START and s.run >= max(1, rule.start_frames - SOONER)
 
 
 def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
