@@ -11,7 +11,7 @@ from reactivex import Observable, Subject
 from reactivex import operators as ops
 
 from webapi.voice_node.async_iterator import from_async_iterator
-from webapi.voice_node.speech_source import TimedOutError, within
+from webapi.voice_node.speech_source import Patience, TimedOutError
 from webapi.voice_node.virtual_time import run_virtual
 
 
@@ -132,25 +132,68 @@ def test_a_cancel_that_nobody_asked_for_is_an_error() -> None:
     run_virtual(main())
 
 
-def test_within_gives_up_in_time_and_leaves_the_task_usable() -> None:
+def test_patience_ends_in_time_and_leaves_the_task_usable() -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
+        patience = Patience(2)
         with pytest.raises(TimedOutError):
-            await within(2, asyncio.sleep(10))
+            await patience.wait(asyncio.sleep(10))
         assert loop.time() == 2
-        assert await within(2, asyncio.sleep(1, "in time")) == "in time"
+        patience.renew()
+        assert await patience.wait(asyncio.sleep(1, "in time")) == "in time"
         await asyncio.sleep(5)  # the timer of the one that came in time does not strike later
         assert loop.time() == 8
 
     run_virtual(main())
 
 
-def test_within_passes_a_real_cancel_on() -> None:
+def test_patience_renewed_lasts_its_whole_time_again() -> None:
     async def main() -> None:
-        task = asyncio.ensure_future(within(10, asyncio.sleep(5)))
+        loop = asyncio.get_running_loop()
+        patience = Patience(2)
+        for i in range(5):
+            assert await patience.wait(asyncio.sleep(1.5, i)) == i
+            patience.renew()
+        with pytest.raises(TimedOutError):
+            await patience.wait(asyncio.sleep(10))
+        assert loop.time() == 5 * 1.5 + 2
+
+    run_virtual(main())
+
+
+def test_patience_passes_a_real_cancel_on() -> None:
+    async def main() -> None:
+        task = asyncio.ensure_future(wait())
         await asyncio.sleep(1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+
+    async def wait() -> None:
+        await Patience(10).wait(asyncio.sleep(5))
+
+    run_virtual(main())
+
+
+def test_a_real_cancel_is_one_also_after_a_wait_that_outlived_its_patience() -> None:
+    async def main() -> None:
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            return "all the same"
+        return ""
+
+    async def wait() -> None:
+        patience = Patience(2)
+        assert await patience.wait(stubborn()) == "all the same"
+        patience.renew()
+        await patience.wait(asyncio.sleep(10))
 
     run_virtual(main())

@@ -55,18 +55,18 @@ async def speak(
     sent_us = 0  # how much audio has gone out
     held = b""
     chunks: AsyncIterator[bytes] | None = None
+    patience = Patience(timeout_s)
     try:
-        chunks = await within(timeout_s, _ask(orchestrator, ended))
-        loop = asyncio.get_running_loop()
-        due_s = loop.time() + timeout_s
+        chunks = await patience.wait(_ask(orchestrator, ended))
+        patience.renew()
         while True:
             try:
-                chunk = await within(due_s - loop.time(), chunks.__anext__())
+                chunk = await patience.wait(chunks.__anext__())
             except StopAsyncIteration:
                 break
             if isinstance(chunk, (bytes, bytearray, memoryview)) and not len(chunk):  # it must not keep the loop
                 await asyncio.sleep(EMPTY_S)
-                if loop.time() >= due_s:
+                if patience.over:
                     raise TimedOutError
                 continue
             if not isinstance(chunk, (bytes, bytearray, memoryview)):
@@ -89,7 +89,7 @@ async def speak(
                 elif ahead_us >= pace.high_ms * US_PER_MS:
                     await asyncio.sleep((ahead_us - pace.low_ms * US_PER_MS) / US_PER_S)
             held = bytes(view)
-            due_s = loop.time() + timeout_s
+            patience.renew()
         whole = len(held) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE
         if whole:
             yield ReplyAudio(clock(), turn, held[:whole], rate)
@@ -100,6 +100,7 @@ async def speak(
     except Exception as error:
         yield ReplyEnded(clock(), turn, "failed", f"{type(error).__name__}: {error}")
     finally:
+        patience.end()
         close = getattr(chunks, "aclose", None)
         if close:
             await close()
@@ -121,28 +122,59 @@ class TimedOutError(Exception):
     """The orchestrator took too long for its next chunk."""
 
 
-async def within(timeout_s: float, work: Awaitable[T]) -> T:
-    """The result of `work`, or TimedOutError. In this task, not in one of its own: chunks come fifty times a second.
+class Patience:
+    """Waits in the task that makes it, for each thing `timeout_s` from the last `renew` on.
 
-    (`asyncio.timeout` does the same from Python 3.11 on; `asyncio.wait_for` makes a task for each call.)
+    Chunks come fifty times a second, and most are there at once. So each gets neither a task of its own
+    (`asyncio.wait_for`) nor a timer (`asyncio.timeout`): one timer looks now and then whether time is up.
     """
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - for the type checker: this runs in one
-    expired = False
 
-    def expire() -> None:
-        nonlocal expired
-        expired = True
-        task.cancel()
+    def __init__(self, timeout_s: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for the type checker: this runs in one
+        self._task = task
+        self._loop = asyncio.get_running_loop()
+        self._timeout_s = timeout_s
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting = self._expired = False
+        self.renew()
 
-    timer = asyncio.get_running_loop().call_later(timeout_s, expire)
-    try:
-        return await work
-    except asyncio.CancelledError:
-        if not expired:
-            raise
-        if sys.version_info >= (3, 11):
-            task.uncancel()
-        raise TimedOutError from None
-    finally:
-        timer.cancel()
+    def renew(self) -> None:
+        """The time begins anew."""
+        self._due_s = self._loop.time() + self._timeout_s
+
+    @property
+    def over(self) -> bool:
+        """The time is up."""
+        return self._loop.time() >= self._due_s
+
+    async def wait(self, work: Awaitable[T]) -> T:
+        """The result of `work`, or TimedOutError."""
+        self._waiting, self._expired = True, False
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._due_s, self._look)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not self._expired:
+                raise
+            if sys.version_info >= (3, 11):
+                self._task.uncancel()
+            raise TimedOutError from None
+        finally:
+            self._waiting = False
+
+    def end(self) -> None:
+        """Nothing more will be waited for."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        timer, self._timer = self._timer, None
+        if not self._waiting or timer is None:
+            return  # the next wait sets one again
+        if self._due_s > timer.when():  # renewed since
+            self._timer = self._loop.call_at(self._due_s, self._look)
+            return
+        self._expired = True
+        self._task.cancel()
