@@ -65,7 +65,6 @@ class _JumpingSelector(selectors.SelectSelector):
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
         self._loop = loop
-        self._own: set[int] = set()
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """The loop's own wake-up pipe is the first to register, and the only one that may."""
@@ -76,15 +75,12 @@ class _JumpingSelector(selectors.SelectSelector):
         return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now; if nothing is, the time of the next timer comes at once."""
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        if timeout is None or timeout <= 0:
+        """Nothing is ever ready, so the system is not asked: the time of the next timer comes at once."""
+        if timeout is None:
             raise UserError("everything waits, and nothing will ever happen: no timer is set in this virtual time")
         if timeout > DUE_S / 2:  # to the nearest microsecond: float timers would drift
             self._loop.now_us += max(1, round(timeout * 1_000_000))
-        return ready
+        return []
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, start_us: int = 0) -> T:
