@@ -19,7 +19,7 @@ from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.paced_loops import Pace, run_paced, this_loop
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.replay import TELL_CHUNKS, Mix, Replayed, ReplayMouth, Tell
+from webapi.voice_node.replay import TELL_CHUNKS, Mix, Nowhere, Replayed, ReplayMouth, Tell
 from webapi.voice_node.tape import Closed, Input, PlayedOut, Tape, Told, read_call
 from webapi.voice_node.tape_script import Retold, TapeScript, event_lines
 
@@ -138,7 +138,7 @@ async def _run(
     session = Session(
         graph,
         settings=settings,
-        sink=mouth,
+        sink=mouth if mix else Nowhere(),
         clock=loop.clock_us,
         session_id=who.session_id,
         room=who.room,

@@ -62,9 +62,12 @@ class Replayed:
         """A probe of the graph: notes which frames were voiced."""
         if type(value) is Voiced:
             at = value.frame.index
-            self.voiced[at : at + 1] = [value.voiced]  # where several judge a frame, the last one counts
-            self.arrived_us[at : at + 1] = [value.frame.t_us - self.origin_us]
-            self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
+            if at >= len(self.voiced):
+                self.voiced.append(value.voiced)
+                self.arrived_us.append(value.frame.t_us - self.origin_us)
+                self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
+            else:
+                self.voiced[at] = value.voiced  # where several judge a frame, the last one counts
 
 
 def replay(
@@ -89,7 +92,7 @@ def name_of(path: Path) -> str:
     """The session's id: it derives from the recording, not from the moment."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
+        while block := file.read(1 << 16):
             digest.update(block)
     return digest.hexdigest()[:12]
 
@@ -137,6 +140,16 @@ class ReplayMouth:
         return self._loop.now_us * RATE_HZ // US_PER_S
 
 
+class Nowhere:
+    """A sink that nobody listens to."""
+
+    def push(self, pcm: bytes) -> None:
+        """Nothing."""
+
+    def clear(self) -> None:
+        """Nothing."""
+
+
 async def _run(
     path: Path, graph: GraphSpec, settings: Settings, result: Replayed, mix: Mix | None, tell: Tell | None
 ) -> None:
@@ -152,7 +165,7 @@ async def _run(
     session = Session(
         graph,
         settings=settings,
-        sink=mouth,
+        sink=mouth if mix else Nowhere(),
         clock=loop.clock_us,
         session_id=session_id,
         room="replay",
@@ -162,16 +175,13 @@ async def _run(
         probe=result.watch,
     )
 
-    def step(chunk: bytes) -> None:
-        if mix:
-            mix(chunk, mouth.played())
-
     for count, chunk in enumerate(chunks(path)):
         if tell and count % TELL_CHUNKS == 0:
             tell(loop.now_us / US_PER_S)
         await loop.until(loop.now_us + CHUNK_US)
         session.hear(chunk, RATE_HZ)
-        step(chunk)
+        if mix:
+            mix(chunk, mouth.played())
         if failures:
             raise failures[0]
     result.seconds = loop.now_us / US_PER_S
@@ -180,7 +190,8 @@ async def _run(
     last_us = loop.now_us + TAIL_S * US_PER_S
     while not session.idle and loop.now_us < last_us:
         await loop.until(loop.now_us + CHUNK_US)
-        step(silence)
+        if mix:
+            mix(silence, mouth.played())
     await session.close()
     metrics.close()
     if failures:
