@@ -30,6 +30,7 @@ from webapi.voice_node.events import (
     TurnEvent,
     seconds,
 )
+from webapi.voice_node.hop import Hop
 from webapi.voice_node.orchestrator import Orchestrator
 from webapi.voice_node.speech_source import Pace, speak
 from webapi.voice_node.tape import Told
@@ -58,8 +59,9 @@ class Desk:
     def hear(self, event: TurnEvent) -> bool:
         """Tell the orchestrator what it is told while the caller speaks. Whether the event decides about a reply."""
         if isinstance(event, PartialAudio):
-            heard, pcm = event.turn, event.pcm
-            self._context.loop.call_soon(lambda: self._call("on_partial_audio", heard, heard.trace_id, pcm))
+            if getattr(self._orchestrator, "on_partial_audio", None):  # fifty times a second: not for nobody
+                heard, pcm = event.turn, event.pcm
+                self._context.loop.call_soon(lambda: self._call("on_partial_audio", heard, heard.trace_id, pcm))
             return False
         if isinstance(event, SpeechStarted):
             # Soon, not now: if this start is a barge-in, its own event comes next, and silence comes first.
@@ -89,7 +91,7 @@ class Desk:
                     pace=self._pace,
                 ),
                 self._context.spawn,
-            ).pipe(ops.filter(self._is_news), ops.catch(fail), ops.do_action(self._note))
+            ).pipe(ops.catch(fail), self._news)
 
         return rx.defer(begin)
 
@@ -134,6 +136,21 @@ class Desk:
 
     def _raise(self, error: Exception) -> None:
         raise error  # the playback port has no errors: whoever made one must hear of it
+
+    def _news(self, source: Observable[Reply]) -> Observable[Reply]:
+        """What the graph is told of the orchestrator's values, each of them noted first."""
+
+        def subscribe(
+            observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            def on_next(value: Reply) -> None:
+                if self._is_news(value):
+                    self._note(value)
+                    observer.on_next(value)
+
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return Hop(subscribe)
 
     def _is_news(self, value: Reply) -> bool:
         """False for a first chunk that the node sees after the orchestrator has already told of it."""

@@ -2,14 +2,15 @@
 
 Time is `t_us`: integer microseconds on the session's one clock, stamped by the edge when the value's cause arrived.
 A value that follows from another carries the stamp of its cause, so no operator ever reads a clock.
-PCM is always little-endian int16, mono, as `bytes`.
+PCM is always little-endian int16, mono, as `bytes`. What is made for each piece of the caller's audio is a named
+tuple: that takes half the time of a frozen dataclass.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 US_PER_S = 1_000_000
 US_PER_MS = 1_000
@@ -22,8 +23,7 @@ CutOutcome: TypeAlias = Literal["barged_in", "superseded", "closed"]
 # ---------------------------------------------------------------- audio
 
 
-@dataclass(frozen=True, slots=True)
-class AudioChunk:
+class AudioChunk(NamedTuple):
     """A piece of the caller's audio, of any length."""
 
     t_us: int  # arrival of its last sample
@@ -41,18 +41,16 @@ class AudioGap:
     unheard: bool = False  # the bot's audio too: nobody hears it any more
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """One analysis window, 20 ms by default."""
 
     t_us: int  # arrival of its last sample
     pcm: bytes
     rate: int  # Hz
-    index: int  # frames since the session began
+    index: int  # type: ignore[assignment]  # frames since the session began
 
 
-@dataclass(frozen=True, slots=True)
-class Voiced:
+class Voiced(NamedTuple):
     """A frame and whether a voice was heard in it."""
 
     frame: Frame
@@ -63,12 +61,11 @@ class Voiced:
 # ---------------------------------------------------------------- what happened
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(NamedTuple):
     """Who a value belongs to: one utterance of the caller and the reply to it."""
 
     trace_id: str  # unique per turn
-    index: int  # 0, 1, 2… within the session
+    index: int  # type: ignore[assignment]  # 0, 1, 2… within the session
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +185,7 @@ class HookFailed(Event):
 # ---------------------------------------------------------------- what flows without being told
 
 
-@dataclass(frozen=True, slots=True)
-class PartialAudio:
+class PartialAudio(NamedTuple):
     """A piece of an utterance while it is being spoken."""
 
     t_us: int

@@ -26,12 +26,14 @@ from webapi.voice_node.events import (
     SpeechStarted,
 )
 from webapi.voice_node.graph_spec import GraphSpec
+from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators import TABLE
+from webapi.voice_node.operators.kinds import VOICED
 from webapi.voice_node.speaker import Sink, Speaker
 from webapi.voice_node.tape import Closed, Input
 
 Tap = Callable[[Event], None]
-Probe = Callable[[Any], None]  # sees every value that an operator gives: for pictures, never for decisions
+Probe = Callable[[Any], None]  # sees what every detector gives, Voiced and AudioGap: for pictures, not for decisions
 HOOKS_S = 1.0  # of that, how long the orchestrator's last methods may take before they are cancelled too
 CLOSE_S = 2.0  # how long a session waits for its tasks; one that ignores its cancel is left behind
 
@@ -41,7 +43,7 @@ class CallerPort:
 
     def __init__(self) -> None:
         self._observer: abc.ObserverBase[CallerAudio] | None = None
-        self.observable: Observable[CallerAudio] = Observable(self._subscribe)
+        self.observable: Observable[CallerAudio] = Hop(self._subscribe)
 
     def on_next(self, audio: CallerAudio) -> None:
         """Into the graph."""
@@ -49,9 +51,10 @@ class CallerPort:
             self._observer.on_next(audio)
 
     def on_completed(self) -> None:
-        """The session closes: the graph says so to all that is under way."""
-        if self._observer:
-            self._observer.on_completed()
+        """The session closes: the graph says so to all that is under way, and hears nothing more."""
+        observer, self._observer = self._observer, None
+        if observer:
+            observer.on_completed()
 
     def _subscribe(
         self, observer: abc.ObserverBase[CallerAudio], _: abc.SchedulerBase | None = None
@@ -249,14 +252,14 @@ def build(
             if operator.wants_kind:
                 arguments["gives"] = step.gives
             source = operator(**arguments)(source)
-            if probe:
+            if probe and step.gives.name == VOICED.name:
                 source = probed(source, probe)
         streams[stream.name] = source.pipe(ops.share()) if graph.readers(stream.name) > 1 else source
     return streams
 
 
 def probed(source: Observable[Any], probe: Probe) -> Observable[Any]:
-    """The source, every value of which the probe sees first. (`ops.do_action` costs three times as much.)"""
+    """The source, every value of which the probe sees first."""
 
     def subscribe(observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
         def on_next(value: Any) -> None:
@@ -265,7 +268,7 @@ def probed(source: Observable[Any], probe: Probe) -> Observable[Any]:
 
         return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-    return Observable(subscribe)
+    return Hop(subscribe)
 
 
 def merged(sources: Sequence[Observable[Any]]) -> Observable[Any]:
@@ -286,4 +289,4 @@ def merged(sources: Sequence[Observable[Any]]) -> Observable[Any]:
             *(s.subscribe(observer.on_next, observer.on_error, on_completed, scheduler=scheduler) for s in sources)
         )
 
-    return Observable(subscribe)
+    return Hop(subscribe)

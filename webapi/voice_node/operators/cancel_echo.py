@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from reactivex import Observable, abc
@@ -11,6 +10,7 @@ from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.audio_io import Framer
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, AudioChunk, CallerAudio, Played, ReplyAudio
+from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import PLAYED, Kind, Stage, operator
 from webapi.voice_node.play_queue import PlayQueue
 
@@ -63,7 +63,7 @@ def cancel_echo(
                     far.arrived(value.t_us, len(pieces))
                     clean = b"".join(canceller.process(piece, far.next_piece()) for piece in pieces)
                     if clean:
-                        observer.on_next(replace(value, pcm=clean))
+                        observer.on_next(value._replace(pcm=clean))
 
             def on_played(value: Played) -> None:
                 nonlocal canceller
@@ -76,7 +76,7 @@ def cancel_echo(
                 source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler),
             )
 
-        return Observable(subscribe)
+        return Hop(subscribe)
 
     return (lambda source: source) if when == "never" else apply
 

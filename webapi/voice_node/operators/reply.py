@@ -13,6 +13,7 @@ from reactivex.disposable import CompositeDisposable
 from webapi.voice_node.context import Context
 from webapi.voice_node.desk import Desk
 from webapi.voice_node.events import CutOutcome, Playback, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
+from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
 from webapi.voice_node.orchestrator import load_orchestrator, nobody, unknown
 from webapi.voice_node.speech_source import Pace
@@ -90,6 +91,6 @@ def and_last(value: T) -> Callable[[Observable[T]], Observable[T]]:
 
             return source.subscribe(observer.on_next, observer.on_error, on_completed, scheduler=scheduler)
 
-        return Observable(subscribe)
+        return Hop(subscribe)
 
     return apply

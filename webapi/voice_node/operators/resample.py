@@ -9,6 +9,7 @@ from reactivex import Observable, abc
 
 from webapi.voice_node.audio_io import Resampler, resampler
 from webapi.voice_node.events import AudioChunk, AudioGap, ReplyAudio, ReplyCut, ReplyEnded, ReplyStarted
+from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import AUDIO, REPLIES, Stage, operator
 
 Rate = Literal[8000, 16000, 48000]
@@ -33,12 +34,18 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
             filters: dict[int, Resampler] = {}  # by the rate that comes in
             last: AudioChunk | ReplyAudio | None = None
 
+            def give(like: AudioChunk | ReplyAudio, t_us: int, pcm: bytes) -> None:
+                if isinstance(like, AudioChunk):
+                    observer.on_next(AudioChunk(t_us, pcm, rate))
+                else:
+                    observer.on_next(ReplyAudio(t_us, like.turn, pcm, rate))
+
             def flush(t_us: int) -> None:
                 nonlocal last
                 if last is not None:
                     tail = filters[last.rate].flush()
                     if tail:
-                        observer.on_next(replace(last, t_us=t_us, pcm=tail, rate=rate))
+                        give(last, t_us, tail)
                 reset()
 
             def reset() -> None:
@@ -57,12 +64,8 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
                         through = filters[value.rate] = resampler(value.rate, rate, engine, aligned=aligned)
                     last = value
                     pcm = through.push(value.pcm)
-                    if not pcm:
-                        return
-                    if isinstance(value, AudioChunk):
-                        observer.on_next(AudioChunk(value.t_us, pcm, rate))
-                    else:
-                        observer.on_next(ReplyAudio(value.t_us, value.turn, pcm, rate))
+                    if pcm:
+                        give(value, value.t_us, pcm)
                     return
                 if isinstance(value, (AudioGap, ReplyEnded)):
                     flush(value.t_us)
@@ -72,6 +75,6 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-        return Observable(subscribe)
+        return Hop(subscribe)
 
     return apply

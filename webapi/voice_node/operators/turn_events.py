@@ -26,6 +26,7 @@ from webapi.voice_node.events import (
     Unheard,
     Voiced,
 )
+from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, Kind, Stage, operator
 
 Frames = Annotated[int, Field(ge=1, le=500)]
@@ -75,6 +76,7 @@ def turn_events(
             observer: abc.ObserverBase[TurnEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             state = turns.Hearing()
+            speaking = context.turn(0)  # the turn of the last utterance that started
             kept: deque[Frame] = deque()  # the frames that an utterance may still ask for
             rule: turns.TurnRule | None = None
 
@@ -98,18 +100,19 @@ def turn_events(
                 if decisions:
                     tell(decisions, frame.t_us)
                 elif state.speech:
-                    observer.on_next(PartialAudio(frame.t_us, context.turn(state.speech.turn), frame.pcm))
+                    observer.on_next(PartialAudio(frame.t_us, speaking, frame.pcm))
                 oldest = turns.oldest_needed(state, frame.index, rule)
                 while kept[0].index < oldest:
                     kept.popleft()
 
             def tell(decisions: tuple[turns.Decision, ...], t_us: int) -> None:
+                nonlocal speaking
                 for decision in decisions:
                     if isinstance(decision, turns.Started):
-                        turn = context.turn(decision.speech.turn)
+                        speaking = context.turn(decision.speech.turn)
                         pcm = b"".join(f.pcm for f in kept if f.index >= decision.speech.from_index)
-                        observer.on_next(SpeechStarted(t_us, turn, decision.voiced_us, kept[-1].index))
-                        partials.append(PartialAudio(t_us, turn, pcm))
+                        observer.on_next(SpeechStarted(t_us, speaking, decision.voiced_us, kept[-1].index))
+                        partials.append(PartialAudio(t_us, speaking, pcm))
                     elif isinstance(decision, turns.Ended):
                         observer.on_next(ended(decision, t_us))
                     else:
@@ -156,7 +159,7 @@ def turn_events(
                 source.subscribe(on_voiced, observer.on_error, observer.on_completed, scheduler=scheduler),
             )
 
-        return Observable(subscribe)
+        return Hop(subscribe)
 
     return apply
 

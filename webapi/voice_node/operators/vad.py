@@ -8,6 +8,7 @@ from pydantic import AfterValidator
 from reactivex import Observable, abc
 
 from webapi.voice_node.events import Frame, Voiced
+from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import FRAMES, Kind, Stage, becomes, operator
 from webapi.voice_node.vad import VoiceActivityDetector, unknown
 
@@ -50,6 +51,6 @@ def vad(*, backend: Backend = "webrtc", gives: Kind) -> Stage[Any]:
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-        return Observable(subscribe)
+        return Hop(subscribe)
 
     return apply
