@@ -21,6 +21,7 @@ RATES_HZ = (8_000, 16_000, 48_000)
 DELAY_MS = 4  # half the filter's length: what it holds back
 STOP_DB = 70.0  # how far aliases and images are below; ≥ 60 is wanted, the rest is margin for rounding the taps
 TAP_BITS = 24  # taps are multiples of 2^-24: the largest sum needs 43 bits
+TOGETHER = 8  # inputs whose outputs are computed as one, going up: the product copies less, and multiplies 1/10 more
 BLOCK = 480  # samples filtered at a time: of larger products BLAS makes threads, which cost more than they do
 Samples = NDArray[np.float64]
 
@@ -53,6 +54,23 @@ def taps(rate_low: int, rate_high: int) -> Samples:
     return whole
 
 
+@lru_cache
+def matrix(rate_low: int, rate_high: int, up: int, together: int) -> Samples:
+    """The taps as columns, oldest input first: a row of inputs times this is `together` times `up` outputs.
+
+    Output m·up + p is the sum of inputs m, m−1, … times taps p, p+up, …: a column a phase, and for each input that is
+    one later those columns one further down. Where `up` is 1, so is `together`.
+    """
+    h = taps(rate_low, rate_high) / 2**TAP_BITS  # exact, as this is a power of two
+    length = -(-len(h) // up)
+    phases = np.concatenate((h, np.zeros(length * up - len(h)))).reshape(length, up)[::-1]
+    columns: Samples = np.zeros((length + together - 1, together * up))
+    for i in range(together):
+        columns[i : i + length, i * up : (i + 1) * up] = phases
+    columns.setflags(write=False)
+    return columns
+
+
 def whole_samples(held: bytes, pcm: bytes) -> tuple[NDArray[np.int16], bytes]:
     """The samples in `held + pcm`, and the half sample that is left over: empty, or a byte to hold until the next."""
     if held:
@@ -80,12 +98,10 @@ class Fir:
         self._up, self._down = rate_out // low, rate_in // low
         self._delay = DELAY_MS * rate_out // 1000
         self._aligned = aligned
-        # Output m·up + p is the sum of inputs m, m−1, … times taps p, p+up, …: a column a phase, oldest input first.
-        h = taps(low, high)
-        self._length = -(-len(h) // self._up)
-        padded = np.concatenate((h, np.zeros(self._length * self._up - len(h))))
-        self._phases = np.ascontiguousarray(padded.reshape(self._length, self._up)[::-1])
-        self._scale = 2.0**TAP_BITS * self._down  # the taps are `factor` times too loud: right for going up
+        self._together = TOGETHER if self._down == 1 else 1
+        self._matrix = matrix(low, high, self._up, self._together)
+        self._length = len(self._matrix) - self._together + 1  # inputs that an output hears
+        self._beyond = np.zeros(self._together - 1)
         self.reset()
 
     def reset(self) -> None:
@@ -119,23 +135,27 @@ class Fir:
         return np.concatenate([self._run(samples[at : at + BLOCK]) for at in range(0, len(samples), BLOCK)])
 
     def _run(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
-        at_hand: Samples = np.concatenate((self._history, samples.astype(np.float64)))
-        self._history = at_hand[len(samples) :]
+        at_hand: Samples = np.concatenate((self._history, samples, self._beyond))
+        self._history = at_hand[len(samples) : len(samples) + self._length - 1]
         if self._next >= len(samples):
             self._next -= len(samples)
             return np.zeros(0, "<i2")
-        # Row k holds the inputs that output k hears, as a view; sliding_window_view takes longer than the sums.
+        # A row holds the inputs that its outputs hear, as a view; sliding_window_view takes longer than the sums.
         count = -(-(len(samples) - self._next) // self._down)
-        step = at_hand.itemsize
+        rows, step = -(-count // self._together), at_hand.itemsize
         windows: Samples = np.ndarray(
-            (count, self._length), np.float64, at_hand, self._next * step, (self._down * step, step)
+            (rows, len(self._matrix)),
+            np.float64,
+            at_hand,
+            self._next * step,
+            (self._down * self._together * step, step),
         )
         self._next += count * self._down - len(samples)
-        sums = np.dot(windows, self._phases).ravel()  # exact; `@` does not reach BLAS with such a view
-        sums /= self._scale
+        sums = np.dot(windows, self._matrix).ravel()  # exact; `@` does not reach BLAS with such a view
+        if self._down > 1:
+            sums /= self._down  # the taps are as many times too loud: right for going up
         sums += 0.5
         np.floor(sums, out=sums)
-        np.minimum(sums, 32767, out=sums)
-        np.maximum(sums, -32768, out=sums)
-        out: NDArray[np.int16] = sums.astype("<i2")
+        sums.clip(-32768, 32767, out=sums)
+        out: NDArray[np.int16] = sums.astype("<i2")[: count * self._up]
         return out
