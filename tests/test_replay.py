@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.main import main
 from webapi.voice_node.marbles import parse, render
-from webapi.voice_node.replay import ReplayMouth, chunks, replay
+from webapi.voice_node.replay import Mix, ReplayMouth, chunks, replay
 from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.wav import write_wav
 
@@ -196,3 +197,22 @@ def test_what_is_cut_fades_out_instead_of_clicking() -> None:
     samples = np.frombuffer(heard, "<i2").astype(int)
     assert np.abs(np.diff(samples)).max() <= 9000 * 2 * np.pi * 440 / 48_000 + 1  # no steeper than the tone itself
     assert np.abs(samples[5136 + 480 :]).max() == 0
+
+
+@pytest.mark.parametrize("mix", [None, lambda caller, bot: None], ids=["unheard", "mixed"])
+def test_audio_does_not_pile_up(tmp_path: Path, mix: Mix | None) -> None:
+    """A minute more is 6 MB of audio that comes in: all that may stay of it are its events and metrics."""
+
+    def peak(path: Path) -> int:
+        tracemalloc.start()
+        try:
+            replay(path, load_graph("default", SETTINGS), SETTINGS, mix)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    talk = silence(0.5) + vowel(1) + silence(3.5)  # the reply is heard whole: nothing clears what is queued
+    for minutes in (0.25, 1.25):
+        write_wav(tmp_path / f"{minutes}.wav", talk * round(12 * minutes), 48_000)
+    peak(tmp_path / "0.25.wav")  # what is made once and kept
+    assert peak(tmp_path / "1.25.wav") - peak(tmp_path / "0.25.wav") < 500_000
