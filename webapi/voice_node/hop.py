@@ -1,4 +1,4 @@
-"""A stream between two operators, without the guard that reactivex puts around every observer.
+"""Streams between operators and into a graph, without the guard that reactivex puts around every observer.
 
 That guard keeps late values out after a dispose, and costs a call for each value of each operator. Where values come
 about by themselves (a port, a task, an orchestrator's call) it is needed, and where something is to be given back when
@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeVar, cast
 
 from reactivex import Observable, abc
+from reactivex.disposable import Disposable, SerialDisposable
 from reactivex.internal import default_error, noop
 
 T = TypeVar("T")
@@ -39,3 +40,66 @@ class _Functions(NamedTuple):
     on_next: Any
     on_error: abc.OnError
     on_completed: abc.OnCompleted
+
+
+class Port(Hop[T], abc.ObserverBase[T]):
+    """Where values come in from outside: all who have subscribed are called directly, in the order in which they did.
+
+    (A Subject takes its lock twice and copies its list for each value.)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._observers: tuple[abc.ObserverBase[T], ...] = ()
+
+    def on_next(self, value: T) -> None:
+        """To all."""
+        for observer in self._observers:
+            observer.on_next(value)
+
+    def on_error(self, error: Exception) -> None:
+        """To all, who hear nothing more."""
+        observers, self._observers = self._observers, ()
+        for observer in observers:
+            observer.on_error(error)
+
+    def on_completed(self) -> None:
+        """To all, who hear nothing more."""
+        observers, self._observers = self._observers, ()
+        for observer in observers:
+            observer.on_completed()
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        self._observers += (observer,)
+
+        def leave() -> None:
+            self._observers = tuple(each for each in self._observers if each is not observer)
+
+        return Disposable(leave)
+
+
+def shared(source: Observable[T]) -> Observable[T]:
+    """The source for several: subscribed with the first of them, disposed with the last. As `ops.share`."""
+    port: Port[T] = Port()
+    connection = SerialDisposable()
+    count = 0
+
+    def subscribe(observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        nonlocal count
+        count += 1
+        listening = port.subscribe(observer)
+        if count == 1:
+            connection.disposable = source.subscribe(port, scheduler=scheduler)
+
+        def leave() -> None:
+            nonlocal count
+            listening.dispose()
+            count -= 1
+            if count == 0:
+                connection.disposable = Disposable()
+
+        return Disposable(leave)
+
+    return Hop(subscribe)

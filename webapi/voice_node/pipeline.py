@@ -9,8 +9,7 @@ from typing import Any
 
 import reactivex as rx
 from reactivex import Observable, Subject, abc
-from reactivex import operators as ops
-from reactivex.disposable import CompositeDisposable, Disposable
+from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from webapi.voice_node.config import Settings
@@ -26,7 +25,7 @@ from webapi.voice_node.events import (
     SpeechStarted,
 )
 from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.hop import Hop
+from webapi.voice_node.hop import Hop, Port, shared
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import VOICED
 from webapi.voice_node.speaker import Sink, Speaker
@@ -36,35 +35,6 @@ Tap = Callable[[Event], None]
 Probe = Callable[[Any], None]  # sees what every detector gives, Voiced and AudioGap: for pictures, not for decisions
 HOOKS_S = 1.0  # of that, how long the orchestrator's last methods may take before they are cancelled too
 CLOSE_S = 2.0  # how long a session waits for its tasks; one that ignores its cancel is left behind
-
-
-class CallerPort:
-    """Where the caller's audio comes in: one subscriber, called directly (a Subject costs more than the VAD)."""
-
-    def __init__(self) -> None:
-        self._observer: abc.ObserverBase[CallerAudio] | None = None
-        self.observable: Observable[CallerAudio] = Hop(self._subscribe)
-
-    def on_next(self, audio: CallerAudio) -> None:
-        """Into the graph."""
-        if self._observer:
-            self._observer.on_next(audio)
-
-    def on_completed(self) -> None:
-        """The session closes: the graph says so to all that is under way, and hears nothing more."""
-        observer, self._observer = self._observer, None
-        if observer:
-            observer.on_completed()
-
-    def _subscribe(
-        self, observer: abc.ObserverBase[CallerAudio], _: abc.SchedulerBase | None = None
-    ) -> abc.DisposableBase:
-        self._observer = observer
-
-        def leave() -> None:
-            self._observer = None
-
-        return Disposable(leave)
 
 
 class Taps:
@@ -129,16 +99,16 @@ class Session:
         self._closed_us: int | None = None
         self.context = Context(session_id, room, settings, loop, self._now, note, script)
         self.origin_us = clock() if origin_us is None else origin_us
-        self._caller = CallerPort()
+        self._caller: Port[CallerAudio] = Port()
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
         self._taps = Taps(taps, loop, self._on_trouble)
         self._speaking = False  # the caller
         self._graph = CompositeDisposable()  # before anything is subscribed: an operator may fail at once
         playback: Subject[Playback] = Subject()
-        played: Subject[Played] | None = Subject() if graph.readers("played") else None
+        played: Port[Played] | None = Port() if graph.readers("played") else None
         self._speaker = Speaker(sink, playback, self.context, played)
-        ports = {"caller": self._caller.observable, "playback": playback, "played": played or rx.never()}
+        ports = {"caller": self._caller, "playback": playback, "played": played or rx.never()}
         streams = build(graph, ports, self.context, probe)
         scheduler = AsyncIOScheduler(loop)
 
@@ -161,7 +131,7 @@ class Session:
 
     def hear(self, pcm: bytes, rate: int, echo: bool = False) -> None:
         """A chunk of the caller's audio, of any length; stamped here. `echo`: the bot's own voice may be in it."""
-        self.feed(AudioChunk(self.context.clock(), pcm, rate, echo))
+        self.feed(AudioChunk(self._now(), pcm, rate, echo))
 
     def lost(self, reason: str) -> None:
         """The caller's audio stopped: what they were saying is over."""
@@ -239,8 +209,6 @@ def build(
 ) -> dict[str, Observable[Any]]:
     """The graph's streams and inward ports by name, ready to subscribe. One that is read twice is shared."""
     streams = dict(ports)
-    if graph.readers("caller") > 1:
-        streams["caller"] = streams["caller"].pipe(ops.share())
     for stream in graph.in_order():
         source = merged([streams[name] for name in stream.sources])
         for step in stream.steps:
@@ -254,7 +222,7 @@ def build(
             source = operator(**arguments)(source)
             if probe and step.gives.name == VOICED.name:
                 source = probed(source, probe)
-        streams[stream.name] = source.pipe(ops.share()) if graph.readers(stream.name) > 1 else source
+        streams[stream.name] = shared(source) if graph.readers(stream.name) > 1 else source
     return streams
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from reactivex import Subject
+from reactivex import Subject, abc
 
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
@@ -51,7 +51,7 @@ class Speaker:
     """
 
     def __init__(
-        self, sink: Sink, playback: Subject[Playback], context: Context, played: Subject[Played] | None = None
+        self, sink: Sink, playback: Subject[Playback], context: Context, played: abc.ObserverBase[Played] | None = None
     ) -> None:
         self._sink = sink
         self._playback = playback

@@ -38,6 +38,8 @@ BackendFactory = Callable[[int, int], Backend]
 
 
 class _Webrtc:
+    probability = None  # it doesn't say
+
     def __init__(self, rate: int, frame_ms: int) -> None:
         if rate not in WEBRTC_RATES_HZ or frame_ms not in WEBRTC_FRAME_MS:
             raise ValueError(f"webrtc takes frames of 10, 20 or 30 ms at 8 to 48 kHz, not {frame_ms} ms at {rate} Hz")
