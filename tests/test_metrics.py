@@ -37,7 +37,7 @@ FIELDS = [
     *("t4_llm_request_done", "t5_tts_first_chunk", "t6_first_bot_audio"),
     *("barge_in", "playback_cancelled", "outcome"),
     *("latency_user_to_first_bot_chunk_ms", "latency_speech_end_to_first_bot_chunk_ms"),
-    *("vad_speech_ms", "heard_ms", "barge_in_stop_ms", "graph"),
+    *("vad_speech_ms", "speech_end", "heard_ms", "barge_in_stop_ms", "graph"),
 ]
 A, B, C = Turn("a", 0), Turn("b", 1), Turn("c", 2)
 MS = 1000
@@ -100,6 +100,7 @@ def test_a_turn_that_went_well() -> None:
         "latency_user_to_first_bot_chunk_ms": 1245.0,
         "latency_speech_end_to_first_bot_chunk_ms": 125.0,
         "vad_speech_ms": 500,
+        "speech_end": "silence",
         "heard_ms": 1075,
         "barge_in_stop_ms": None,
         "graph": "default",

@@ -40,6 +40,7 @@ def turn(index: int, **changes: Any) -> dict[str, Any]:
         "latency_user_to_first_bot_chunk_ms": 1000 + wait * 1000,
         "latency_speech_end_to_first_bot_chunk_ms": wait * 1000,
         "vad_speech_ms": 700,
+        "speech_end": "silence",
         "heard_ms": 500,
         "barge_in_stop_ms": None,
         "graph": "default",
@@ -93,9 +94,10 @@ def test_percentiles_and_stages() -> None:
 
 def test_people_get_a_table() -> None:
     console = Console(file=io.StringIO(), width=100)
-    show(summary([turn(0), turn(1, **CUT), turn(2, outcome="[red]odd")]), console)
+    show(summary([turn(0), turn(1, **CUT), turn(2, outcome="[red]odd", speech_end="noise")]), console)
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
+    assert "speech ended by: noise 1  silence 2" in text
     assert "3 turns, 1 session" in text
     assert "completed 1  barged_in 1  [red]odd 1" in text
     row = next(line for line in text.splitlines() if "end of speech to first bot audio" in line)

@@ -191,6 +191,15 @@ def test_a_reply_that_never_comes_does_not_keep_the_audio_for_ever() -> None:
     assert turns.oldest_needed(state, 206, rule) >= 206 - 40
 
 
+def test_a_voice_without_a_single_pause_is_noise_and_a_pause_must_come_before_the_next() -> None:
+    rule = RULE._replace(steady_frames=20, answered=False)
+    _, ((at, started), (end, ended), (again, _)) = run("0" + "1" * 40 + "0" + "1" * 10, rule)
+    assert (at, end, again) == (3, 20, 44)
+    assert isinstance(started, Started)
+    assert isinstance(ended, Ended)
+    assert ended.reason == "noise"
+
+
 # ---------------------------------------------------------------- with probabilities
 
 

@@ -27,6 +27,7 @@ FIELDS = {
     "latency_user_to_first_bot_chunk_ms",
     "latency_speech_end_to_first_bot_chunk_ms",
     "vad_speech_ms",
+    "speech_end",
     "heard_ms",
     "barge_in_stop_ms",
     "graph",

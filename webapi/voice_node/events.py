@@ -100,9 +100,7 @@ class SpeechEnded(Event):
     t_first_voiced_us: int  # arrival of the utterance's first voiced frame
     t_last_voiced_us: int  # arrival of its last voiced frame
     voiced_ms: int  # voiced frames in it
-    reason: (
-        str  # "silence", "noise" (silence, but the detector's flag said voiced), "too_long", or why the audio stopped
-    )
+    reason: str  # "silence", "noise" (only that kept it open), "too_long", or why the audio stopped
     frame: int = 0  # position of the last frame in pcm
 
 

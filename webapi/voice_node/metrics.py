@@ -52,6 +52,7 @@ class OpenTurn:
     turn: Turn
     times: tuple[int | None, ...]  # t1 to t6
     voiced_ms: int | None = None
+    speech_end: str | None = None  # why the utterance ended
     ended: str | None = None  # the outcome of the orchestrator's stream
     cut: str | None = None  # the outcome of a cancel; it wins
     barge_us: int | None = None  # the interrupting speech's first voiced frame
@@ -110,7 +111,7 @@ def _learn(turn: OpenTurn, event: Event) -> OpenTurn:
     if isinstance(event, SpeechEnded):
         # A superseded utterance is carried into this one, which then began earlier than its own first frame.
         times = _put(turn.times, 0, event.t_first_voiced_us)
-        return replace(turn, times=times, voiced_ms=event.voiced_ms).at(2, event.t_us)
+        return replace(turn, times=times, voiced_ms=event.voiced_ms, speech_end=event.reason).at(2, event.t_us)
     if isinstance(event, ReplyStarted):
         return turn.at(3, event.t_us)
     if isinstance(event, LlmRequestDone):
@@ -182,6 +183,7 @@ def line(closed: ClosedTurn, *, session_id: str, room: str, graph: str, origin_u
         "latency_user_to_first_bot_chunk_ms": _ms(t1, t6),
         "latency_speech_end_to_first_bot_chunk_ms": _ms(t2, t6),
         "vad_speech_ms": turn.voiced_ms,
+        "speech_end": turn.speech_end,
         "heard_ms": turn.heard_ms,
         "barge_in_stop_ms": _ms(turn.barge_us, stop_us),
         "graph": graph,

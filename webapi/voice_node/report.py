@@ -118,6 +118,7 @@ def summary(turns: Sequence[TurnLine], skipped: int = 0) -> dict[str, Any]:
         "sessions": len({turn.get("session_id") for turn in turns}),
         "skipped_lines": skipped,
         "outcomes": dict(Counter(str(turn["outcome"]) for turn in turns)),
+        "speech_ends": dict(Counter(turn["speech_end"] for turn in turns if turn.get("speech_end"))),
         "barge_ins": sum(turn.get("barge_in") is True for turn in turns),
         "playbacks_cancelled": sum(turn.get("playback_cancelled") is True for turn in turns),
         "measures": {name: _spread(values(turns, name)) for name in MEASURES},
@@ -155,6 +156,9 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
     if not numbers["turns"]:
         return
     console.print("  ".join(f"{escape(name)} {outcomes[name]}" for name in known), highlight=False)
+    ends = "  ".join(f"{escape(str(end))} {n}" for end, n in sorted(numbers["speech_ends"].items()))
+    if ends:
+        console.print(f"speech ended by: {ends}", highlight=False)
     console.print(f"barge-ins {numbers['barge_ins']}, playbacks cancelled {numbers['playbacks_cancelled']}")
     table = Table(box=box.SIMPLE_HEAD, title="milliseconds", title_justify="left")
     columns = ("n", "p50", "p90", "p95", "p99", "max")

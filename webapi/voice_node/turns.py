@@ -11,6 +11,7 @@ strict runs on 175 minutes of speech in noise: it gains nothing.)
 Where the detector also says how probable a voice is, that has the last word: N - SOONER voiced frames start a turn if
 the probability is at least START, over a reply that plays N of them if it is at least BARGE_IN; and a frame is unvoiced
 below END, whatever the flag says. So noise neither starts a turn nor keeps one open. docs/hearing.md says why these.
+Where it doesn't, a turn that has been voiced for `steady_frames` without a single unvoiced one is noise, and ends.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class TurnRule(NamedTuple):
     end_frames: int  # M: unvoiced in a row that end it
     preroll_frames: int  # before the start, that the utterance also carries
     max_frames: int  # longest utterance, so that endless noise can't fill the memory
+    steady_frames: int = 750  # voiced in a row that no talker reaches, where no probability is known
     barge_in: bool = True  # False: while a reply plays, nothing that the caller says is heard
     answered: bool = True  # False: nobody replies, so no pause can supersede a reply
 
@@ -82,7 +84,7 @@ class Ended(NamedTuple):
 
     speech: Speech
     to_index: int  # the last frame of the utterance
-    reason: str  # "silence"; "noise": silence, but for the flag; "too_long"; or why the audio stopped
+    reason: str  # "silence"; "noise": only that kept it open; "too_long"; or why the audio stopped
 
 
 class Interrupted(NamedTuple):
@@ -127,6 +129,8 @@ def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, proba
     s = Hearing(run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from)
     if quiet >= rule.end_frames:
         return _end(s, index, "noise" if flagged == quiet else "silence", rule)
+    if probability is None and run >= rule.steady_frames:
+        return _end(s._replace(run=SPENT), index, "noise", rule)
     if index - speech.from_index + 1 >= rule.max_frames:
         return _end(s._replace(run=SPENT), index, "too_long", rule)
     return s, NOTHING
