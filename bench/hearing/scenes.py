@@ -1,0 +1,79 @@
+"""Scenes: a minute of a caller's microphone each, and who spoke when. The same bytes from the same seed."""
+
+from __future__ import annotations
+
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.hearing.noises import BANGS, NOISES, Random, bangs
+from bench.hearing.voices import RATE_HZ, Samples, prompts
+from webapi.voice_node.scoring import Span
+
+LENGTH_S = 60.0
+QUIET_S = (0.8, 2.5)  # between prompts
+SPEECH_DB = -26.0  # RMS of the speech, of full scale; each caller is up to LOUDER_DB louder or softer
+LOUDER_DB = 6.0
+ROOM_DB = -66.0  # the hiss of a quiet room, always there
+SNRS_DB = (20, 10, 5, 0)
+
+
+class Scene(NamedTuple):
+    """What is heard (int16 mono at RATE_HZ), and when somebody spoke."""
+
+    condition: str  # "clean", "babble 10 dB", "clicks", …
+    pcm: bytes
+    spans: tuple[Span, ...]
+
+    @property
+    def length_s(self) -> float:
+        """Seconds."""
+        return len(self.pcm) / 2 / RATE_HZ
+
+
+def conditions(snrs: tuple[int, ...] = SNRS_DB) -> list[str]:
+    """The names of all there are."""
+    return ["clean", *(f"{noise} {snr} dB" for noise in NOISES for snr in snrs), *BANGS]
+
+
+def scene(condition: str, number: int, seed: int, language: str, background: str) -> Scene:
+    """The scene `number` of that condition. `background`: the language of the voices that are noise.
+
+    The same number has the same talk in every condition, so that conditions differ by their noise alone.
+    """
+    talk_random = np.random.default_rng([seed, number, 0])
+    random = np.random.default_rng([seed, number, zlib.crc32(condition.encode())])
+    n = round(LENGTH_S * RATE_HZ)
+    room = _gain(ROOM_DB) * random.standard_normal(n)
+    if condition in BANGS:
+        return Scene(condition, _pcm(room + bangs(condition, n, random)), ())
+    talk, spans, rms = _talk(n, talk_random, language)
+    if condition == "clean":
+        return Scene(condition, _pcm(talk + room), spans)
+    noise, snr, _ = condition.split()
+    return Scene(condition, _pcm(talk + room + NOISES[noise](n, random, background) * rms * _gain(-float(snr))), spans)
+
+
+def _talk(n: int, random: Random, language: str) -> tuple[Samples, tuple[Span, ...], float]:
+    """Prompts of one language at random times; RMS of the speech, which an SNR is counted from."""
+    rms = _gain(SPEECH_DB + random.uniform(-LOUDER_DB, LOUDER_DB))
+    out = np.zeros(n)
+    spans: list[Span] = []
+    at = round(2.0 * RATE_HZ)  # some noise first
+    while True:
+        prompt = prompts(language)[int(random.integers(len(prompts(language))))]
+        end = at + len(prompt.samples)
+        if end > n - RATE_HZ:
+            return out, tuple(spans), rms
+        out[at:end] = prompt.samples * (rms / prompt.rms)
+        spans += [Span(round(at / RATE_HZ + s, 4), round(at / RATE_HZ + e, 4)) for s, e in prompt.spans]
+        at = end + round(random.uniform(*QUIET_S) * RATE_HZ)
+
+
+def _gain(db: float) -> float:
+    return float(10 ** (db / 20))
+
+
+def _pcm(x: Samples) -> bytes:
+    return np.clip(np.round(x * 32768), -32768, 32767).astype("<i2").tobytes()
