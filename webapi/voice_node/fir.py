@@ -21,7 +21,7 @@ RATES_HZ = (8_000, 16_000, 48_000)
 DELAY_MS = 4  # half the filter's length: what it holds back
 STOP_DB = 70.0  # how far aliases and images are below; ≥ 60 is wanted, the rest is margin for rounding the taps
 TAP_BITS = 24  # taps are multiples of 2^-24: the largest sum needs 43 bits
-TOGETHER = 8  # inputs whose outputs are computed as one, going up: the product copies less, and multiplies 1/10 more
+TOGETHER = 8  # steps of the output that are computed as one row: the product copies less, and multiplies 1/10 more
 BLOCK = 480  # samples filtered at a time: of larger products BLAS makes threads, which cost more than they do
 Samples = NDArray[np.float64]
 
@@ -55,18 +55,18 @@ def taps(rate_low: int, rate_high: int) -> Samples:
 
 
 @lru_cache
-def matrix(rate_low: int, rate_high: int, up: int, together: int) -> Samples:
-    """The taps as columns, oldest input first: a row of inputs times this is `together` times `up` outputs.
+def matrix(rate_low: int, rate_high: int, up: int, down: int) -> Samples:
+    """The taps as columns, oldest input first: a row of inputs times this is TOGETHER times `up` outputs.
 
-    Output m·up + p is the sum of inputs m, m−1, … times taps p, p+up, …: a column a phase, and for each input that is
-    one later those columns one further down. Where `up` is 1, so is `together`.
+    Output m·up + p is the sum of inputs m·down, m·down − 1, … times taps p, p+up, …: a column a phase, and for each
+    next m those columns `down` further down.
     """
     h = taps(rate_low, rate_high) / 2**TAP_BITS  # exact, as this is a power of two
     length = -(-len(h) // up)
     phases = np.concatenate((h, np.zeros(length * up - len(h)))).reshape(length, up)[::-1]
-    columns: Samples = np.zeros((length + together - 1, together * up))
-    for i in range(together):
-        columns[i : i + length, i * up : (i + 1) * up] = phases
+    columns: Samples = np.zeros((length + down * (TOGETHER - 1), TOGETHER * up))
+    for i in range(TOGETHER):
+        columns[i * down : i * down + length, i * up : (i + 1) * up] = phases
     columns.setflags(write=False)
     return columns
 
@@ -98,10 +98,9 @@ class Fir:
         self._up, self._down = rate_out // low, rate_in // low
         self._delay = DELAY_MS * rate_out // 1000
         self._aligned = aligned
-        self._together = TOGETHER if self._down == 1 else 1
-        self._matrix = matrix(low, high, self._up, self._together)
-        self._length = len(self._matrix) - self._together + 1  # inputs that an output hears
-        self._beyond = np.zeros(self._together - 1)
+        self._matrix = matrix(low, high, self._up, self._down)
+        self._length = len(self._matrix) - self._down * (TOGETHER - 1)  # inputs that an output hears
+        self._beyond = np.zeros(self._down * (TOGETHER - 1))
         self.reset()
 
     def reset(self) -> None:
@@ -142,13 +141,13 @@ class Fir:
             return np.zeros(0, "<i2")
         # A row holds the inputs that its outputs hear, as a view; sliding_window_view takes longer than the sums.
         count = -(-(len(samples) - self._next) // self._down)
-        rows, step = -(-count // self._together), at_hand.itemsize
+        rows, step = -(-count // TOGETHER), at_hand.itemsize
         windows: Samples = np.ndarray(
             (rows, len(self._matrix)),
             np.float64,
             at_hand,
             self._next * step,
-            (self._down * self._together * step, step),
+            (self._down * TOGETHER * step, step),
         )
         self._next += count * self._down - len(samples)
         sums = np.dot(windows, self._matrix).ravel()  # exact; `@` does not reach BLAS with such a view
