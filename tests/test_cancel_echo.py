@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from bench.echo_room import Room, call
 from tests.speech import silence, vowel
 from webapi.voice_node.config import load_settings, public
 from webapi.voice_node.events import AudioChunk, AudioGap, Event, PlaybackEnded, ReplyAudio, Turn, record
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.operators.cancel_echo import PIECE_BYTES, cancel_echo
-from webapi.voice_node.paced_loops import run_paced, this_loop
-from webapi.voice_node.pipeline import Session
 from webapi.voice_node.play_queue import PlayQueue
-from webapi.voice_node.replay import ReplayMouth
 from webapi.voice_node.tape import Recorder
 from webapi.voice_node.wav import write_wav
 
@@ -28,61 +25,22 @@ REPLY = (vowel(0.4) + silence(0.2)) * 10
 REPLY_S = 6.0
 
 
-@dataclass
-class Room:
-    """A loudspeaker and a microphone: what the bot plays comes back so late and so loud."""
-
-    late_ms: int
-    gain: float
-    echoes: list[bytes] = field(default_factory=list)
-
-    def mixed(self, said: bytes, played: bytes) -> bytes:
-        self.echoes.append(played)
-        at = len(self.echoes) - 1 - self.late_ms // 10
-        echo = np.frombuffer(self.echoes[at] if at >= 0 else bytes(CHUNK), "<i2") * self.gain
-        return np.clip(np.frombuffer(said, "<i2") + echo, -32768, 32767).astype("<i2").tobytes()
-
-
-def call(
+def talk(
     said: bytes, room: Room, folder: Path, *, echo: bool = True, record_to: Path | None = None, **settings: Any
 ) -> list[Event]:
-    """A call in virtual time from such a room; what happened. The bot answers with a voice, for six seconds."""
+    """A call from such a room; what happened. The bot answers with a voice, for six seconds."""
     reply = folder / "reply.wav"
     write_wav(reply, REPLY, 48_000)
     made = load_settings(None, vad_backend="webrtc", mock_reply=str(reply), **settings)
     graph = load_graph("default", made)
-    events: list[Event] = []
-
-    async def main() -> None:
-        loop = this_loop()
-        mouth = ReplayMouth(loop)
-        recorder = None
-        if record_to:
-            header: dict[str, Any] = {"session_id": "s", "room": "r", "graph": "default", "origin_us": 0}
-            header["settings"] = public(made)
-            recorder = Recorder(record_to, header, graph.path.read_text(), pytest.fail)
-        session = Session(
-            graph,
-            settings=made,
-            sink=mouth,
-            clock=loop.clock_us,
-            session_id="s",
-            room="r",
-            taps=[events.append],
-            on_failure=lambda error: pytest.fail(str(error)),
-            note=recorder.note if recorder else None,
-        )
-        if recorder:
-            to = recorder
-            session.tap(lambda event: to.event(event, 0))
-        for at in range(0, len(said), CHUNK):
-            await loop.until(loop.now_us + 10_000)
-            session.hear(room.mixed(said[at : at + CHUNK], mouth.played()), 48_000, echo)
-        await session.close()
-        if recorder:
-            recorder.close()
-
-    run_paced(main(), "virtual")
+    recorder = None
+    if record_to:
+        header: dict[str, Any] = {"session_id": "s", "room": "r", "graph": "default", "origin_us": 0}
+        header["settings"] = public(made)
+        recorder = Recorder(record_to, header, graph.path.read_text(), pytest.fail)
+    events = call(said, room, graph, made, echo=echo, recorder=recorder, fail=lambda error: pytest.fail(str(error)))
+    if recorder:
+        recorder.close()
     return events
 
 
@@ -90,20 +48,20 @@ def barge_ins(events: list[Event]) -> list[float]:
     return [event.t_us / 1e6 for event in events if event.name == "barge_in"]
 
 
-LOUD = 10 ** (-10 / 20)
+LOUD = -10.0  # dB
 
 
 def test_without_it_the_bot_interrupts_itself(tmp_path: Path) -> None:
     """Else the tests below would show nothing."""
     said = ASK + silence(6.0)
-    assert barge_ins(call(said, Room(120, LOUD), tmp_path, echo_cancel="never"))
-    assert barge_ins(call(said, Room(120, LOUD), tmp_path, echo=False))  # the client says that it cancels
+    assert barge_ins(talk(said, Room(120, LOUD), tmp_path, echo_cancel="never"))
+    assert barge_ins(talk(said, Room(120, LOUD), tmp_path, echo=False))  # the client says that it cancels
 
 
 @pytest.mark.parametrize("late_ms", [60, 120, 250])
 @pytest.mark.parametrize("gain_db", [-10, -20])
 def test_the_bot_does_not_interrupt_itself(tmp_path: Path, late_ms: int, gain_db: int) -> None:
-    events = call(ASK + silence(7.5), Room(late_ms, 10 ** (gain_db / 20)), tmp_path)
+    events = talk(ASK + silence(7.5), Room(late_ms, gain_db), tmp_path)
     assert barge_ins(events) == []
     (ended,) = (event for event in events if isinstance(event, PlaybackEnded))
     assert (ended.heard_ms, ended.completed) == (REPLY_S * 1000, True)
@@ -111,16 +69,25 @@ def test_the_bot_does_not_interrupt_itself(tmp_path: Path, late_ms: int, gain_db
 
 def test_the_caller_still_does(tmp_path: Path) -> None:
     said = ASK + silence(4.0) + vowel(1.0) + silence(1.0)
-    (at,) = barge_ins(call(said, Room(120, LOUD), tmp_path))
+    (at,) = barge_ins(talk(said, Room(120, LOUD), tmp_path))
     spoke = 0.9 + 4.0
     assert spoke < at < spoke + 0.3
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.3, 1.0, 4.0])
+def test_a_caller_without_a_loudspeaker_is_heard_at_once(tmp_path: Path, after_s: float) -> None:
+    """Where there is no echo, a canceller holds down whoever talks over the bot: so it is not believed then."""
+    begins = next(e.t_us for e in talk(ASK + silence(1.0), Room(120, -300), tmp_path) if e.name == "playback_started")
+    said = ASK + silence(begins / 1e6 + after_s - 0.9) + vowel(1.0) + silence(1.0)
+    (at,) = barge_ins(talk(said, Room(120, -300), tmp_path))
+    assert at - begins / 1e6 - after_s < 0.3
 
 
 def test_a_recorded_call_decides_the_same_again(tmp_path: Path) -> None:
     from webapi.voice_node.call_replay import replay_call
 
     said = ASK + silence(2.0) + vowel(1.0) + silence(3.0)
-    events = call(said, Room(120, LOUD), tmp_path, record_to=tmp_path / "call")
+    events = talk(said, Room(120, LOUD), tmp_path, record_to=tmp_path / "call")
     assert replay_call(tmp_path / "call").events == [record(event, 0) for event in events]
 
 

@@ -28,7 +28,15 @@ class Node:
         self, url: str, room: str, *, grace_s: float = 30.0, make_session: MakeSession | None = None, **settings: object
     ) -> None:
         self.settings: Settings = load_settings(
-            None, **{"livekit_url": url, "lk_room": room, "mock_think_ms": 20, "vad_backend": "webrtc", **settings}
+            None,
+            **{
+                "livekit_url": url,
+                "lk_room": room,
+                "mock_think_ms": 20,
+                "vad_backend": "webrtc",
+                "echo_cancel": "never",
+                **settings,
+            },
         )
         self.stop = asyncio.Event()
         self.calls: list[Call] = []

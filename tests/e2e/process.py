@@ -85,7 +85,9 @@ class NodeProcess:
         self._command = [*COMMAND, *(arguments or ("--graph", "default"))]
         self.terminal: int | None = None
         self.page = ""  # the address that it printed
+        # These callers have no loudspeaker, and talk over the bot's very first words: docs/echo.md says what that does.
         defaults = {"LOG_LEVEL": "DEBUG", "VAD_BACKEND": "webrtc", "MOCK_THINK_MS": 20, "WEB_PORT": 0}
+        defaults["ECHO_CANCEL"] = "never"
         self._environment = environment(**{**defaults, "LIVEKIT_URL": url, "LK_ROOM": room, **variables})
         self._program: subprocess.Popen[bytes] | None = None
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Annotated, Literal
 
+import numpy as np
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.audio_io import Framer
+from webapi.voice_node.echo_watch import EchoWatch
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, AudioChunk, CallerAudio, Played, ReplyAudio
 from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import PLAYED, Kind, Stage, operator
@@ -34,7 +36,8 @@ def cancel_echo(
 
         in      --a--a--a--a--gap--
         played  -----P--P--E-------      P a piece from then on, E all of it has ended
-        out     --a--c--c--c--gap--      a as it came: until the bot has first spoken there is nothing to do
+        out     --a--c--c--c--gap--      a as it came: until the bot has first spoken there is nothing to do,
+                                         and nothing while it is plain that there is no echo (echo_watch.py)
 
     Chunks of 10 ms, or multiples of it, come out at once; of others, up to 10 ms wait for the next one.
     """
@@ -45,7 +48,7 @@ def cancel_echo(
         ) -> abc.DisposableBase:
             canceller: EchoCanceller | None = None
             wanted = False
-            far = _Far()
+            far, watch = _Far(), EchoWatch()
             framer = Framer(PIECE_BYTES)
 
             def on_next(value: CallerAudio) -> None:
@@ -61,9 +64,14 @@ def cancel_echo(
                 else:
                     pieces = framer.push(value.pcm)
                     far.arrived(value.t_us, len(pieces))
-                    clean = b"".join(canceller.process(piece, far.next_piece()) for piece in pieces)
-                    if clean:
-                        observer.on_next(value._replace(pcm=clean))
+                    pcm = b"".join(clean(canceller, piece, far.next_piece()) for piece in pieces)
+                    if pcm:
+                        observer.on_next(value._replace(pcm=pcm))
+
+            def clean(canceller: EchoCanceller, heard: bytes, played: bytes) -> bytes:
+                cleaned = canceller.process(heard, played)  # also where there is no echo: it goes on learning
+                watch.look(power(heard), power(played))
+                return cleaned if watch.echo else heard
 
             def on_played(value: Played) -> None:
                 nonlocal canceller
@@ -79,6 +87,12 @@ def cancel_echo(
         return Hop(subscribe)
 
     return (lambda source: source) if when == "never" else apply
+
+
+def power(pcm: bytes) -> float:
+    """The mean square of a piece."""
+    samples = np.frombuffer(pcm, "<i2").astype(np.float64)
+    return float(samples.dot(samples)) / len(samples)
 
 
 def new_canceller() -> EchoCanceller:
