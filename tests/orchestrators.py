@@ -246,6 +246,16 @@ class Threaded(MockOrchestrator):
         yield tone(0.3, RATE_HZ, 440)
 
 
+class Insists(MockOrchestrator):
+    """Its first reply must be heard to the end; so it says, the way a coroutine does. The second need not."""
+
+    def __init__(self) -> None:
+        super().__init__("tone:2", think_ms=50)
+
+    async def is_interruptible(self, trace_id: str) -> bool:
+        return not trace_id.endswith("-0000")
+
+
 class Resolves(MockOrchestrator):
     """Asks the system something in a thread, as real ones do all the time."""
 

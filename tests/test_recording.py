@@ -46,6 +46,7 @@ CALLS = {
     "a reply that hangs": (TALK, {"orchestrator": "tests.orchestrators:Hangs", "reply_timeout_ms": 600}),
     "closed in a reply": ([("speech", 0.5), ("quiet", 0.7)], {"orchestrator": NOTED}),
     "closed in speech": ([("speech", 0.5)], {"orchestrator": NOTED}),
+    "a reply that insists": (TALK, {"orchestrator": "tests.orchestrators:Insists"}),
     "an echo": (TALK, {"mock_reply": "echo"}),
     "16 kHz": (TALK, {"mock_reply": "tone:1", "audio_target_rate": 16_000}),
 }

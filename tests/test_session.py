@@ -317,3 +317,14 @@ def test_thirty_millisecond_frames() -> None:
     started = played.of("speech_started")[0]
     assert started.t_us - started.t_first_voiced_us == 5 * 30_000  # six frames, the first of them has arrived
     assert_clean(played)
+
+
+def test_a_reply_that_must_be_heard_is_heard_and_the_next_one_can_be_interrupted() -> None:
+    script = [("speech", 0.5), ("quiet", 0.8), ("speech", 0.5), ("quiet", 2.0), *[("speech", 0.5), ("quiet", 0.8)] * 2]
+    played = play(script, orchestrator="tests.orchestrators:Insists")
+    first, second, _ = played.of("playback_started")
+    assert (first.interruptible, second.interruptible) == (False, True)
+    assert [line["outcome"] for line in played.lines] == ["completed", "barged_in", "closed"]
+    assert played.lines[0]["heard_ms"] == 2000
+    assert len(played.of("uninterruptible")) == 1
+    assert_clean(played)

@@ -136,6 +136,11 @@ class TtsFirstChunk(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Uninterruptible(Event):
+    """The orchestrator wants this reply to be heard to its end: nothing that the caller says interrupts it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyEnded(Event):
     """The orchestrator's stream is over by itself, well or badly. What it gave may still be playing."""
 
@@ -153,6 +158,8 @@ class ReplyCut(Event):
 @dataclass(frozen=True, slots=True)
 class PlaybackStarted(Event):
     """The first frame of the reply was published."""
+
+    interruptible: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +218,9 @@ class ReplyAudio:
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap
 TurnEvent: TypeAlias = SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded | Unheard
-Reply: TypeAlias = ReplyStarted | LlmRequestDone | TtsFirstChunk | ReplyAudio | ReplyEnded | ReplyCut | HookFailed
+Reply: TypeAlias = (
+    ReplyStarted | LlmRequestDone | TtsFirstChunk | Uninterruptible | ReplyAudio | ReplyEnded | ReplyCut | HookFailed
+)
 Playback: TypeAlias = PlaybackStarted | PlaybackEnded | FramesDropped
 Played: TypeAlias = ReplyAudio | PlaybackEnded  # what is played from its stamp on, or behind what is; what ends it all
 

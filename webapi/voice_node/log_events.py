@@ -21,6 +21,7 @@ from webapi.voice_node.events import (
     SpeechStarted,
     Superseded,
     TtsFirstChunk,
+    Uninterruptible,
     record,
 )
 
@@ -57,7 +58,7 @@ def level_of(event: Event) -> str:
         return "WARNING"
     if isinstance(event, ReplyEnded):
         return "DEBUG" if event.outcome == "completed" else "WARNING"
-    between = isinstance(event, ReplyStarted | LlmRequestDone | TtsFirstChunk | ReplyCut)
+    between = isinstance(event, ReplyStarted | LlmRequestDone | TtsFirstChunk | Uninterruptible | ReplyCut)
     return "DEBUG" if between else "INFO"
 
 
@@ -79,6 +80,8 @@ def sentence(event: Event) -> str:
         return f"language model done {turn}"
     if isinstance(event, TtsFirstChunk):
         return f"first audio of the reply is there {turn}"
+    if isinstance(event, Uninterruptible):
+        return f"the reply is to be heard to its end {turn}"
     if isinstance(event, ReplyEnded):
         return f"reply {event.outcome} {turn}" + (f": {event.detail}" if event.detail else "")
     if isinstance(event, ReplyCut):

@@ -23,6 +23,7 @@ from webapi.voice_node.events import (
     ReplyEnded,
     ReplyStarted,
     Turn,
+    Uninterruptible,
 )
 from webapi.voice_node.tape import PlayedOut
 
@@ -62,6 +63,7 @@ class Speaker:
         self._script = context.script
         self._turn: Turn | None = None  # whose reply is let through
         self._started = False
+        self._interruptible = True
         self._outcome: str | None = None  # of the orchestrator's stream, once it is over
         self._pushed_us = 0  # how much audio of this reply was pushed
         self._end_us = 0  # when the last of it will have been played
@@ -83,6 +85,8 @@ class Speaker:
                 self._dropped_of = value.turn
         elif isinstance(value, ReplyStarted):
             self._begin(value)
+        elif isinstance(value, Uninterruptible):
+            self._interruptible = self._interruptible and value.turn != self._turn
         elif isinstance(value, ReplyEnded):
             if value.turn == self._turn:
                 self._outcome = value.outcome
@@ -107,6 +111,7 @@ class Speaker:
         self._tell_dropped(started.t_us)
         self._turn, self._started, self._outcome = started.turn, False, None
         self._pushed_us = 0
+        self._interruptible = True
 
     def _tell_dropped(self, t_us: int) -> None:
         turn, self._dropped_of = self._dropped_of, None
@@ -123,7 +128,7 @@ class Speaker:
             self._played.on_next(audio)
         if not self._started:
             self._started = True
-            self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn))
+            self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn, self._interruptible))
 
     def _cut(self, turn: Turn, t_us: int) -> None:
         """Clear the sink, tell what was heard."""

@@ -19,6 +19,7 @@ from webapi.voice_node.events import (
     ReplyStarted,
     SpeechEnded,
     TtsFirstChunk,
+    Uninterruptible,
     seconds,
 )
 from webapi.voice_node.orchestrator import Orchestrator
@@ -75,6 +76,8 @@ async def speak(
             if first_us is None and len(held) >= BYTES_PER_SAMPLE:
                 first_us = clock()
                 yield TtsFirstChunk(first_us, turn)
+                if not await _interruptible(orchestrator, turn.trace_id):
+                    yield Uninterruptible(first_us, turn)
             view = memoryview(held)
             while len(view) >= size:
                 assert first_us is not None  # noqa: S101 - for the type checker: there was a sample
@@ -116,6 +119,13 @@ async def _ask(orchestrator: Orchestrator, ended: SpeechEnded) -> AsyncIterator[
     if inspect.isawaitable(chunks):  # an `async def` that returns an iterator, instead of being one
         chunks = await chunks
     return aiter(chunks)
+
+
+async def _interruptible(orchestrator: Orchestrator, trace_id: str) -> bool:
+    """Whether the caller may talk over the reply: asked once, when its first audio is there."""
+    ask = getattr(orchestrator, "is_interruptible", None)
+    answer = ask(trace_id) if ask else True
+    return bool(await answer if inspect.isawaitable(answer) else answer)
 
 
 class TimedOutError(Exception):

@@ -56,6 +56,7 @@ class Reply(NamedTuple):
 
     to: Speech
     playing: bool
+    interruptible: bool = True
 
 
 class Hearing(NamedTuple):
@@ -107,7 +108,7 @@ def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, proba
     """One frame later. `index` is the frame's position, `t_us` its arrival."""
     # Fifty times a second: in silence nothing is made, else one Hearing. (A `_replace` takes as long as four of them.)
     run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from = s
-    if not rule.barge_in and reply and reply.playing:
+    if reply and reply.playing and not (rule.barge_in and reply.interruptible):
         return s._replace(run=0) if run else s, NOTHING  # what outlasts the reply starts as if it began after it
     if not voiced and not run and speech is None:
         return s, NOTHING
@@ -154,7 +155,7 @@ def playback(s: Hearing, event: Playback) -> Hearing:
     if s.reply is None or s.reply.to.turn != event.turn.index:
         return s
     if isinstance(event, PlaybackStarted):
-        return s._replace(reply=s.reply._replace(playing=True))
+        return s._replace(reply=Reply(s.reply.to, True, event.interruptible))
     if isinstance(event, PlaybackEnded):
         return s._replace(reply=None)
     return s

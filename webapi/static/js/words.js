@@ -94,6 +94,7 @@ const EVENTS = {
   reply_started: ["reply", "Reply asked for"],
   llm_request_done: ["text", "Reply's text is done"],
   tts_first_chunk: ["voice", "Reply's first audio"],
+  uninterruptible: ["insists", "This reply can't be interrupted"],
   reply_ended: ["reply done", "Reply complete"],
   reply_cut: ["cut", "Reply cut"],
   playback_started: ["playback", "Playback started"],

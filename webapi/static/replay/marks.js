@@ -11,6 +11,7 @@ const EVENTS = {
   reply_started: { words: "Reply asked for", row: 2, colour: "bot" },
   llm_request_done: { words: "Language model is done", row: 2, colour: "bot" },
   tts_first_chunk: { words: "Reply's first audio is made", row: 2, colour: "bot" },
+  uninterruptible: { words: "To be heard to its end", row: 2, colour: "bot" },
   reply_ended: { words: "Reply made to its end", row: 2, colour: "bot" },
   reply_cut: { words: "Reply cancelled", row: 2, colour: "cut" },
   frames_dropped: { words: "Late audio dropped", row: 2, colour: "cut" },

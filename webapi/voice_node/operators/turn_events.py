@@ -56,7 +56,7 @@ def turn_events(
     end_frames: Frames = 10,
     preroll_ms: Ms = 240,
     longest_s: Seconds = LONGEST_S,
-    barge_in: Literal["cut", "ignore"] = "cut",
+    barge_in: Literal["stop", "ignore"] = "stop",
     answered: bool = True,
     playback: Annotated[Observable[Playback], PLAYBACK],
     context: Context,
@@ -157,7 +157,7 @@ def turn_events(
                     longest_s * US_PER_S // us,
                     STEADY_S * US_PER_S // us,
                 )
-                return turns.TurnRule(start_frames, end_frames, preroll, longest, steady, barge_in == "cut", answered)
+                return turns.TurnRule(start_frames, end_frames, preroll, longest, steady, barge_in == "stop", answered)
 
             return CompositeDisposable(
                 playback.subscribe(on_playback, observer.on_error, scheduler=scheduler),
