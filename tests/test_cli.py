@@ -55,6 +55,8 @@ def test_it_is_installed_under_both_names() -> None:
 def test_what_is_no_command_or_option_is_refused(tmp_path: Path) -> None:
     assert "--grpah" in refused(run_node("--grpah", "default", cwd=tmp_path))
     assert "chekc" in refused(run_node("graphs", "chekc", cwd=tmp_path))
+    said = refused(run_node("replya", "x", cwd=tmp_path))
+    assert said.startswith("voice-node replya: there is no such command. Did you mean 'replay'? There are: doctor, ")
 
 
 # ---------------------------------------------------------------- settings
@@ -138,6 +140,10 @@ def test_graphs_are_listed_and_checked(tmp_path: Path) -> None:
     assert str(Path("graphs", "mine.yaml")) + ":4:18: " in wrong.err
     assert "'cellar'" in wrong.err
     assert run_node("graphs", "check", "nonesuch", cwd=tmp_path).code == 1
+    in_folder = run_node("graphs", "check", "graphs", cwd=tmp_path)
+    assert (in_folder.code, in_folder.err) == (1, wrong.err)
+    assert "a folder without a graph" in refused(run_node("graphs", "check", ".", cwd=tmp_path))
+    assert "graph .: a folder." in refused(run_node("graphs", "show", ".", cwd=tmp_path))
 
 
 # ---------------------------------------------------------------- reports

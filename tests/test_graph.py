@@ -360,7 +360,7 @@ def test_a_path_that_is_not_there_or_no_text(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="can't be read: No such file"):
         load_graph(str(tmp_path / "no.yaml"), load_settings())
     (tmp_path / "d.yaml").mkdir()
-    with pytest.raises(UserError, match="can't be read: Is a directory"):
+    with pytest.raises(UserError, match=r"a folder\. Name a graph in it"):
         load_graph(str(tmp_path / "d.yaml"), load_settings())
     (tmp_path / "b.yaml").write_bytes(b"version: \xff\xfe")
     with pytest.raises(UserError, match="byte 9 is not UTF-8"):

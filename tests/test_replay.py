@@ -11,14 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.e2e.process import run_node
 from tests.speech import silence, vowel
 from webapi.voice_node.audio_io import resample_pcm
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph import load_graph
+from webapi.voice_node.graph import find_graphs, load_graph
 from webapi.voice_node.main import main
 from webapi.voice_node.marbles import parse, render
 from webapi.voice_node.replay import Mix, ReplayMouth, chunks, replay
+from webapi.voice_node.replay_files import find_recordings
 from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.wav import write_wav
 
@@ -138,6 +140,34 @@ def test_expect_compares_and_update_blesses(talk: Path, tmp_path: Path, capsys: 
     assert "talk.txt says:\n- expected, + got; the first difference is at 0.5 s\n" in said
 
 
+def test_update_without_a_file_to_write_is_refused(talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("replay", talk, "--update") == 2
+    assert "--expect" in capsys.readouterr().err
+
+
+def test_what_is_no_marbles_text_is_neither_compared_nor_written_over(
+    talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, empty, nowhere = tmp_path / "README.md", tmp_path / "empty.txt", tmp_path / "new" / "talk.txt"
+    assert run("replay", talk, "--expect", nowhere) == 2
+    assert "Errno" not in capsys.readouterr().err
+    text = "# A document\n\n" + render(replay(talk, load_graph("default", SETTINGS), SETTINGS))
+    for bytes_ in (text.encode(), b"\xff\xfe"):
+        other.write_bytes(bytes_)
+        for update in ((), ("--update",)):
+            assert run("replay", talk, "--expect", other, *update) == 2
+            said = capsys.readouterr()
+            assert "README.md: no marbles text" in said.err
+            assert said.out == ""  # before the replay
+        assert other.read_bytes() == bytes_
+    empty.touch()
+    for file in (empty, nowhere):
+        assert run("replay", talk, "--expect", file, "--update") == 0
+        assert run("replay", talk, "--expect", file) == 0
+    assert run("replay", talk, "--expect", talk / "under-a-file.txt", "--update") == 2
+    assert "can't be" in capsys.readouterr().err
+
+
 def test_in_a_batch_the_others_still_run(talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.wav").write_text("hello")
     assert run("replay", tmp_path, "--out", tmp_path / "out") == 1
@@ -147,8 +177,45 @@ def test_in_a_batch_the_others_still_run(talk: Path, tmp_path: Path, capsys: pyt
     assert (tmp_path / "out" / "talk" / "mix.wav").exists()
     assert run("replay", tmp_path / "t*.wav") == 0
     assert run("replay", tmp_path / "nothing*.wav") == 2
-    assert run("replay", tmp_path / "nothing.wav") == 1
+    assert not (tmp_path / "out" / "bad").exists()
+
+
+def test_where_nothing_can_be_replayed_the_code_is_2_and_nothing_is_left(
+    talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("replay", tmp_path / "nothing.wav") == 2
     assert "nothing.wav: can't be read: No such file" in capsys.readouterr().err
+    assert run("replay", tmp_path / "no.wav", tmp_path / "nothing.wav", "--out", tmp_path / "out") == 2
+    assert list(tmp_path.iterdir()) == [talk]
+
+
+def test_a_replay_that_fails_leaves_what_an_earlier_one_wrote(talk: Path, tmp_path: Path) -> None:
+    assert run("replay", talk, "--out", tmp_path / "out") == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    talk.write_text("no longer a WAV")
+    assert run("replay", talk, "--out", tmp_path / "out") == 2
+    assert {path: path.read_bytes() for path in (tmp_path / "out").iterdir()} == before
+
+
+def test_what_a_replay_wrote_is_no_recording_unless_it_is_named(
+    talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("replay", talk, "--out", tmp_path / "out") == 0
+    assert find_recordings([str(tmp_path)]) == [talk]
+    assert run("replay", tmp_path / "out") == 2
+    assert "out: there is no WAV (what a replay wrote does not count)" in capsys.readouterr().err
+    assert find_recordings([str(tmp_path / "out" / "mix.wav")]) == [tmp_path / "out" / "mix.wav"]
+    (tmp_path / "songs").mkdir()
+    talk.rename(tmp_path / "songs" / "mix.wav")
+    assert find_recordings([str(tmp_path / "songs")]) == [tmp_path / "songs" / "mix.wav"]
+
+
+def test_the_file_of_a_tap_is_named(talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for arguments in (("--graph", "tap"), ("--against", "tap")):
+        done = run_node("replay", "talk.wav", *arguments, cwd=tmp_path)
+        assert done.err == "talk.wav: wrote tap.wav\n"
+        (tmp_path / "tap.wav").unlink()
 
 
 def test_a_name_that_is_no_text_is_no_trouble(talk: Path, tmp_path: Path) -> None:
@@ -170,6 +237,25 @@ def test_an_orchestrator_with_real_io_is_told_so(tmp_path: Path) -> None:
     (ended,) = (e for e in replayed.events if e["event"] == "reply_ended")
     assert ended["outcome"] == "failed"
     assert "can't run in virtual time" in ended["detail"]
+
+
+def test_an_orchestrator_that_is_not_there_is_told_once_with_its_place(
+    talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = find_graphs()["default"].read_text().replace('"${ORCHESTRATOR}"', "no.such:Bot")
+    graph = tmp_path / "g.yaml"
+    graph.write_text(text)
+    at = next(number for number, line in enumerate(text.splitlines(), 1) if "no.such:Bot" in line)
+    told = f"{graph}:{at}:9: reply: ORCHESTRATOR=no.such:Bot: can't import 'no.such'"
+    for arguments, code in (
+        (("replay", talk, tmp_path / "other.wav", "--graph", graph), 2),
+        (("replay", talk, "--against", graph), 2),
+        (("graphs", "check", graph), 1),
+    ):
+        assert run(*arguments) == code
+        assert capsys.readouterr().err.count(told) == 1
+    assert run("replay", talk, "--set", "ORCHESTRATOR=no.such:Bot") == 2
+    assert "default.yaml:" in capsys.readouterr().err
 
 
 def test_a_graph_that_is_wrong_ends_it_before_anything_runs(talk: Path, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def replay_call(
         graph = load_graph(instead.graph, settings)
     else:
         graph = read_graph(tape.graph, folder / f"{header.get('graph', '')}.yaml", settings, recorded=not instead.live)
-    result = Replayed(folder.name, graph.name, recorded=None if instead else tape.events())
+    result = Replayed(folder.name, graph.name, recorded=None if instead else tape.events(), taps=graph.taps)
     result.origin_us = who.origin_us
     run_paced(_run(tape, who, graph, settings, result, mix, instead, tell), instead.pace, start_us=who.origin_us)
     if instead:

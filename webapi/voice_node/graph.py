@@ -28,10 +28,22 @@ def opening_line(path: Path) -> str:
     return line[1:].strip() if line.startswith("#") else ""
 
 
+def graphs_at(name: str) -> list[str]:
+    """What to load for `name`: the graphs in a folder, as paths; else itself. UserError for a folder without any."""
+    if name in find_graphs() or not Path(name).is_dir():
+        return [name]
+    found = [str(path) for path in sorted(Path(name).glob("*.yaml"))]
+    if not found:
+        raise UserError(f"{name}: a folder without a graph (a file that ends in .yaml)")
+    return found
+
+
 def load_graph(name: str, settings: Settings) -> GraphSpec:
     """The graph `name`: of graphs/, or a path that ends in .yaml or .yml. UserError with all that is wrong with it."""
     is_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
     path = Path(name) if is_path else find_graphs().get(name)
+    if (path or Path(name)).is_dir():
+        raise UserError(f"graph {name}: a folder. Name a graph in it: a file that ends in .yaml")
     if path is None:
         there = sorted(find_graphs())
         raise UserError(

@@ -230,7 +230,7 @@ class _Reader:
         gives = operator.gives(kind, arguments)
         if gives.name != kind.name and gives.name in COUNTED:
             self._only_one(name, key.place, gives.name)
-        return StepSpec(name, arguments, reads, gives)
+        return StepSpec(name, arguments, reads, gives, key.place)
 
     def _only_one(self, name: str, place: Place, gives: str) -> None:
         """Whoever makes turns counts them from 0, and a turn has one reply: of two, none could tell whose is whose."""

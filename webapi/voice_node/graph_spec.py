@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from webapi.voice_node.marked_yaml import Place
 from webapi.voice_node.operators.kinds import AUDIO, PLAYBACK, PLAYED, TURNS, Kind
 
 VERSION = 1
@@ -25,6 +26,7 @@ class StepSpec:
     arguments: dict[str, Any]
     reads: dict[str, str]  # argument → stream
     gives: Kind
+    place: Place  # in its file
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class GraphSpec:
     streams: tuple[StreamSpec, ...]
     outputs: dict[str, tuple[str, ...]]
     text: str  # as it was read: the file may be another by now
+
+    @property
+    def taps(self) -> list[str]:
+        """The files that it writes beside everything else."""
+        return [step.arguments["file"] for s in self.streams for step in s.steps if step.operator == "tap"]
 
     def in_order(self) -> Iterator[StreamSpec]:
         """The streams, sources first."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from loguru import logger
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.loops import wait_set
-from webapi.voice_node.orchestrator import load_orchestrator
+from webapi.voice_node.orchestrator import find_orchestrator, load_orchestrator
 
 LOOK_S = 0.5  # between two looks at the file; who saves it in several steps is left so much time for them
 
@@ -20,12 +21,26 @@ LOOK_S = 0.5  # between two looks at the file; who saves it in several steps is 
 def load_to_run(name: str, settings: Settings) -> GraphSpec:
     """The graph `name`, of which each orchestrator has been made once: a wrong one is told now, not to a caller.
 
-    Raises UserError for a graph or an orchestrator that won't do.
+    Raises UserError for a graph or an orchestrator that won't do, with the place.
     """
-    graph = load_graph(name, settings)
+    return _checked(load_graph(name, settings), lambda who, rate: load_orchestrator(who, settings, rate))
+
+
+def load_and_check(name: str, settings: Settings) -> GraphSpec:
+    """The graph `name`, of which each orchestrator is there: its module is imported, and nothing is made.
+
+    Raises UserError for a graph or an orchestrator that won't do, with the place.
+    """
+    return _checked(load_graph(name, settings), lambda who, _: find_orchestrator(who))
+
+
+def _checked(graph: GraphSpec, look: Callable[[str, int | None], object]) -> GraphSpec:
     for step in (step for stream in graph.streams for step in stream.steps):
         if "orchestrator" in step.arguments:
-            load_orchestrator(str(step.arguments["orchestrator"]), settings, step.gives.rate)
+            try:
+                look(str(step.arguments["orchestrator"]), step.gives.rate)
+            except UserError as error:
+                raise UserError(f"{step.place}: {step.operator}: {error}") from error
     return graph
 
 

@@ -13,7 +13,7 @@ import typer
 
 from webapi.voice_node import __version__
 from webapi.voice_node.config import Settings, load_settings
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.loops import run_in
 from webapi.voice_node.signals import handle_signals
 
@@ -120,8 +120,10 @@ def replay_recordings(
     from webapi.voice_node.batch import cores
     from webapi.voice_node.call_replay import Instead, checked
     from webapi.voice_node.graph import load_graph
+    from webapi.voice_node.graph_watch import load_and_check
     from webapi.voice_node.paced_loops import Pace
     from webapi.voice_node.replay_files import find_recordings, replay_files
+    from webapi.voice_node.tape import is_call
 
     settings = settings_from(set_, voice_graph=graph)
     one_of("--orchestrator", orchestrator, "recorded", "live")
@@ -131,11 +133,13 @@ def replay_recordings(
         raise UserError(f"--against {graphs[1]}: one graph at a time, and {graphs[0]} was given already")
     other = graphs[0] if graphs else None
     changes = pairs([each for each in against or () if "=" in each], "--against")
+    found = find_recordings(recordings)
+    load = load_graph if all(map(is_call, found)) else load_and_check  # a recorded call needs no orchestrator
     if other or changes:  # what is wrong with them is said once, and not of each recording
-        load_graph(other or settings.voice_graph, settings.model_copy(update=checked(changes)))
+        load(other or settings.voice_graph, settings.model_copy(update=checked(changes)))
     code = replay_files(
-        find_recordings(recordings),
-        load_graph(settings.voice_graph, settings),
+        found,
+        load(settings.voice_graph, settings),
         settings,
         out=out,
         expect=expect,
@@ -256,17 +260,20 @@ def schema() -> None:
 
 @graphs_app.command()
 def check(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME…]", help="Names or paths; all without.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME…]", help="Names, paths or folders; all without.")
+    ] = None,
     set_: Set = None,
 ) -> None:
     """Say what is wrong with graphs; exit code 1 where something is."""
-    from webapi.voice_node.graph import find_graphs, load_graph
+    from webapi.voice_node.graph import find_graphs, graphs_at
+    from webapi.voice_node.graph_watch import load_and_check
 
     settings = settings_from(set_)
     wrong = 0
-    for name in names or sorted(find_graphs()):
+    for name in [each for given in names for each in graphs_at(given)] if names else sorted(find_graphs()):
         try:
-            load_graph(name, settings)
+            load_and_check(name, settings)
         except UserError as error:
             typer.echo(str(error), err=True)
             wrong += 1
@@ -285,10 +292,21 @@ def main(arguments: Sequence[str] | None = None) -> Any:
 
 
 def run_by_default(arguments: Sequence[str]) -> list[str]:
-    """`voice-node --graph X` is `voice-node run --graph X`: `run` is put before what names no command."""
+    """`voice-node --graph X` is `voice-node run --graph X`: `run` is put before options.
+
+    UserError for a word that is no command.
+    """
     commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
     commands |= {str(group.name) for group in app.registered_groups} | {"--help", "--version"}
-    return list(arguments) if arguments and arguments[0] in commands else ["run", *arguments]
+    if arguments and arguments[0] in commands:
+        return list(arguments)
+    if arguments and not arguments[0].startswith("-"):
+        there = sorted(commands - {"--help", "--version"})
+        raise UserError(
+            f"voice-node {arguments[0]}: there is no such command.{nearest(arguments[0], there)} "
+            f"There are: {', '.join(there)}."
+        )
+    return ["run", *arguments]
 
 
 def run_voice_node() -> Any:

@@ -22,13 +22,42 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
+from pathlib import Path
 
-from webapi.voice_node.marbles import COLUMN_MS, COLUMNS, NAMES, scale
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.marbles import COLUMN_MS, COLUMNS, NAMES, is_marbles, scale
 
 ROWS = ("voice", "turns", "bot")
 AROUND = 2  # lines that are the same, shown before and after those that differ
 MOST = 4  # lines of one side in a row
 LONGEST = 16  # lines in all
+
+
+def read_marbles(file: Path) -> str:
+    """The marbles text in `file`; "" where there is no such file, or nothing in it.
+
+    UserError for a file of something else: what is no marbles text is neither compared nor written over.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+    except UnicodeDecodeError:
+        text = "\0"
+    except OSError as error:
+        raise UserError(f"{file}: can't be read: {error.strerror}") from None
+    if text and not is_marbles(text):
+        raise UserError(f"{file}: no marbles text (its first line is not that of one)")
+    return text
+
+
+def write_marbles(file: Path, text: str) -> None:
+    """Write it, and the folder that it goes into. UserError where that can't be."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file}: can't be written: {error.strerror}") from None
 
 
 def difference(expected: str, got: str) -> str:

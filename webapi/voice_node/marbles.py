@@ -11,6 +11,7 @@ bot     -------------------------=======
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,8 @@ from webapi.voice_node.replay import Replayed
 COLUMN_MS = 100
 COLUMNS = 70  # and ten for the names of the rows
 NAMES = 8
+
+TITLE = re.compile(r"[^\n]*  [0-9.]+ s  graph [^\n]*  a column is [0-9]+ ms\n")
 
 LETTERS = {
     "speech_started": "S",
@@ -88,6 +91,11 @@ def parse(text: str) -> list[Marble]:
         if len(parts) == 4 and parts[1] in LETTERS.values() and parts[2].isdigit() and _is_time(parts[0]):
             found.append(Marble(parts[0], parts[1], int(parts[2]), parts[3]))
     return found
+
+
+def is_marbles(text: str) -> bool:
+    """Whether a text begins as `render` lets them begin. Another text may have marbles in it, as a document does."""
+    return bool(TITLE.match(text))
 
 
 def scale(start: int, stop: int) -> list[str]:

@@ -75,21 +75,29 @@ BUILT_IN: dict[str, type] = {"mock": MockOrchestrator, "echo": MockOrchestrator}
 ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, BUILT_IN, _wrong)
 
 
+def find_orchestrator(name: str) -> type:
+    """The class that `mock`, `echo`, the name of an installed one, or `package.module:Class` names; it is not made.
+
+    Raises UserError, naming ORCHESTRATOR, where module, class or one of its methods is missing.
+    """
+    where = f"ORCHESTRATOR={name}"
+    return _class_at(name, where) if ":" in name else _named(name, where)
+
+
 def load_orchestrator(name: str, settings: Settings, rate: int | None = None) -> Orchestrator:
     """`mock`, `echo`, or an instance of what an installed package or `package.module:Class` names.
 
     It is made without arguments. `rate` (Hz) is that of the turns in its graph; AUDIO_TARGET_RATE unless given.
-    Raises UserError, naming ORCHESTRATOR, where module, class or one of its methods is missing or it can't be made.
+    Raises UserError as `find_orchestrator` does, and where it can't be made.
     """
-    where = f"ORCHESTRATOR={name}"
-    made = _class_at(name, where) if ":" in name else _named(name, where)
+    made = find_orchestrator(name)
     if made is MockOrchestrator:
         says = "echo" if name == "echo" else settings.mock_reply
         return MockOrchestrator(says, think_ms=settings.mock_think_ms, rate=rate or settings.audio_target_rate)
     try:
         return cast(Orchestrator, made())
     except Exception as error:
-        raise UserError(f"{where}: making it failed: {type(error).__name__}: {error}") from error
+        raise UserError(f"ORCHESTRATOR={name}: making it failed: {type(error).__name__}: {error}") from error
 
 
 def unknown(name: str) -> str:

@@ -45,6 +45,7 @@ class Replayed:
     origin_us: int = 0  # of a recorded call: when its session started, on the clock of that machine
     recorded: str | None = None  # of a recorded call: the events.jsonl that it was recorded with
     trouble: list[str] = field(default_factory=list)  # what went wrong beside the graph
+    taps: list[str] = field(default_factory=list)  # the files that the graph wrote
     parted: int | None = None  # the first event that is another than in what this is compared with: see `part_from`
     before: Replayed | None = None  # what this is compared with
 
@@ -83,7 +84,7 @@ def replay(
     Ids derive from the file's bytes and times from its samples: the same file gives the same result, always. In real
     time, which orchestrators with real I/O need, the times are those of the moment.
     """
-    result = Replayed(path.name, graph.name, truncated=wav_info(path).truncated)
+    result = Replayed(path.name, graph.name, truncated=wav_info(path).truncated, taps=graph.taps)
     run_paced(_run(path, graph, settings, result, mix, tell), pace)
     return result
 

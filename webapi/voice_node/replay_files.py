@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from webapi.voice_node.compare import replay_instead, show_both
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.marble_difference import difference, line_difference
+from webapi.voice_node.marble_difference import difference, line_difference, read_marbles, write_marbles
 from webapi.voice_node.marbles import render
 from webapi.voice_node.progress import Progress
 from webapi.voice_node.replay import RATE_HZ, Mix, Replayed, Tell, replay
@@ -27,12 +27,16 @@ from webapi.voice_node.tape import CALLER, is_call
 from webapi.voice_node.timeline import write_timeline
 from webapi.voice_node.wav import wav_info
 
+MIX, EVENTS, MARBLES = "mix.wav", "events.jsonl", "marbles.txt"  # where they stand together, a replay wrote them
 MIX_RATE_HZ = 16_000
 Say = Callable[[str], None]
 
 
 def find_recordings(given: Sequence[str]) -> list[Path]:
-    """Files, folders (their WAVs, also below) and glob patterns as files, in order. UserError where there is none."""
+    """Files, folders (their WAVs, also below) and glob patterns as files, in order. UserError where there is none.
+
+    What an earlier replay wrote is a recording only where it is named itself.
+    """
     found: list[Path] = []
     for name in given:
         path = Path(name)
@@ -45,14 +49,16 @@ def find_recordings(given: Sequence[str]) -> list[Path]:
         else:
             here = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
         if not here:
-            raise UserError(f"{name}: there is no WAV")
+            but = " (what a replay wrote does not count)" if path.is_dir() else ""
+            raise UserError(f"{name}: there is no WAV{but}")
         found += here
     return list(dict.fromkeys(found))
 
 
 def _is_recording(path: Path) -> bool:
     """A WAV, or a recorded call (whose own WAVs are a part of it)."""
-    return is_call(path) or (path.suffix.lower() == ".wav" and not is_call(path.parent))
+    ours = path.name == MIX and all((path.parent / name).is_file() for name in (EVENTS, MARBLES))
+    return is_call(path) or (path.suffix.lower() == ".wav" and not is_call(path.parent) and not ours)
 
 
 def replay_files(
@@ -72,17 +78,25 @@ def replay_files(
     """Replay each, `jobs` of them at a time, and tell of them in order.
 
     `wavs` and `calls`: what is to be different in those, to be compared with. Gives 0, or 1 where a recording could
-    not be read, was not as expected, or parted from what it is compared with. The others still run.
+    not be read, was not as expected, or parted from what it is compared with; the others still run. 2 where none could
+    be replayed.
     """
+    if update and not expect:
+        raise UserError("--update writes the file that --expect names: which one?")
     if expect and len(paths) > 1:
         raise UserError(f"--expect compares one recording, {len(paths)} were given")
     if expect and (calls if is_call(paths[0]) else wavs):
         raise UserError("--expect compares with a file, --against with another replay: one of the two at a time")
-    if writes_files(graph):
+    expected = read_marbles(expect) if expect else ""  # now: what is wrong with it is said before a long replay
+    if expect and not expected and not update:
+        raise UserError(f"--expect {expect}: there is no such file, or nothing in it; --update writes it")
+    if graph.taps:  # two at a time would write the same file; one after another, the last one's stays
         jobs = 1
-    places = list(zip(paths, _folders(paths, out), strict=True))
+    folders = _folders(paths, out)
+    new = [folder for folder in (*folders, out) if folder and not folder.exists()]
+    places = list(zip(paths, folders, strict=True))
     work = partial(_replay_into, graph=graph, settings=settings, wavs=wavs, calls=calls)
-    right = True
+    right, failed = True, 0
     with (
         Progress([length_s(path) for path in paths], "files") as progress,
         closing(run_batch(work, places, paths, jobs, progress)) as results,
@@ -91,17 +105,20 @@ def replay_files(
             with progress.aside():
                 if isinstance(replayed, UserError):
                     complain(str(replayed))
-                    right = False
-                elif replayed.before:
+                    failed += 1
+                    continue
+                for note in _notes(path, replayed):
+                    complain(note)
+                if replayed.before:
                     right &= show_both(path, replayed, calls if is_call(path) else wavs, say)
                 else:
-                    right &= _tell(path, replayed, expect, update, say, complain)
-    return 0 if right else 1
-
-
-def writes_files(graph: GraphSpec) -> bool:
-    """Whether two replays at a time would write the same file; one after another, the last one's stays."""
-    return any(step.operator == "tap" for stream in graph.streams for step in stream.steps)
+                    right &= _tell(path, replayed, expected, expect, update, say, complain)
+    for folder in new:
+        with suppress(OSError):  # there is something in it
+            folder.rmdir()
+    if failed == len(paths):
+        return 2
+    return 0 if right and not failed else 1
 
 
 def length_s(path: Path) -> float:
@@ -113,26 +130,23 @@ def length_s(path: Path) -> float:
     return info.frames / info.rate
 
 
-def _tell(path: Path, replayed: Replayed, expect: Path | None, update: bool, say: Say, complain: Say) -> bool:
+def _tell(
+    path: Path, replayed: Replayed, expected: str, expect: Path | None, update: bool, say: Say, complain: Say
+) -> bool:
     """Show what came of a recording; whether that is as expected, and as recorded."""
     text = render(replayed)
     say(text)
-    for note in _notes(path, replayed):
-        complain(note)
-    right = not expect or _as_expected(text, expect, update, say, complain)
+    right = not expect or _as_expected(text, expected, expect, update, say, complain)
     return (replayed.recorded is None or _as_recorded(path, replayed, say, complain)) and right
 
 
-def _as_expected(text: str, expect: Path, update: bool, say: Say, complain: Say) -> bool:
-    """Compare with the file, or write it where that is wanted."""
+def _as_expected(text: str, expected: str, expect: Path, update: bool, say: Say, complain: Say) -> bool:
+    """Compare with what the file says, or write it where that is wanted."""
     if update:
-        expect.write_text(text, encoding="utf-8")
+        write_marbles(expect, text)
         say(f"{expect} says this now")
         return True
-    try:
-        found = difference(expect.read_text(encoding="utf-8"), text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--expect {expect}: can't be read: {error}. --update writes it") from None
+    found = difference(expected, text)
     if found:
         complain(f"not as {expect} says:\n{found}")
     return not found
@@ -158,6 +172,8 @@ def _notes(path: Path, replayed: Replayed) -> Iterator[str]:
         yield f"{path}: the file is shorter than its header says; what is there was replayed"
     for trouble in replayed.trouble:
         yield f"{path}: {trouble}"
+    for file in dict.fromkeys([*(replayed.before.taps if replayed.before else ()), *replayed.taps]):
+        yield f"{path}: wrote {file}"
 
 
 def _folders(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
@@ -195,11 +211,11 @@ def _replay_into(
         return run(None)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:
-            replayed = run(_mix_into(folder / "mix.wav", stack))
-        _write_lines(folder / "events.jsonl", replayed.events)
+        with _mix_into(folder / MIX) as mix:
+            replayed = run(mix)
+        _write_lines(folder / EVENTS, replayed.events)
         _write_lines(folder / "metrics.jsonl", replayed.metrics)
-        (folder / "marbles.txt").write_text(render(replayed), encoding="utf-8")
+        (folder / MARBLES).write_text(render(replayed), encoding="utf-8")
         write_timeline(folder, replayed)
     except OSError as error:
         raise UserError(f"--out {folder}: can't be written: {error.strerror}") from None
@@ -214,14 +230,20 @@ def _as_text(lines: Iterable[dict[str, Any]]) -> str:
     return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def _mix_into(path: Path, stack: ExitStack) -> Mix:
-    """Stereo at 16 kHz, written as the replay goes: channel 0 the caller, 1 the bot."""
-    file = stack.enter_context(wave.open(str(path), "wb"))  # noqa: SIM115 - `stack` closes it
-    file.setparams((2, 2, MIX_RATE_HZ, 0, "NONE", ""))
+@contextmanager
+def _mix_into(path: Path) -> Iterator[Mix]:
+    """Stereo at 16 kHz, written as the replay goes: channel 0 the caller, 1 the bot. It is there once it is whole."""
+    part = path.with_suffix(".part")
     sides = [resampler(RATE_HZ, MIX_RATE_HZ, aligned=True) for _ in range(2)]
+    try:
+        with wave.open(str(part), "wb") as file:
+            file.setparams((2, 2, MIX_RATE_HZ, 0, "NONE", ""))
 
-    def write(pieces: Iterable[bytes]) -> None:
-        file.writeframesraw(np.stack([np.frombuffer(piece, "<i2") for piece in pieces], axis=1).tobytes())
+            def write(pieces: Iterable[bytes]) -> None:
+                file.writeframesraw(np.stack([np.frombuffer(piece, "<i2") for piece in pieces], axis=1).tobytes())
 
-    stack.callback(lambda: write(side.flush() for side in sides))
-    return lambda caller, bot: write(side.push(pcm) for side, pcm in zip(sides, (caller, bot), strict=True))
+            yield lambda caller, bot: write(side.push(pcm) for side, pcm in zip(sides, (caller, bot), strict=True))
+            write(side.flush() for side in sides)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

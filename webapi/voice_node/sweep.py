@@ -14,7 +14,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.labels import LABELS, find_labels, read_labels
 from webapi.voice_node.progress import Progress
 from webapi.voice_node.replay import Tell, replay
-from webapi.voice_node.replay_files import find_recordings, length_s, writes_files
+from webapi.voice_node.replay_files import find_recordings, length_s
 from webapi.voice_node.scoring import Span
 from webapi.voice_node.sweep_grid import Cell
 from webapi.voice_node.sweep_rows import Facts, Row, facts, mark_best, row
@@ -65,7 +65,7 @@ def sweep_files(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int, o
             out.mkdir(parents=True, exist_ok=True)  # now: a long sweep is not to fail at its end
         except OSError as error:
             raise UserError(f"--out {out}: can't be written: {error.strerror}") from None
-    swept = sweep(corpus, cells, 1 if any(writes_files(cell.graph) for cell in cells) else jobs)
+    swept = sweep(corpus, cells, 1 if any(cell.graph.taps for cell in cells) else jobs)
     for problem in swept.problems:
         complain(problem)
     if not any(row["recordings"] for row in swept.rows):

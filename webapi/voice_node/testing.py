@@ -12,7 +12,7 @@ from webapi.voice_node.config import pinned_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.marble_difference import difference
+from webapi.voice_node.marble_difference import difference, read_marbles, write_marbles
 from webapi.voice_node.marbles import render
 from webapi.voice_node.replay import Replayed, replay
 from webapi.voice_node.tape import is_call
@@ -56,16 +56,13 @@ def compare(
             return f"{title} gives this; a text in a test is not written by itself:\n\n{got}"
         return found and f"{title}: not as the test says\n{found}\n{how} shows the whole text"
     file = Path(expected)
+    written = read_marbles(file)
     if update:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(got, encoding="utf-8")
+        write_marbles(file, got)
         return ""
-    try:
-        found = difference(file.read_text(encoding="utf-8"), got)
-    except FileNotFoundError:
+    if not written:
         return f"{title}: there is no {file} yet\n{how} writes it"
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: can't be read: {error}") from None
+    found = difference(written, got)
     return found and f"{title}: not as {file} says\n{found}\nWhere this is right now, {how} writes it"
 
 
