@@ -174,7 +174,9 @@ def test_the_orchestrator_can_be_made_or_is_named() -> None:
 
 def test_vad_backends() -> None:
     assert clinic.check_vad(settings(vad_backend="webrtc")).state == "ok"
-    assert clinic.check_vad(settings(vad_backend="sierra")).state == "warn"
+    default = clinic.check_vad(settings(vad_backend="sierra"))
+    assert (default.state, default.advice) == ("ok", "")  # nothing is wrong with what comes out of the box
+    assert default.found.endswith(", because no package named 'sierra' is installed")
     check = clinic.check_vad(settings(vad_backend="nosuch"))
     assert check.state == "fail"
     assert "webrtc" in check.advice
@@ -215,6 +217,23 @@ def test_the_table_names_every_check_and_the_exit_code_is_0_when_none_fails(
     names = ("Python", "packages", "LiveKit server", "key", "graph", "orchestrator", "VAD", "files", "page")
     for name in names:
         assert name in said
+
+
+def test_a_path_can_be_copied_from_the_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = "/somewhere/with-a/" + "very-long-name/" * 8 + "file.js"
+    found = f"there is no {path} here, but there could be one, for all that one knows of such machines"
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(clinic, "CHECKS", (lambda _: clinic.Check("page", "warn", found, "Get [one]."),))
+    assert clinic.doctor(settings()) == 0
+    said = capsys.readouterr().out
+    assert path in said
+    lines = said.splitlines()
+    assert [line for line in lines if len(line) > 80] == [" " * 22 + path]
+    assert lines[0].split() == ["warn", "page", "there", "is", "no"]
+    assert lines[-1] == " " * 22 + "→ Get [one]."
+    assert " ".join(" ".join(lines).split()) == f"warn page {found} → Get [one]."
 
 
 def test_a_failure_is_1_with_what_to_do_about_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import platform
 import shutil
 import socket
 import sys
+import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from webapi.voice_node.config import Settings, is_loopback
@@ -48,6 +48,7 @@ PACKAGES = {  # what is imported: what is installed
 EXTRAS = {"aiohttp": "web", "matplotlib": "report"}
 ANSWER_S = 5.0
 LIBRARY = Path(__file__).resolve().parents[1] / "static" / "vendor" / "livekit-client.umd.js"
+INDENT = 22  # columns for the state and the name
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
@@ -62,15 +63,23 @@ class Check:
 
 
 def doctor(settings: Settings) -> int:
-    """Run every check, print a table; 0, or 1 where one fails."""
+    """Run every check, print what it found; 0, or 1 where one fails."""
     checks = [_run(check, settings) for check in CHECKS]
-    table = Table("", "what", "found", show_edge=False, pad_edge=False)
+    console = Console()
     for check in checks:
-        what_to_do = f"\n→ {check.advice}" if check.advice else ""
-        found = Text(check.found + what_to_do, overflow="fold")
-        table.add_row(Text(check.state, COLOURS[check.state]), check.name, found)
-    Console().print(table)
+        what_to_do = [f"→ {check.advice}"] if check.advice else []
+        found = "\n".join(_wrapped(line, console.width) for line in [*check.found.splitlines(), *what_to_do])
+        state = (f"{check.state:6}", COLOURS[check.state])
+        console.print(Text.assemble(state, f"{check.name:{INDENT - 6}}{found.lstrip()}"), soft_wrap=True)
     return 1 if any(check.state == "fail" for check in checks) else 0
+
+
+def _wrapped(line: str, width: int) -> str:
+    """The line below the others, in as many as it takes; at spaces alone, so that a path can be copied."""
+    indent = " " * INDENT
+    return textwrap.fill(
+        line, width, initial_indent=indent, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _run(check: Callable[[Settings], Check], settings: Settings) -> Check:
@@ -210,9 +219,7 @@ def check_vad(settings: Settings) -> Check:
     except (UserError, ValueError) as error:
         return Check("VAD", "fail", str(error), f"Set VAD_BACKEND to one of: {backends}")
     if detector.fallback:
-        return Check(
-            "VAD", "warn", detector.fallback, f"Fine so; VAD_BACKEND={detector.backend} says it without a warning."
-        )
+        return Check("VAD", "ok", f"{detector.backend}, because {detector.fallback.partition(';')[0]}")
     return Check("VAD", "ok", f"{settings.vad_backend} (there are: {backends})")
 
 
