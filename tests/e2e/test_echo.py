@@ -26,8 +26,10 @@ def turn_of(url: str, folder: Path, outcome: str, **settings: Any) -> dict[str, 
     room = f"echo-{uuid.uuid4().hex[:8]}"
     turns: list[dict[str, Any]] = []
 
-    async def scenario() -> None:
-        node = NodeProcess(folder, url, room, MOCK_REPLY="reply.wav", VAD_BACKEND="webrtc", **settings)
+    async def scenario(settings: dict[str, Any]) -> None:
+        # It thinks so long that nothing of the question still rings when the answer begins.
+        settings = {"MOCK_REPLY": "reply.wav", "MOCK_THINK_MS": 300, "VAD_BACKEND": "webrtc", **settings}
+        node = NodeProcess(folder, url, room, **settings)
         async with node, caller(url, room) as alice:
             await alice.wait_for_event("listening_to", identity="alice")
             alice.loudspeaker = LOUD
@@ -41,7 +43,7 @@ def turn_of(url: str, folder: Path, outcome: str, **settings: Any) -> dict[str, 
             with taking() as takes:
                 await takes.of("a turn", turn)
 
-    run(scenario())
+    run(scenario(settings))
     return turns[-1]
 
 
