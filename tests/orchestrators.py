@@ -123,6 +123,14 @@ class FloodsForever(_Every):
             yield second
 
 
+class RaisesNoText(_Every):
+    """Its error names a file whose name no UTF-8 can hold."""
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        yield tone(0.1, RATE_HZ, 440)
+        raise OSError("no such file: caf\udce9\u2028.wav")
+
+
 class GivesText(_Every):
     async def go_wrong(self) -> AsyncIterator[Any]:
         yield "hello"

@@ -26,6 +26,7 @@ def labels(tmp_path: Path, text: str | bytes, length_s: float = 10.0) -> tuple[S
         pytest.param("0.5\t1\ta\n\\\t200.0\t900.0\n1\t2\tb\n", [(0.5, 1.0), (1.0, 2.0)], id="with frequencies"),
         pytest.param("\ufeff1\t2\tspeech\r\n\r\n", [(1.0, 2.0)], id="as Windows writes it"),
         pytest.param("9.5\t10.05\tspeech\n", [(9.5, 10.05)], id="a little beyond the end"),
+        pytest.param("1\t2\ta\u2028b\x0cc\n", [(1.0, 2.0)], id="with a text of several lines to Python"),
         pytest.param("", [], id="nobody speaks"),
     ],
 )

@@ -17,6 +17,7 @@ from tests.test_replay import run
 from webapi.voice_node.call_replay import replay_call
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.events import json_line
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.recordings import check_recordings, new_recording, prune
 from webapi.voice_node.tape import Closed, Recorder, read_call
@@ -43,6 +44,7 @@ CALLS = {
     "a lost connection": ([("speech", 0.5), ("quiet", 0.8), ("cut", 1.0), *TALK], {"mock_reply": "tone:5"}),
     "hooks that raise": (TALK, {"orchestrator": "tests.orchestrators:HooksRaise"}),
     "a reply that fails midway": (TALK, {"orchestrator": "tests.orchestrators:RaisesMidway"}),
+    "an error that is no text": (TALK, {"orchestrator": "tests.orchestrators:RaisesNoText"}),
     "a reply that hangs": (TALK, {"orchestrator": "tests.orchestrators:Hangs", "reply_timeout_ms": 600}),
     "closed in a reply": ([("speech", 0.5), ("quiet", 0.7)], {"orchestrator": NOTED}),
     "closed in speech": ([("speech", 0.5)], {"orchestrator": NOTED}),
@@ -59,8 +61,8 @@ def test_a_recorded_call_decides_the_same_again(
     played = play(script, record=tmp_path / "call", **settings)
     assert not played.failures
     replayed = replay_call(tmp_path / "call")
-    again = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in replayed.events)
-    assert again == (tmp_path / "call" / "events.jsonl").read_text()
+    again = "".join(map(json_line, replayed.events))
+    assert again == (tmp_path / "call" / "events.jsonl").read_text(encoding="utf-8")
     assert replayed.metrics == played.lines
     assert len(replayed.events) >= 1
 
@@ -132,6 +134,24 @@ def test_a_recording_that_broke_off_is_replayed_as_far_as_it_goes(tmp_path: Path
     replayed = replay_call(tmp_path / "call")
     same = [a for a, b in zip(replayed.events, whole, strict=False) if a == b]
     assert len(same) >= min(len(whole), len(replayed.events)) - 2  # but for what the end itself does
+
+
+@pytest.mark.parametrize("first_second", [(), ("inputs.jsonl", "events.jsonl")])
+def test_a_recording_that_broke_off_at_once_is_empty(tmp_path: Path, first_second: tuple[str, ...]) -> None:
+    """The first second is in memory only: files are not there yet, or are but have nothing in them."""
+    play(TALK, record=tmp_path / "call", orchestrator=NOTED)
+    for name in ("inputs.jsonl", "events.jsonl", "caller.wav", "replies.wav"):
+        (tmp_path / "call" / name).unlink()
+    for name in first_second:
+        (tmp_path / "call" / name).touch()
+    assert replay_call(tmp_path / "call").events == []
+    assert run("replay", tmp_path / "call", "--out", tmp_path / "out") == 0
+
+
+def test_audio_that_is_not_on_the_disk_yet_ends_the_recording(tmp_path: Path) -> None:
+    play(TALK, record=tmp_path / "call", orchestrator=NOTED)
+    (tmp_path / "call" / "caller.wav").write_bytes(b"")
+    assert list(read_call(tmp_path / "call").inputs()) == []
 
 
 def test_bad_recordings_are_refused_by_name(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ tuple: that takes half the time of a frozen dataclass.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
@@ -223,6 +224,11 @@ Reply: TypeAlias = (
 )
 Playback: TypeAlias = PlaybackStarted | PlaybackEnded | FramesDropped
 Played: TypeAlias = ReplyAudio | PlaybackEnded  # what is played from its stamp on, or behind what is; what ends it all
+
+
+def json_line(value: Any) -> str:
+    """A line of a .jsonl file. A lone surrogate, which UTF-8 can't hold, is written as JSON escapes it."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def record(event: Event, origin_us: int) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def read_labels(path: Path, length_s: float) -> tuple[Span, ...]:
     except OSError as error:
         raise UserError(f"{path}: can't be read: {error.strerror}") from None
     found = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.startswith("\\"):
             found.append((_span(line, f"{path}:{number}"), number))
     found.sort()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from livekit import rtc
 from loguru import logger
+
+from webapi.voice_node.events import json_line
 
 TOPIC = "voice_node.events"
 MAX_WAITING = 256  # messages; a turn makes about ten
@@ -33,7 +34,7 @@ class RoomEvents:
         if self.room is None:
             return
         try:
-            self._waiting.put_nowait((json.dumps(message, ensure_ascii=False).encode(), [only] if only else []))
+            self._waiting.put_nowait((json_line(message).rstrip().encode(), [only] if only else []))
         except asyncio.QueueFull:
             self._lose("the sender is too slow")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -18,6 +17,7 @@ from webapi.voice_node.call_replay import AS_IT_WAS, Instead, replay_call
 from webapi.voice_node.compare import replay_instead, show_both
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.events import json_line
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.marble_difference import difference, line_difference, read_marbles, write_marbles
 from webapi.voice_node.marbles import render
@@ -155,8 +155,6 @@ def _as_expected(text: str, expected: str, expect: Path, update: bool, say: Say,
 def _as_recorded(path: Path, replayed: Replayed, say: Say, complain: Say) -> bool:
     """Whether a call's events are, byte for byte, those that it was recorded with."""
     recorded, now = replayed.recorded or "", _as_text(replayed.events)
-    if not recorded.endswith("\n"):  # it broke off in the middle of a line
-        recorded = recorded[: recorded.rfind("\n") + 1]
     if now == recorded:
         say(f"{path}: the same {len(replayed.events)} events as when it was recorded")
         return True
@@ -227,7 +225,7 @@ def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
 
 
 def _as_text(lines: Iterable[dict[str, Any]]) -> str:
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    return "".join(map(json_line, lines))
 
 
 @contextmanager

@@ -70,7 +70,7 @@ class Recorder:
         max_bytes: int = 1_000_000_000,
     ) -> None:
         folder.mkdir(parents=True)
-        (folder / CALL).write_text(json.dumps({"version": VERSION, **header}, indent=2, ensure_ascii=False) + "\n")
+        (folder / CALL).write_text(json.dumps({"version": VERSION, **header}, indent=2) + "\n", encoding="utf-8")
         (folder / GRAPH).write_text(graph, encoding="utf-8")
         self._folder = folder
         self._files = FileThread(on_problem, max_bytes)
@@ -113,7 +113,7 @@ class Recorder:
         self._line(INPUTS, line)
 
     def _line(self, name: str, line: dict[str, Any]) -> None:
-        self._files.write(self._folder / name, (json.dumps(line, ensure_ascii=False) + "\n").encode())
+        self._files.write(self._folder / name, events.json_line(line).encode())
 
     def _pcm(self, name: str, pcm: bytes, rate: int) -> None:
         if name not in self._rates:
@@ -132,6 +132,8 @@ class Tape:
 
     def inputs(self) -> Iterator[Input]:
         """The inputs in order. A recording that broke off gives what is whole."""
+        if not (self.folder / INPUTS).exists():
+            return  # it broke off before the first of them was on the disk
         audio = {name: _Pcm(self.folder / name) for name in (CALLER, REPLIES)}
         with (self.folder / INPUTS).open(encoding="utf-8", errors="replace") as file:
             for number, text in enumerate(file, start=1):
@@ -148,8 +150,13 @@ class Tape:
                 yield given
 
     def events(self) -> str:
-        """What the node decided when it was recorded."""
-        return (self.folder / EVENTS).read_text(encoding="utf-8") if (self.folder / EVENTS).exists() else ""
+        """What the node decided when it was recorded: whole lines, without one in the middle of which it broke off."""
+        path = self.folder / EVENTS
+        whole = path.read_bytes().rpartition(b"\n") if path.exists() else (b"", b"", b"")
+        try:
+            return (whole[0] + whole[1]).decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not what a recording has there: {error}") from None
 
 
 def is_call(path: Path) -> bool:
@@ -187,7 +194,7 @@ class _Pcm:
     """The audio of a file, taken piece by piece."""
 
     def __init__(self, path: Path) -> None:
-        self._blocks = iter_wav(path) if path.exists() and wav_info(path).frames else iter(())
+        self._blocks = iter_wav(path) if _begun(path) and wav_info(path).frames else iter(())
         self._held = b""
 
     def take(self, size: int) -> bytes | None:
@@ -199,6 +206,11 @@ class _Pcm:
             self._held += block
         taken, self._held = self._held[:size], self._held[size:]
         return taken
+
+
+def _begun(path: Path) -> bool:
+    """Whether some of the file was on the disk when the recording broke off."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _turn(turn: Turn) -> list[Any]:

@@ -134,12 +134,15 @@ def _read(tape: Tape, origin_us: int) -> dict[int, Said]:
         return origin_us + round(float(line[name]) * US_PER_S)
 
     found: dict[int, Said] = {}
-    for line in event_lines(tape):
-        turn = line["turn_index"]
-        if line["event"] == "speech_ended":
-            found[turn] = Said(us(line, "t_first_byte"), us(line, "t_last_byte"), us(line, "t"))
-        elif line["event"] == "reply_cut" and turn in found:
-            found[turn].cut_us = us(line, "t")
+    try:
+        for line in event_lines(tape):
+            turn = line["turn_index"]
+            if line["event"] == "speech_ended":
+                found[turn] = Said(us(line, "t_first_byte"), us(line, "t_last_byte"), us(line, "t"))
+            elif line["event"] == "reply_cut" and turn in found:
+                found[turn].cut_us = us(line, "t")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{tape.folder / EVENTS}: not what a recording has there: {error}") from None
     for order, given in enumerate(tape.inputs()):
         if isinstance(given, (Told, PlayedOut)) and not _is_hook(given):
             turn = _turn(given).index
@@ -149,13 +152,8 @@ def _read(tape: Tape, origin_us: int) -> dict[int, Said]:
 
 
 def event_lines(tape: Tape) -> list[dict[str, Any]]:
-    """What the node decided when it was recorded, without a line in the middle of which it broke off."""
-    whole_lines = [text for text in tape.events().splitlines(keepends=True) if text.endswith("\n")]
-    try:
-        lines: list[dict[str, Any]] = [json.loads(text) for text in whole_lines]
-    except ValueError as error:
-        raise UserError(f"{tape.folder / EVENTS}: not what a recording has there: {error}") from None
-    return lines
+    """What the node decided when it was recorded, as far as that was written."""
+    return [json.loads(text) for text in tape.events().split("\n") if text]
 
 
 def _likeness(said: Said, ended: SpeechEnded) -> float:
