@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from tests.speech import silence, vowel
 from tests.stage import play
 from tests.test_recording import CALLS, NOTED, TALK
 from tests.test_replay import run
+from webapi.voice_node import paced_loops
+from webapi.voice_node import replay as replay_module
 from webapi.voice_node.call_replay import Instead, replay_call
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
@@ -21,6 +24,7 @@ from webapi.voice_node.parting import differing, first_parting, told
 from webapi.voice_node.replay import replay
 from webapi.voice_node.tape import read_call
 from webapi.voice_node.tape_script import NO_MORE_RECORDED, NOTHING_RECORDED, event_lines
+from webapi.voice_node.virtual_time import VirtualTimeLoop
 from webapi.voice_node.wav import write_wav
 
 
@@ -97,9 +101,10 @@ def test_bad_settings_are_the_users_mistake(tmp_path: Path) -> None:
     record(tmp_path / "call", [("speech", 0.3)])
     with pytest.raises(UserError, match="VAD_SPEECH_START_FRAMES=0"):
         replay_call(tmp_path / "call", instead=Instead(settings={"vad_speech_start_frames": 0}))
-    (tmp_path / "call" / "events.jsonl").write_text("not json\n")
-    with pytest.raises(UserError, match=r"events\.jsonl: not what a recording has there"):
-        replay_call(tmp_path / "call", instead=Instead(graph="patient"))
+    for bad in ("not json\n", "[1]\n", '{"event": "speech_ended", "t": 1.0}\n'):
+        (tmp_path / "call" / "events.jsonl").write_text(bad)
+        with pytest.raises(UserError, match=r"events\.jsonl: not what a recording has there"):
+            replay_call(tmp_path / "call", instead=Instead(graph="patient"))
 
 
 def test_partings() -> None:
@@ -187,3 +192,50 @@ def test_an_orchestrator_with_real_io_is_asked_in_real_time(tmp_path: Path) -> N
     settings = load_settings(None, orchestrator="tests.orchestrators:Resolves")
     replayed = replay(wav, load_graph("default", settings), settings, pace="real")
     assert [line["outcome"] for line in replayed.metrics] == ["completed"]
+
+
+class LateLoop(VirtualTimeLoop):
+    """As a machine's loop is: each wait takes a millisecond longer than was asked for."""
+
+    async def until(self, t_us: int) -> None:
+        if t_us > self.now_us:
+            await super().until(t_us + 1000)
+
+
+def test_waits_that_last_too_long_do_not_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paced_loops, "RealTimeLoop", LateLoop)
+    monkeypatch.setattr(replay_module, "this_loop", asyncio.get_running_loop)
+    wav = tmp_path / "a.wav"
+    write_wav(wav, vowel(0.4) + silence(1.6), 48_000)
+    settings = load_settings(None)
+    assert replay(wav, load_graph("default", settings), settings, pace="real").seconds == pytest.approx(2.0, abs=0.002)
+
+
+def test_moments_of_real_time_are_the_same_within_a_tolerance() -> None:
+    assert Instead(pace="real").tolerance_s == Instead(live=True).tolerance_s > Instead().tolerance_s == 0
+
+
+def test_what_the_recording_lost_of_its_decisions_is_no_parting(tmp_path: Path) -> None:
+    """Of a call that broke off, the events may end before the inputs do, in the middle of a character."""
+    record(tmp_path / "call", [("quiet", 0.3), ("speech", 0.6), ("quiet", 3.0)], mock_reply="tone:1")
+    events = tmp_path / "call" / "events.jsonl"
+    whole = events.read_bytes().splitlines(keepends=True)
+    events.write_bytes(b"".join(whole[:2]) + whole[2][:30] + "é".encode()[:1])
+    told_again = replay_call(tmp_path / "call")
+    assert told_again.recorded is not None
+    assert len(told_again.events) == len(whole)
+    assert run("replay", tmp_path / "call") == 0
+    replayed = replay_call(tmp_path / "call", instead=Instead(settings={"publish_track_name": "another"}))
+    assert replayed.parted is None
+    assert replayed.before is not None
+    assert replayed.events == replayed.before.events
+
+
+@pytest.mark.parametrize("script", [TALK, [("speech", 0.5), ("gap", 1.0), ("quiet", 2.0)]], ids=["talk", "a gap"])
+@pytest.mark.parametrize("reply", ["tone:1", "tone:2"])
+def test_when_the_orchestrator_was_through_is_no_difference(
+    tmp_path: Path, script: list[tuple[str, float]], reply: str
+) -> None:
+    """It waits for room in the queue, in steps of 200 ms: nobody hears when its last chunk found some."""
+    record(tmp_path / "call", script, mock_reply=reply)
+    assert replay_call(tmp_path / "call", instead=Instead(live=True)).parted is None

@@ -21,9 +21,9 @@ from webapi.voice_node.paced_loops import Pace, run_paced, this_loop
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.replay import TELL_CHUNKS, Mix, Nowhere, Replayed, ReplayMouth, Tell
 from webapi.voice_node.tape import Closed, Input, PlayedOut, Tape, Told, read_call
-from webapi.voice_node.tape_script import Retold, TapeScript, event_lines
+from webapi.voice_node.tape_script import Retold, TapeScript
 
-LIVE_TOLERANCE_S = 0.05  # an orchestrator that is asked again never answers in the same millisecond
+LIVE_TOLERANCE_S = 0.05  # an orchestrator that is asked again never answers in the same millisecond; nor is real time
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Instead:
     @property
     def tolerance_s(self) -> float:
         """How far two times may be apart and still count as the same."""
-        return LIVE_TOLERANCE_S if self.live else 0.0
+        return LIVE_TOLERANCE_S if self.live or self.pace == "real" else 0.0
 
     def __bool__(self) -> bool:
         return bool(self.graph or self.settings or self.live)
@@ -57,6 +57,7 @@ def replay_call(
 ) -> Replayed:
     """Replay the call in `folder`, with the graph and the settings that it was recorded with, but for `instead`.
 
+    With that, it is marked from where it parts from what the call gives without: its `before`.
     Raises UserError for a recording that can't be read, or whose graph this program does not understand any more.
     """
     tape = read_call(folder)
@@ -74,7 +75,8 @@ def replay_call(
     result.origin_us = who.origin_us
     run_paced(_run(tape, who, graph, settings, result, mix, instead, tell), instead.pace, start_us=who.origin_us)
     if instead:
-        result.part_from(event_lines(tape), instead.tolerance_s)
+        result.before = replay_call(folder)
+        result.part_from(result.before.events, instead.tolerance_s)
     return result
 
 

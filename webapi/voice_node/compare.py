@@ -23,14 +23,12 @@ def replay_instead(
 ) -> Replayed:
     """The recording with something different, marked from where it parts from what it gives without: its `before`."""
     if is_call(path):
-        before = replay_call(path)
-        after = replay_call(path, mix, instead, tell)
-    else:
-        before = replay(path, graph, settings, pace=instead.pace)
-        changed = settings.model_copy(update=checked(instead.settings))
-        other = load_graph(instead.graph or settings.voice_graph, changed)
-        after = replay(path, other, changed, mix, instead.pace, tell)
-        after.part_from(before.events)
+        return replay_call(path, mix, instead, tell)
+    before = replay(path, graph, settings, pace=instead.pace)
+    changed = settings.model_copy(update=checked(instead.settings))
+    other = load_graph(instead.graph or settings.voice_graph, changed)
+    after = replay(path, other, changed, mix, instead.pace, tell)
+    after.part_from(before.events, instead.tolerance_s)
     after.before = before
     return after
 

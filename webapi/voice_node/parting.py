@@ -18,13 +18,19 @@ def first_parting(one: Sequence[Line], other: Sequence[Line], tolerance_s: float
 
 
 def differing(a: Line, b: Line, tolerance_s: float = 0.0) -> list[str]:
-    """The fields in which two events differ. Floats are seconds, and `_ms` milliseconds: those have the tolerance."""
-    return [name for name in {**a, **b} if not _alike(name, a.get(name), b.get(name), tolerance_s)]
+    """The fields in which two events differ. Floats are seconds, and `_ms` milliseconds: those have the tolerance.
+
+    With one, how full the queue was at a moment makes no difference: a matter of its phase, not of what was heard.
+    """
+    phase = {("playback_ended", "flushed_ms"), ("reply_ended", "t")} if tolerance_s else set()
+    return [
+        name
+        for name in {**a, **b}
+        if (a.get("event"), name) not in phase and not _alike(name, a.get(name), b.get(name), tolerance_s)
+    ]
 
 
 def _alike(name: str, a: Any, b: Any, tolerance_s: float) -> bool:
-    if tolerance_s and name == "flushed_ms":
-        return True  # how full the queue was at that moment: a matter of its phase, not of what was heard
     if isinstance(a, float) and isinstance(b, float):
         return abs(a - b) <= tolerance_s
     if name.endswith("_ms") and isinstance(a, int) and isinstance(b, int):

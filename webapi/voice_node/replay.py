@@ -176,10 +176,12 @@ async def _run(
         probe=result.watch,
     )
 
+    due_us = 0  # from one chunk to the next, and not from now on: in real time each wait lasts a little too long
     for count, chunk in enumerate(chunks(path)):
         if tell and count % TELL_CHUNKS == 0:
             tell(loop.now_us / US_PER_S)
-        await loop.until(loop.now_us + CHUNK_US)
+        due_us += CHUNK_US
+        await loop.until(due_us)
         session.hear(chunk, RATE_HZ)
         if mix:
             mix(chunk, mouth.played())
@@ -190,7 +192,8 @@ async def _run(
     silence = bytes(CHUNK_BYTES)
     last_us = loop.now_us + TAIL_S * US_PER_S
     while not session.idle and loop.now_us < last_us:
-        await loop.until(loop.now_us + CHUNK_US)
+        due_us += CHUNK_US
+        await loop.until(due_us)
         if mix:
             mix(silence, mouth.played())
     await session.close()
