@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.e2e.process import run_node
 from tests.stage import play
-from tests.test_replay import SETTINGS, TALK
-from webapi.voice_node.graph import load_graph
-from webapi.voice_node.marbles import render
-from webapi.voice_node.replay import replay
-from webapi.voice_node.wav import write_wav
+from webapi.voice_node.graph_spec import INPUTS, OUTPUTS
+from webapi.voice_node.operators import TABLE
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+EXAMPLES = ROOT / "docs" / "examples"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / "bench").rglob("*.md"),
+    *(ROOT / "examples").rglob("*.md"),
+]
 
 
 def test_the_example_orchestrator_says_back_what_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,9 +38,47 @@ def test_the_example_orchestrator_says_back_what_was_said(monkeypatch: pytest.Mo
     assert np.sqrt((heard**2).mean()) == pytest.approx(np.sqrt((said**2).mean()) / 2, rel=0.02)
 
 
-def test_the_readmes_first_replay_is_what_a_replay_shows(tmp_path: Path) -> None:
-    write_wav(tmp_path / "hello.wav", TALK, 48_000)
-    shown = render(replay(tmp_path / "hello.wav", load_graph("default", SETTINGS), SETTINGS))
-    assert shown in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_readmes_first_replay_shows_what_it_says(tmp_path: Path) -> None:
+    command = re.search(r"^\.venv/bin/voice-node (replay .*) --out out$", README, re.MULTILINE)
+    assert command is not None
+    ran = run_node(*(word.replace("docs/", f"{ROOT}/docs/") for word in command[1].split()), cwd=tmp_path)
+    shown = ran.out.removesuffix("\n")
+    assert f"```\n{shown}```\n" in README
     picture = "\n".join(shown.splitlines()[2:7])
     assert picture in (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
+
+
+def test_the_readmes_mistake_is_told_as_it_says(tmp_path: Path) -> None:
+    (tmp_path / "graphs").mkdir()
+    text = (ROOT / "graphs" / "default.yaml").read_text(encoding="utf-8")
+    (tmp_path / "graphs" / "mine.yaml").write_text(text.replace("resample:", "resampel:", 1))
+    shown = re.search(r"^(graphs/mine\.yaml:.*)…$", README, re.MULTILINE)
+    assert shown is not None
+    assert run_node("graphs", "check", "mine", cwd=tmp_path).err.startswith(shown[1])
+
+
+def test_every_operator_and_port_is_documented() -> None:
+    rows = re.findall(r"^\| `(\w+)` \|.*$", (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {*TABLE, *INPUTS, *OUTPUTS} <= set(rows)
+
+
+def anchors(text: str) -> set[str]:
+    """What can be linked to in a document, as GitHub names its headings."""
+    return {re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in headings(text)}
+
+
+def headings(text: str) -> list[str]:
+    return re.findall(r"^#+ .*$", re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_leads_somewhere(path: Path) -> None:
+    wrong = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        if "://" not in link and not (
+            target.exists() and (not anchor or anchor in anchors(target.read_text(encoding="utf-8")))
+        ):
+            wrong.append(link)
+    assert wrong == []
