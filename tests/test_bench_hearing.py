@@ -41,7 +41,7 @@ def heard(what: str, probabilities: str | None = None, spans: tuple[Span, ...] =
     """A digit a frame: the flag, and the probability in tenths (that of the flag, where it is not given)."""
     flags = tuple(char == "1" for char in what)
     likely = tuple(int(char) / 10 for char in probabilities or what.replace("1", "9"))
-    return Features("clean", spans, len(what) / 50, flags, likely)
+    return Features("clean", spans, len(what) / 50, flags, likely, likely)
 
 
 # ---------------------------------------------------------------- the corpus
@@ -137,7 +137,7 @@ def test_a_tally_counts_found_stuck_false_and_split() -> None:
 def test_a_corpus_is_heard_once_and_the_talker_found() -> None:
     made = corpus([Corpus("aa", "bb", 1, 1)], ["clean", "clicks"], 1)
     assert [f.condition for f in made] == ["clean", "clicks"]
-    assert len(made[0].flags) == len(made[0].probabilities) == 3000
+    assert len(made[0].flags) == len(made[0].silero) == len(made[0].confirm) == 3000
     assert corpus([Corpus("aa", "bb", 1, 1)], ["clean", "clicks"], 1) == made  # from the cache
     told = [tally(f, HEAR["confirm"](f)) for f in made]
     assert told[0].values["found"] > 90

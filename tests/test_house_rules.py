@@ -16,7 +16,7 @@ IN_THE_GRAPH = [
     *(
         NODE / f"{name}.py"
         for name in (
-            *("audio_io", "context", "desk", "events", "fir", "graph", "graph_reader", "graph_spec"),
+            *("audio_io", "background", "context", "desk", "events", "fir", "graph", "graph_reader", "graph_spec"),
             *("pipeline", "silero", "speaker", "turns", "vad", "wav"),
         )
     ),

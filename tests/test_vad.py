@@ -11,6 +11,7 @@ from tests.speech import chatter, dial_tone, silence
 from tests.stage import play
 from webapi.voice_node import silero
 from webapi.voice_node.audio_io import resampler
+from webapi.voice_node.background import Background
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.silero import Silero
 from webapi.voice_node.vad import VoiceActivityDetector, available_backends
@@ -97,6 +98,16 @@ def test_a_dial_tone_is_a_voice_for_webrtc_and_none_for_silero() -> None:
     assert max(p for _, p in said) < 0.2
 
 
+def test_what_is_background_has_no_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = frames(TALK, 8000)
+    webrtc = VoiceActivityDetector("webrtc")
+    plain = [webrtc.is_speech(frame) for frame in heard]
+    monkeypatch.setattr(Background, "stands_out", lambda *_: False)
+    detector = VoiceActivityDetector("confirm")
+    assert [detector.is_speech(frame) for frame in heard] == plain
+    assert set(probabilities(detector, heard)) == {0.0}
+
+
 def test_probabilities_are_coarse_and_the_same_every_time_and_after_a_reset() -> None:
     heard = frames(TALK, 8000)
     detector = VoiceActivityDetector("silero")
@@ -157,3 +168,14 @@ def test_what_confirm_said_before_a_gap_is_forgotten_after_it() -> None:
     assert [ended.reason for ended in played.of("speech_ended")] == ["muted", "muted"]
     first, second = (e.frame for e in played.of("speech_started"))
     assert second - first == 171  # 3.4 s, and a frame for the tail of the resampler
+
+
+@pytest.mark.parametrize("backend", ["silero", "confirm"])
+def test_a_talker_interrupts_the_reply_a_dial_tone_does_not_and_all_is_the_same_every_time(backend: str) -> None:
+    talk = [("quiet", 1.0), ("chatter", 2.4), ("quiet", 1.5)]
+    over = [("dial tone", 1.0), ("quiet", 1.0), ("chatter", 2.4), ("quiet", 2.0)]
+    played = play([*talk, *over], vad_backend=backend, mock_reply="tone:6")
+    assert len(played.of("speech_started")) == 2
+    (barge_in,) = played.of("barge_in")
+    assert 345 + 6 <= barge_in.frame <= 345 + 25  # from 6.9 s on; this synthetic voice takes long to be sure of
+    assert play([*talk, *over], vad_backend=backend, mock_reply="tone:6").events == played.events

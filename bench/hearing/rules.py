@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from bench.hearing.features import FRAME_S, WINDOW_S, Features
 from webapi.voice_node import turns
 from webapi.voice_node.scoring import Heard
 
 FRAME_US = 20_000
+Flags: TypeAlias = tuple[bool, ...]
+Probabilities: TypeAlias = tuple[float, ...]
 RULE = turns.TurnRule(start_frames=6, end_frames=10, preroll_frames=12, max_frames=6000, answered=False)
 NOBODY = turns.Speech(turn=-1, from_index=0, first_voiced_us=0, last_voiced_us=0, voiced_frames=0)
 PLAYS = turns.Reply(NOBODY, playing=True)
@@ -23,7 +25,7 @@ class Rule(NamedTuple):
     what: str
 
 
-def _reducer(f: Features, flags: tuple[bool, ...], probabilities: bool, playing: bool) -> list[Heard]:
+def _reducer(f: Features, flags: Flags, probabilities: Probabilities | None, playing: bool = False) -> list[Heard]:
     """What the node's own reducer decides with N = 6, M = 10. `playing`: a reply plays all the time."""
     state = turns.Hearing(reply=PLAYS if playing else None)
     heard: list[Heard] = []
@@ -37,7 +39,7 @@ def _reducer(f: Features, flags: tuple[bool, ...], probabilities: bool, playing:
                 heard.append(Heard(*starts[-1], now_s))
 
     for at, flag in enumerate(flags):
-        p = f.probabilities[at] if probabilities else None
+        p = probabilities[at] if probabilities else None
         state, decisions = turns.frame(state, flag, at, at * FRAME_US, RULE, p)
         note(decisions, (at + 1) * FRAME_S)
         if playing and state.speech is None and state.reply is None:
@@ -48,22 +50,22 @@ def _reducer(f: Features, flags: tuple[bool, ...], probabilities: bool, playing:
 
 def webrtc(f: Features) -> list[Heard]:
     """The flag alone."""
-    return _reducer(f, f.flags, probabilities=False, playing=False)
+    return _reducer(f, f.flags, None)
 
 
 def silero(f: Features) -> list[Heard]:
     """Silero alone."""
-    return _reducer(f, tuple(p >= 0.5 for p in f.probabilities), probabilities=True, playing=False)
+    return _reducer(f, tuple(p >= 0.5 for p in f.silero), f.silero)
 
 
 def confirm(f: Features) -> list[Heard]:
     """Both: the default."""
-    return _reducer(f, f.flags, probabilities=True, playing=False)
+    return _reducer(f, f.flags, f.confirm)
 
 
 def barge_in(f: Features) -> list[Heard]:
     """The default while the bot talks."""
-    return _reducer(f, f.flags, probabilities=True, playing=True)
+    return _reducer(f, f.flags, f.confirm, playing=True)
 
 
 def _livekit(f: Features, start_s: float) -> list[Heard]:
@@ -116,7 +118,7 @@ def pipecat(f: Features) -> list[Heard]:
 RULES = (
     Rule("webrtc", webrtc, "mode 3, N = 6, M = 10: without the extra `silero`"),
     Rule("silero", silero, "Silero alone, N = 6, M = 10"),
-    Rule("confirm", confirm, "webrtc opens, Silero confirms and closes: the default"),
+    Rule("confirm", confirm, "webrtc opens, Silero confirms and closes, the background does not count: the default"),
     Rule("confirm, barge-in", barge_in, "the same while the bot talks"),
     Rule("livekit-agents VAD", livekit, "Silero ≥ .5 for 50 ms, end < .35 for 250 ms"),
     Rule("livekit-agents interruption", livekit_interruption, "the same for 0.5 s"),
