@@ -14,8 +14,9 @@ import pytest
 from rich.console import Console
 
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.report import MEASURES, report, show, summary
+from webapi.voice_node.report import report, show, summary
 from webapi.voice_node.report_pictures import draw
+from webapi.voice_node.turn_lines import MEASURES
 
 ROOT = Path(__file__).parents[1]
 

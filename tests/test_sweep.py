@@ -299,7 +299,8 @@ def test_without_matplotlib_there_is_no_picture_and_the_rest(
     corpus: Path, tmp_path: Path, swept: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.delitem(sys.modules, "webapi.voice_node.sweep_picture")
+    for module in ("pictures", "sweep_picture"):
+        monkeypatch.delitem(sys.modules, f"webapi.voice_node.{module}")
     ended = swept("corpus/b.wav", *GRID[:2], "--out", "out")
     assert ended.code == 0
     assert "Pictures need matplotlib" in ended.err

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from webapi.voice_node.errors import UserError
-from webapi.voice_node.metrics import OUTCOMES, TIMES, percentiles
+from webapi.voice_node.metrics import OUTCOMES, percentiles
+from webapi.voice_node.turn_lines import MEASURES, TurnLine, read_turns, values
 
-TurnLine: TypeAlias = dict[str, Any]  # a line of metrics.jsonl
-MEASURES = {  # fields in ms, and what they are called for people
-    "latency_speech_end_to_first_bot_chunk_ms": "end of speech to first bot audio",
-    "latency_user_to_first_bot_chunk_ms": "first voice to first bot audio",
-    "barge_in_stop_ms": "caller talks over to bot silent",
-    "vad_speech_ms": "voice of the caller",
-    "heard_ms": "reply heard",
-}
 STAGES = {  # where the time went: from one time of a turn to another
     ("t2_speech_ended", "t3_logic_start"): "hand over to orchestrator",
     ("t3_logic_start", "t4_llm_request_done"): "language model",
@@ -61,53 +52,6 @@ def report(paths: Sequence[str | Path], out: Path | None = None, as_json: bool =
     return 1 if problems and not turns else 0
 
 
-# ---------------------------------------------------------------- reading
-
-
-def read_turns(paths: Sequence[str | Path], problems: list[str]) -> Iterator[TurnLine]:
-    """The turns of the files, in order. Appends `file:line: what is wrong` to `problems` for each other line."""
-    for path in paths:
-        if str(path) == "-":
-            yield from _turns("<stdin>", sys.stdin.buffer, problems)
-            continue
-        try:
-            with Path(path).open("rb") as file:
-                yield from _turns(str(path), file, problems)
-        except OSError as error:
-            raise UserError(f"{path} can't be read: {error.strerror}") from None
-
-
-def _turns(name: str, lines: Iterable[bytes], problems: list[str]) -> Iterator[TurnLine]:
-    for number, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        try:
-            turn = json.loads(text)
-        except (ValueError, RecursionError):  # ValueError: not JSON, or not UTF-8
-            problems.append(f"{name}:{number}: not a JSON object, or only a part of one")
-            continue
-        wrong = _wrong(turn)
-        if wrong:
-            problems.append(f"{name}:{number}: {wrong}")
-        else:
-            yield turn
-
-
-def _wrong(turn: object) -> str | None:
-    """Why this is not a line of metrics.jsonl; None where it is one."""
-    if not isinstance(turn, dict):
-        return "not a JSON object"
-    for name in ("trace_id", "outcome"):
-        if not isinstance(turn.get(name), str):
-            return f"no {name}"
-    for name in (*MEASURES, *TIMES):
-        value = turn.get(name)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if value is not None and not number:
-            return f"{name} is neither a number nor null"
-    return None
-
-
 # ---------------------------------------------------------------- numbers
 
 
@@ -124,11 +68,6 @@ def summary(turns: Sequence[TurnLine], skipped: int = 0) -> dict[str, Any]:
         "measures": {name: _spread(values(turns, name)) for name in MEASURES},
         "stages": {f"{a[:2]}_{b[:2]}_ms": _spread(stage(turns, a, b)) for a, b in STAGES},
     }
-
-
-def values(turns: Iterable[TurnLine], name: str) -> list[float]:
-    """A measure of all turns that have it."""
-    return [turn[name] for turn in turns if turn.get(name) is not None]
 
 
 def stage(turns: Iterable[TurnLine], start: str, end: str) -> list[float]:

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from webapi.voice_node.errors import UserError
 from webapi.voice_node.metrics import TIMES, percentiles
-from webapi.voice_node.report import MEASURES, TurnLine, values
-
-try:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-except ImportError:
-    raise UserError("Pictures need matplotlib, which is not installed. Do: pip install 'matplotlib>=3.9,<4'") from None
+from webapi.voice_node.pictures import Figure, MaxNLocator, save, style
+from webapi.voice_node.turn_lines import MEASURES, TurnLine, values
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,12 +23,6 @@ STRETCHES = (
     (TIMES[4], TIMES[5], "publish", "#009E73"),
 )
 SHOWN_TURNS = 40
-STYLE: Any = {  # Any: matplotlib's type for it is the list of its 300 names
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "voice-node",
-    "font.size": 10,
-}
 
 
 def draw(turns: Sequence[TurnLine], out: Path) -> list[Path]:
@@ -43,26 +30,9 @@ def draw(turns: Sequence[TurnLine], out: Path) -> list[Path]:
 
     Returns the paths. Raises UserError where `out` can't be written.
     """
-    pictures: list[tuple[str, Callable[[Sequence[TurnLine]], Figure | None]]] = [
-        ("latency", latency),
-        ("barge_in_stop", barge_in_stop),
-        ("timeline", timeline),
-    ]
-    written = []
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with mpl.rc_context(STYLE):
-            for name, picture in pictures:
-                figure = picture(turns)
-                if figure is None:
-                    continue
-                for kind, metadata in (("png", {}), ("svg", {"Date": None})):  # no date: same turns, same bytes
-                    path = out / f"{name}.{kind}"
-                    figure.savefig(path, dpi=150, metadata=metadata)
-                    written.append(path)
-    except OSError as error:
-        raise UserError(f"{out}: pictures can't be written: {error.strerror}") from None
-    return written
+    with style():
+        drawn = {"latency": latency(turns), "barge_in_stop": barge_in_stop(turns), "timeline": timeline(turns)}
+        return save({name: figure for name, figure in drawn.items() if figure}, out)
 
 
 def latency(turns: Sequence[TurnLine]) -> Figure | None:

@@ -6,38 +6,16 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.pictures import Figure, MaxNLocator, save, style
 from webapi.voice_node.sweep_rows import Row, costs, unwanted
 
-try:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
-except ImportError:
-    raise UserError("Pictures need matplotlib, which is not installed. Do: pip install 'matplotlib>=3.9,<4'") from None
-
-STYLE: dict[str, object] = {
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "svg.hashsalt": "voice-node",
-    "font.size": 10,
-}
 PANELS = (("starts", "speech starts"), ("barge_ins", "barge-ins"), ("latency_ms_p50", "median ms to the answer"))
 
 
 def draw(rows: Sequence[Row], names: Sequence[str], out: Path) -> list[Path]:
     """Write sweep.png and sweep.svg into `out`; returns the paths. UserError where they can't be written."""
-    written = []
-    try:
-        with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # matplotlib's type for it is the list of its 300 names
-            figure = trade(rows, names) if rows[0]["labelled"] else counts(rows, names)
-            for kind, metadata in (("png", {}), ("svg", {"Date": None})):  # no date: same rows, same bytes
-                path = out / f"sweep.{kind}"
-                figure.savefig(path, dpi=150, metadata=metadata)
-                written.append(path)
-    except OSError as error:
-        raise UserError(f"{out}: pictures can't be written: {error.strerror}") from None
-    return written
+    with style():
+        return save({"sweep": trade(rows, names) if rows[0]["labelled"] else counts(rows, names)}, out)
 
 
 def trade(rows: Sequence[Row], names: Sequence[str]) -> Figure:

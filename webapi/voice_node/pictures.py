@@ -1,0 +1,44 @@
+"""Pictures as files, by matplotlib: an extra, and slow to import, so that only what draws imports this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from webapi.voice_node.errors import UserError
+
+try:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+except ImportError:
+    raise UserError("Pictures need matplotlib, which is not installed. Do: pip install 'matplotlib>=3.9,<4'") from None
+
+__all__ = ["Figure", "MaxNLocator", "save", "style"]  # the first two for who draws: only here is said how to get them
+STYLE: Any = {  # Any: matplotlib's type for it is the list of its 300 names
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "svg.hashsalt": "voice-node",
+    "font.size": 10,
+}
+
+
+def style() -> Any:
+    """`with style():` draw and save in it."""
+    return mpl.rc_context(STYLE)
+
+
+def save(figures: Mapping[str, Figure], out: Path) -> list[Path]:
+    """Write each figure into `out` by its name, as PNG and SVG. Returns the paths; UserError where that can't be."""
+    written = []
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, figure in figures.items():
+            for kind, metadata in (("png", {}), ("svg", {"Date": None})):  # no date: same numbers, same bytes
+                path = out / f"{name}.{kind}"
+                figure.savefig(path, dpi=150, metadata=metadata)
+                written.append(path)
+    except OSError as error:
+        raise UserError(f"{out}: pictures can't be written: {error.strerror}") from None
+    return written
