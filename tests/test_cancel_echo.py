@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,35 @@ def through(script: Callable[[Any, Any], None], when: str = "needed") -> list[An
 
 def piece(index: int, echo: bool = True) -> AudioChunk:
     return AudioChunk((index + 1) * 10_000, vowel(0.5)[index * CHUNK : (index + 1) * CHUNK], 48_000, echo)
+
+
+def test_an_endless_reply_to_a_caller_who_is_muted_fills_no_memory() -> None:
+    def script(caller: Any, played: Any) -> None:
+        caller.on_next(piece(0))
+        caller.on_next(AudioGap(10_000, "muted"))
+        tracemalloc.start()
+        try:
+            for index in range(60 * 50):
+                played.on_next(ReplyAudio(index * 20_000, TURN, bytes(2 * CHUNK), 48_000))
+            assert tracemalloc.get_traced_memory()[0] < 2_000_000  # of 5.8 MB
+        finally:
+            tracemalloc.stop()
+
+    through(script)
+
+
+def test_audio_from_before_the_client_cancelled_by_itself_does_not_come_after_it() -> None:
+    def script(caller: Any, played: Any) -> None:
+        caller.on_next(piece(0))
+        played.on_next(ReplyAudio(10_000, TURN, bytes(2 * CHUNK), 48_000))
+        for t_us, echo in ((15_000, True), (20_000, False), (25_000, True), (30_000, True)):
+            caller.on_next(AudioChunk(t_us, bytes(CHUNK // 2), 48_000, echo))
+
+    assert [(value.t_us, len(value.pcm)) for value in through(script)] == [
+        (10_000, CHUNK),
+        (20_000, CHUNK // 2),  # as it came
+        (30_000, CHUNK),  # of the two chunks after that
+    ]
 
 
 def test_until_the_bot_has_spoken_audio_passes_as_it_came() -> None:

@@ -348,6 +348,20 @@ def test_all_mistakes_are_said_at_once_and_none_of_what_follows_from_them() -> N
     assert {line.split(":")[1] for line in said} == {"5", "13", "14", "18"}
 
 
+def test_more_streams_and_operators_than_can_be_called_into_each_other_are_refused() -> None:
+    chain = "".join(f"  s{i}: {{from: s{i + 1}}}\n" for i in range(3000))
+    assert errors(f"version: 1\nstreams:\n{chain}  s3000: {{from: caller}}\noutputs: {{events: s0}}\n") == [
+        "g.yaml:3:3: 3001 streams and operators; a graph has at most 200"
+    ]
+
+
+def test_what_is_no_file_is_no_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "graphs" / "folder.yaml").mkdir(parents=True)
+    (tmp_path / "graphs" / "dangling.yaml").symlink_to(tmp_path / "nothing")
+    monkeypatch.chdir(tmp_path)
+    assert {"folder", "dangling"}.isdisjoint(find_graphs())
+
+
 def test_a_graph_that_is_not_there_names_the_ones_that_are() -> None:
     with pytest.raises(
         UserError,

@@ -23,6 +23,7 @@ COUNTED = {  # what there can be only one maker of, and what to do instead
     TURNS.name: "join the voiced frames before it (combine)",
     REPLIES.name: "let one orchestrator decide what to say",
 }
+MOST_PARTS = 200  # a graph is a page, and each may call the next: Python's stack has an end
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -61,6 +62,10 @@ class _Reader:
         if version and version.value != VERSION:
             self._wrong(version.place, f"version {version.value!r}; this program reads version {VERSION}")
         drafts = {d.name: d for d in self._drafts(top.get("streams"))}
+        parts = sum(1 + len(draft.steps) for draft in drafts.values())
+        if parts > MOST_PARTS:
+            place = next(iter(drafts.values())).place
+            raise UserError(f"{place}: {parts} streams and operators; a graph has at most {MOST_PARTS}")
         outputs = self._outputs(top.get("outputs"), drafts)
         streams = self._streams(drafts)
         self._check_outputs(outputs, streams)

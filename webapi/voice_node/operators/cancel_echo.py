@@ -23,9 +23,8 @@ RATE_HZ = 48_000
 PIECE_MS = 10  # what the canceller takes at a time
 PIECE_BYTES = RATE_HZ * PIECE_MS // 1000 * BYTES_PER_SAMPLE
 BEST_OF = 100  # chunks: the one that came with the least delay among them shows where the caller's clock stands
-MOVES_MS = (
-    40  # only so much of a shift is followed: the canceller copes with less, and forgets what it learnt with more
-)
+MOVES_MS = 40  # only a larger shift is followed: the canceller copes with less, and forgets what it learnt with more
+KEPT = 10 * RATE_HZ  # samples that were played, for a caller whose chunks come late
 
 
 @operator(takes=Kind("audio", RATE_HZ))
@@ -60,6 +59,7 @@ def cancel_echo(
                     return
                 wanted = value.echo or when == "always"
                 if canceller is None or not wanted:
+                    framer.flush()  # what waited for this chunk is not to wait for a later one
                     observer.on_next(value)
                 else:
                     pieces = framer.push(value.pcm)
@@ -119,6 +119,7 @@ class _Far:
         now = value.t_us * RATE_HZ // US_PER_S
         if isinstance(value, ReplyAudio):
             self._queue.push(now, value.pcm)
+            self._queue.skip(now - KEPT)  # who is muted takes nothing, however long the bot talks
         else:
             self._queue.cut(now)
 
