@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -57,9 +59,24 @@ def test_the_readmes_mistake_is_told_as_it_says(tmp_path: Path) -> None:
     assert run_node("graphs", "check", "mine", cwd=tmp_path).err.startswith(shown[1])
 
 
-def test_every_operator_and_port_is_documented() -> None:
-    rows = re.findall(r"^\| `(\w+)` \|.*$", (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8"), re.MULTILINE)
+def test_every_operator_and_port_is_documented_with_all_that_it_takes() -> None:
+    text = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
+    rows = {
+        name: set(re.findall(r"`([\w-]+)`", row))
+        for name, row in re.findall(r"^\| `(\w+)` \|(.*)$", text, re.MULTILINE)
+    }
     assert {*TABLE, *INPUTS, *OUTPUTS} <= set(rows)
+    for operator in TABLE.values():
+        fields = operator.arguments.model_fields
+        words = {word for field in fields.values() for word in get_args(field.annotation) if isinstance(word, str)}
+        assert {*fields, *operator.streams, *words} <= rows[operator.name]
+
+
+def test_every_module_has_its_place_in_the_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w*]+\.py)`", text)
+    modules = (path.name for path in (ROOT / "webapi" / "voice_node").glob("[!_]*.py"))
+    assert [module for module in modules if not any(fnmatch(module, name) for name in named)] == []
 
 
 def anchors(text: str) -> set[str]:
