@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.browser import write_hum
+from tests.e2e.stalls import Takes, taking
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET
 from webapi.voice_node.dev_server import avoid_proxy
 from webapi.voice_node.dev_server_binary import build_server, find_server
@@ -70,3 +73,22 @@ def livekit_server(tmp_path: Path) -> Iterator[LiveKitServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def room(request: pytest.FixtureRequest) -> str:
+    """A room of the test's own, named by what it is about: `call-1f2e3d4c` in test_call.py."""
+    return f"{request.path.stem.removeprefix('test_')}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def takes() -> Iterator[Takes]:
+    """Scenes that are played again where the machine stood still."""
+    with taking() as running:
+        yield running
+
+
+@pytest.fixture
+def hum(tmp_path: Path) -> Path:
+    """A WAV for a browser's microphone."""
+    return write_hum(tmp_path / "caller.wav")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import uuid
-from collections.abc import Iterator
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,7 +15,7 @@ from tests.e2e.caller import Caller
 from tests.e2e.moody import FINE, MOOD
 from tests.e2e.process import Ended, NodeProcess, run_node
 from tests.e2e.rooms import caller, run, server_api
-from tests.e2e.stalls import Takes, taking
+from tests.e2e.stalls import Takes
 from tests.e2e.written import check_line
 from tests.speech import silence, vowel
 
@@ -25,17 +23,6 @@ pytestmark = pytest.mark.e2e
 
 NOBODY = "ws://127.0.0.1:9"  # the discard port: nothing listens there
 BEFORE = '{"trace_id": "of a node before this one", "outcome": "completed"}\n'
-
-
-@pytest.fixture
-def room() -> str:
-    return f"bad-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
-def takes() -> Iterator[Takes]:
-    with taking() as running:
-        yield running
 
 
 def refused(folder: Path, *arguments: str, url: str = NOBODY, **variables: object) -> Ended:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import uuid
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,22 +14,11 @@ from tests.e2e.caller import RATE_HZ
 from tests.e2e.page import LOUD, SILENT, level, opened, state, until
 from tests.e2e.process import NodeProcess
 from tests.e2e.rooms import run
-from tests.e2e.stalls import Takes, taking
+from tests.e2e.stalls import Takes
 from tests.e2e.written import KEY_EVENTS, check_line
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def room() -> str:
-    return f"browser-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
-def takes() -> Iterator[Takes]:
-    with taking() as running:
-        yield running
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@ import gc
 import itertools
 import signal
 import time
-import uuid
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +18,7 @@ from tests.e2e.caller import LOUD, RATE_HZ, Caller
 from tests.e2e.node import Node
 from tests.e2e.process import NodeProcess
 from tests.e2e.rooms import caller, run, server_api
-from tests.e2e.stalls import Takes, taking
+from tests.e2e.stalls import Takes
 from tests.e2e.written import check_line, check_log
 from tests.orchestrators import Noted
 from tests.speech import chatter, silence, vowel
@@ -32,17 +30,6 @@ TONE_HZ = 440  # of MOCK_REPLY=tone:…
 UNSURE_MS = 150  # of audio, not of time: what the way through the room stretches; a queue left full has 200 at least
 TURNS = 20
 BOT = "ingobot"
-
-
-@pytest.fixture
-def room() -> str:
-    return f"call-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
-def takes() -> Iterator[Takes]:
-    with taking() as running:
-        yield running
 
 
 async def quiet(alice: Caller) -> None:

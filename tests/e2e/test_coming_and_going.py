@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-import uuid
 from typing import Any
 
 import pytest
@@ -18,11 +17,6 @@ from webapi.voice_node.config import DEV_SECRET
 from webapi.voice_node.errors import UserError
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def room() -> str:
-    return f"coming-{uuid.uuid4().hex[:8]}"
 
 
 # ---------------------------------------------------------------- rooms that go away

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 
 import numpy as np
 import pytest
@@ -19,11 +18,6 @@ from webapi.voice_node.livekit_sink import LiveKitSink
 from webapi.voice_node.tokens import mint
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def room() -> str:
-    return f"edge-{uuid.uuid4().hex[:8]}"
 
 
 # ---------------------------------------------------------------- a call

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import uuid
 from pathlib import Path
 
 import pytest
@@ -19,11 +18,6 @@ pytestmark = pytest.mark.e2e
 TONE = (ROOT / "graphs" / "default.yaml").read_text()  # answers with MOCK_REPLY
 ECHO = (ROOT / "graphs" / "echo.yaml").read_text()
 TONE_MS = 3000
-
-
-@pytest.fixture
-def room() -> str:
-    return f"swap-{uuid.uuid4().hex[:8]}"
 
 
 def save(path: Path, text: str) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import uuid
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from tests.e2e.browser import ALLOWED, NO_NETWORK, chromium, microphone, write_hum
+from tests.e2e.browser import ALLOWED, NO_NETWORK, chromium, microphone
 from tests.e2e.fake_bot import FakeBot, token
 from tests.e2e.page import LOUD, SILENT, as_file, level, opened, run, served, state, until
 from webapi.voice_node.web import STATIC
@@ -18,16 +17,6 @@ from webapi.voice_node.web import STATIC
 pytestmark = pytest.mark.e2e
 
 SDK = STATIC / "vendor" / "livekit-client.umd.js"
-
-
-@pytest.fixture
-def room() -> str:
-    return f"page-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
-def hum(tmp_path: Path) -> Path:
-    return write_hum(tmp_path / "caller.wav")
 
 
 # ---------------------------------------------------------------- a call

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,21 +11,11 @@ import pytest
 from livekit import api
 from playwright.async_api import expect
 
-from tests.e2e.browser import ALLOWED, chromium, microphone, write_hum
+from tests.e2e.browser import ALLOWED, chromium, microphone
 from tests.e2e.fake_bot import FakeBot, token
 from tests.e2e.page import LOUD, as_file, level, opened, run, served, state
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def room() -> str:
-    return f"page-{uuid.uuid4().hex[:8]}"
-
-
-@pytest.fixture
-def hum(tmp_path: Path) -> Path:
-    return write_hum(tmp_path / "caller.wav")
 
 
 def test_troubles_of_joining_are_said(livekit_url: str, room: str) -> None:

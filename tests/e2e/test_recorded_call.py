@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,7 @@ pytestmark = pytest.mark.e2e
 BARGE_INS = 3
 
 
-def test_a_recorded_call_decides_the_same_again(livekit_url: str, tmp_path: Path) -> None:
-    room = f"recorded-{uuid.uuid4().hex[:8]}"
+def test_a_recorded_call_decides_the_same_again(livekit_url: str, room: str, tmp_path: Path) -> None:
 
     async def scenario() -> None:
         async with (
