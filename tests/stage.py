@@ -108,6 +108,8 @@ LETTERS = {
     "superseded": "U",
     "reply_started": "R",
     "playback_started": "P",
+    "playback_paused": "H",
+    "playback_resumed": "r",
     "playback_ended": "p",
     "reply_ended": "Z",
     "reply_cut": "C",

@@ -9,6 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tests.orchestrators import Noted
 from tests.speech import silence, vowel
 from tests.stage import play
 from webapi.voice_node.config import load_settings
@@ -69,6 +70,43 @@ def test_no_barge_in_hears_who_talks_on_from_where_the_bot_ended() -> None:
     assert over.completed
     assert 0 <= again.t_first_voiced_us - over.t_us <= 20_000
     assert [line["outcome"] for line in played.lines] == ["completed", "completed"]
+
+
+def test_cough_halts_at_a_cough_and_ends_at_a_word() -> None:
+    coughs = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 0.2), ("quiet", 1.5)]
+    played = play([*coughs, ("speech", 1.0), ("quiet", 5.0)], graph="cough", mock_reply="tone:4")
+    assert played.marbles() == "SERPSHErSHBCpERPZp"
+    cough, first, words = played.lines
+    assert (first["outcome"], first["barge_in"]) == ("barged_in", True)
+    assert (cough["outcome"], cough["speech_end"], cough["t3_logic_start"]) == ("empty", "cough", None)
+    assert (words["outcome"], words["heard_ms"]) == ("completed", 4000)
+    # The bot was silent from the first frames on, and what it had said until then, the cough left out, is what counts.
+    (halt, again), (resume,) = played.of("playback_paused"), played.of("playback_resumed")
+    assert played.ear.clears == [halt.t_us, again.t_us]
+    assert played.ear.heard(halt.t_us / 1e6, resume.t_us / 1e6) == b""
+    assert first["heard_ms"] == again.heard_ms == pytest.approx(len(played.ear.heard(0, again.t_us / 1e6)) / 96, abs=1)
+    (barge,) = played.of("barge_in")
+    assert first["barge_in_stop_ms"] == (again.t_us - barge.t_first_voiced_us) / 1000 == 100
+    assert 0.48 <= (barge.t_us - barge.t_first_voiced_us) / 1e6 <= 0.54
+
+
+def test_cough_hears_the_words_whole_and_asks_nobody_about_the_cough() -> None:
+    coughs = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 0.2), ("quiet", 1.0)]
+    played = play([*coughs, ("speech", 1.0), ("quiet", 4.0)], graph="cough", orchestrator="tests.orchestrators:Noted")
+    assert not played.failures
+    assert [trace for name, trace in Noted.last.calls if name == "get_audio_reply"] == ["s-0000", "s-0002"]
+    assert [name for name, trace in Noted.last.calls if trace == "s-0001"] == ["on_speech_started"]
+    _, words = Noted.last.utterances
+    assert 1.3 <= len(words) / 16_000 <= 1.5  # pre-roll, a second, the pause
+    assert b"".join(Noted.last.partials).endswith(words[:-320])
+
+
+def test_cough_takes_no_more_of_a_flood_while_the_reply_halts() -> None:
+    script = [("speech", 0.5), *[("quiet", 0.8), ("speech", 0.2)] * 8, ("quiet", 0.5)]
+    played = play(script, graph="cough", orchestrator="tests.orchestrators:FloodsForever")
+    assert len(played.of("playback_paused")) == 8
+    assert played.deepest_ms <= 440  # ahead_ms, whatever time was lost
+    assert not played.failures
 
 
 @pytest.mark.parametrize(("rule", "says", "turns"), [("both", True, 1), ("both", False, 0), ("either", False, 1)])

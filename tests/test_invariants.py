@@ -24,6 +24,7 @@ ORCHESTRATORS = (
     "FloodsForever",
     "HooksRaise",
 )
+GRAPHS = ("default", "cough")
 PIECES = st.tuples(st.sampled_from(["speech", "quiet", "quiet", "gap"]), st.integers(1, 130).map(lambda n: n / 100))
 SCRIPTS = st.lists(PIECES, min_size=1, max_size=14)
 OUTCOMES = {"completed", "barged_in", "superseded", "failed", "timeout", "empty", "closed"}
@@ -59,18 +60,24 @@ def check_heard(played: Played) -> None:
         )  # the fade of the reply before may stand in front
 
 
-@given(script=SCRIPTS, orchestrator=st.sampled_from(ORCHESTRATORS))
-@settings(max_examples=60, deadline=None)
-def test_it_holds_for_any_call(script: list[tuple[str, float]], orchestrator: str) -> None:
-    check(play(script, orchestrator=f"tests.orchestrators:{orchestrator}", reply_timeout_ms=400))
+CALLS = {"script": SCRIPTS, "orchestrator": st.sampled_from(ORCHESTRATORS), "graph": st.sampled_from(GRAPHS)}
 
 
-@given(script=SCRIPTS, orchestrator=st.sampled_from(ORCHESTRATORS))
-@settings(max_examples=30, deadline=None)
-def test_any_recorded_call_decides_the_same_again(script: list[tuple[str, float]], orchestrator: str) -> None:
+@given(**CALLS)
+@settings(max_examples=80, deadline=None)
+def test_it_holds_for_any_call(script: list[tuple[str, float]], orchestrator: str, graph: str) -> None:
+    check(play(script, graph=graph, orchestrator=f"tests.orchestrators:{orchestrator}", reply_timeout_ms=400))
+
+
+@given(**CALLS)
+@settings(max_examples=40, deadline=None)
+def test_any_recorded_call_decides_the_same_again(
+    script: list[tuple[str, float]], orchestrator: str, graph: str
+) -> None:
+    asked = f"tests.orchestrators:{orchestrator}"
     with tempfile.TemporaryDirectory() as folder:
         call = Path(folder) / "call"
-        played = play(script, record=call, orchestrator=f"tests.orchestrators:{orchestrator}", reply_timeout_ms=400)
+        played = play(script, record=call, graph=graph, orchestrator=asked, reply_timeout_ms=400)
         replayed = replay_call(call)
         told_again = replay_call(call, instead=Instead(settings={"publish_track_name": "another"}))
         recorded = (call / "events.jsonl").read_text() if (call / "events.jsonl").exists() else ""

@@ -281,6 +281,8 @@ def test_what_a_caller_notices_is_info_and_a_bad_reply_a_warning() -> None:
         "barge_in",
         "superseded",
         "playback_started",
+        "playback_paused",
+        "playback_resumed",
         "playback_ended",
         "frames_dropped",
     }

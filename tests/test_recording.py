@@ -30,6 +30,10 @@ TALK = [
     *(("quiet", 0.5), ("speech", 0.4), ("quiet", 2.0)),
 ]
 TWICE = [("speech", 0.5), ("quiet", 3.0)] * 2
+COUGHS = [
+    *(("speech", 0.5), ("quiet", 0.8), ("speech", 0.2), ("quiet", 0.7), ("speech", 0.2), ("quiet", 1.0)),
+    *(("speech", 0.9), ("quiet", 4.0)),
+]
 CALLS = {
     "barge-ins": (TALK, {"orchestrator": NOTED}),
     "replies to the end": (
@@ -50,6 +54,7 @@ CALLS = {
     "closed in speech": ([("speech", 0.5)], {"orchestrator": NOTED}),
     "a reply that insists": (TALK, {"orchestrator": "tests.orchestrators:Insists"}),
     "an echo": (TALK, {"mock_reply": "echo"}),
+    "coughs": (COUGHS, {"graph": "cough", "mock_reply": "tone:3"}),
     "16 kHz": (TALK, {"mock_reply": "tone:1", "audio_target_rate": 16_000}),
 }
 

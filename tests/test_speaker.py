@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from reactivex import Subject
 
 from tests.stage import Ear
@@ -13,13 +15,17 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
     FramesDropped,
+    HaltReply,
     Playback,
     PlaybackEnded,
+    PlaybackPaused,
+    PlaybackResumed,
     PlaybackStarted,
     ReplyAudio,
     ReplyCut,
     ReplyEnded,
     ReplyStarted,
+    ResumeReply,
     Turn,
 )
 from webapi.voice_node.speaker import Speaker
@@ -186,3 +192,116 @@ def test_the_old_end_timer_does_not_end_the_next_reply() -> None:
     said, _ = run(script)
     assert [e.t_us for e in said] == [0, 100_000, 100_000, 510_000]
     assert said[-1] == PlaybackEnded(510_000, B, 400, True)
+
+
+# ---------------------------------------------------------------- halts
+
+
+def ramp(turn: Turn, number: int) -> ReplyAudio:
+    """Piece `number` of a reply whose every sample is another one."""
+    return ReplyAudio(now_us(), turn, np.arange(number * 960, number * 960 + 960, dtype="<i2").tobytes(), 48_000)
+
+
+def heard(ear: Ear) -> NDArray[np.int16]:
+    """All that was played."""
+    return np.frombuffer(b"".join(pcm for _, pcm in ear.pushes), "<i2")
+
+
+@pytest.mark.parametrize("ms", [0.02, 7, 105.03, 299.99])
+def test_a_reply_that_halts_goes_on_with_the_next_sample(ms: float) -> None:
+    async def script(speaker: Speaker, ear: Ear) -> None:
+        speaker.on_next(ReplyStarted(now_us(), A))
+        for i in range(15):
+            speaker.on_next(ramp(A, i))
+        await asyncio.sleep(ms / 1000)
+        speaker.on_next(HaltReply(now_us(), A))
+        assert ear.queued_ms() == 0
+        await asyncio.sleep(0.5)
+        speaker.on_next(ResumeReply(now_us(), A))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
+
+    said, ear = run(script)
+    halted_us = round(ms * 1000)
+    assert said == [
+        PlaybackStarted(0, A),
+        PlaybackPaused(halted_us, A, int(ms)),
+        PlaybackResumed(halted_us + 500_000, A),
+        PlaybackEnded(said[-1].t_us, A, 300, True),
+    ]
+    assert 800_000 <= said[-1].t_us <= 800_000 + 21  # half a second later than without; a sample may be heard twice
+    samples, at = heard(ear), int(ms * 48)
+    expected = np.arange(15 * 960)
+    assert (samples[:at] == expected[:at]).all()
+    rest = samples[-(len(expected) - at) :]
+    assert (rest[480:] == expected[at + 480 :]).all()
+    rises = rest[:480] / np.maximum(1, expected[at : at + 480])[: len(rest[:480])]
+    assert (np.diff(rises) > -0.01).all()  # without a click
+
+
+def test_what_comes_while_it_halts_waits_and_keeps_its_order() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(now_us(), A))
+        speaker.on_next(ramp(A, 0))
+        await asyncio.sleep(0.01)
+        speaker.on_next(HaltReply(now_us(), A))
+        speaker.on_next(ramp(A, 1))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
+        await asyncio.sleep(1)
+        speaker.on_next(ResumeReply(now_us(), A))
+
+    said, ear = run(script)
+    assert said[-1] == PlaybackEnded(1_040_000, A, 40, True)
+    assert (heard(ear)[960:] == np.arange(960, 1920)).all()
+
+
+def test_a_cut_while_it_halts_counts_what_was_heard_before() -> None:
+    async def script(speaker: Speaker, ear: Ear) -> None:
+        speaker.on_next(ReplyStarted(now_us(), A))
+        for i in range(15):
+            speaker.on_next(ramp(A, i))
+        await asyncio.sleep(0.107)
+        speaker.on_next(HaltReply(now_us(), A))
+        await asyncio.sleep(0.002)  # the fade is still heard
+        speaker.on_next(ReplyCut(now_us(), A, "barged_in"))
+        speaker.on_next(ResumeReply(now_us(), A))
+        assert ear.queued_ms() == 0
+
+    said, ear = run(script)
+    assert said == [
+        PlaybackStarted(0, A),
+        PlaybackPaused(107_000, A, 107),
+        PlaybackEnded(109_000, A, 107, False, 193),
+    ]
+    assert ear.clears == [107_000]
+
+
+def test_one_that_halts_twice_is_heard_once() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(now_us(), A))
+        for i in range(15):
+            speaker.on_next(ramp(A, i))
+        for _i in range(2):
+            await asyncio.sleep(0.1)
+            speaker.on_next(HaltReply(now_us(), A))
+            await asyncio.sleep(0.1)
+            speaker.on_next(ResumeReply(now_us(), A))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
+
+    said, ear = run(script)
+    assert said[-1] == PlaybackEnded(500_000, A, 300, True)
+    assert len(heard(ear)) == 15 * 960
+
+
+def test_a_halt_of_what_does_not_play_is_none() -> None:
+    async def script(speaker: Speaker, ear: Ear) -> None:
+        speaker.on_next(ResumeReply(now_us(), A))
+        speaker.on_next(HaltReply(now_us(), A))
+        speaker.on_next(ReplyStarted(now_us(), A))
+        speaker.on_next(HaltReply(now_us(), A))  # not heard yet
+        speaker.on_next(audio(A))
+        speaker.on_next(HaltReply(now_us(), B))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
+        assert not ear.clears
+
+    said, _ = run(script)
+    assert said == [PlaybackStarted(0, A), PlaybackEnded(20_000, A, 20, True)]

@@ -144,6 +144,22 @@ def test_what_was_heard_when(replayed: Replayed) -> None:
     assert shown.seconds == max(15.3, replayed.events[-1]["t"])
 
 
+def test_a_reply_that_halts_has_two_spans_and_the_silence_began_with_the_halt(replayed: Replayed) -> None:
+    about = {"turn_index": 0, "trace_id": "t"}
+    replayed.events = [
+        {"event": "playback_started", "t": 1.0, **about},
+        {"event": "playback_paused", "t": 2.0, "heard_ms": 1000, **about},
+        {"event": "playback_resumed", "t": 2.5, **about},
+        {"event": "playback_paused", "t": 4.0, "heard_ms": 2500, **about},
+        {"event": "barge_in", "t": 4.4, "t_first_voiced": 3.9, **about},
+        {"event": "playback_ended", "t": 4.4, "heard_ms": 2500, "completed": False, **about},
+    ]
+    replayed.metrics = [{"trace_id": "t", "barge_in_stop_ms": 100.0}]
+    shown = timeline(replayed, 15.3)
+    assert [(p.start, p.end, p.cut) for p in shown.playback] == [(1.0, 2.0, False), (2.5, 4.0, True)]
+    assert [(d.kind, d.start, d.end) for d in shown.delays] == [("stop", 3.9, 4.0)]
+
+
 def test_what_is_still_open_goes_to_the_end(replayed: Replayed) -> None:
     replayed.events = [e for e in replayed.events if e["turn_index"] == 0 and e["event"] != "playback_ended"]
     replayed.metrics = []

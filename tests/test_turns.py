@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webapi.voice_node import turns
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
-from webapi.voice_node.turns import Ended, Hearing, Interrupted, Started, TurnRule
+from webapi.voice_node.turns import Ended, Halted, Hearing, Interrupted, Resumed, Started, TurnRule
 
 RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
 FRAME_US = 20_000
@@ -36,20 +36,15 @@ def run(
 
 
 def marbles(timeline: str, rule: TurnRule = RULE) -> str:
-    """The decisions as S, E, B (barge-in) and U (superseded), under the frames at which they were taken."""
+    """The decisions under the frames at which they were taken: S, E, B (barge-in), U (superseded), H (halted), R."""
     _, found = run(timeline, rule)
     frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><")
     line = [""] * frames
     for index, decision in found:
-        line[index] += (
-            "S"
-            if isinstance(decision, Started)
-            else "E"
-            if isinstance(decision, Ended)
-            else "B"
-            if decision.playing
-            else "U"
-        )
+        if isinstance(decision, Interrupted):
+            line[index] += "B" if decision.playing else "U"
+        else:
+            line[index] += {Started: "S", Ended: "E", Halted: "H", Resumed: "R"}[type(decision)]
     return "".join(cell or "-" for cell in line)
 
 
@@ -157,6 +152,55 @@ def test_without_barge_in_a_reply_that_plays_makes_deaf_and_no_longer() -> None:
     assert marbles("1110000>011<0111110000", rule) == "--S---E----S-----E"  # who talks on is heard from its end
     assert marbles("11100001>011<0111", rule) == "--S---E-----S"  # the run that began before it does not count
     assert marbles("1110000111", rule) == "--S---E--SU"  # nothing was heard yet: still a pause
+
+
+PAUSE = RULE._replace(cough_frames=6)
+
+
+def test_a_cough_halts_the_reply_and_its_end_lets_it_go_on() -> None:
+    assert marbles("1110000>0011110000000", PAUSE) == "--S---E---SH----ER---"
+    _, found = run("1110000>0011110000000", PAUSE)
+    (cough,) = (d for _, d in found if isinstance(d, Ended) and d.speech.turn == 1)
+    assert (cough.reason, cough.speech.voiced_frames) == ("cough", 4)
+
+
+def test_who_goes_on_speaking_interrupts_it_as_soon_as_it_is_no_cough() -> None:
+    assert marbles("1110000>00111111110000", PAUSE) == "--S---E---SH--B-----E"
+
+
+def test_voice_adds_up_over_short_pauses() -> None:
+    assert marbles("1110000>0011100100110", PAUSE) == "--S---E---SH------B-"
+
+
+def test_a_cough_is_followed_by_another_or_by_words() -> None:
+    assert marbles("1110000>00111000001110000000111111", PAUSE) == "--S---E---SH---ER---SH---ER-----SH--B"
+
+
+def test_what_follows_a_cough_is_a_turn_of_its_own_that_is_answered() -> None:
+    state, found = run("1110000>00111000001111110000", PAUSE)
+    last = [d for _, d in found if isinstance(d, Ended)][-1]
+    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (2, "silence", 6)
+    assert last.speech.from_index > 10  # the cough is none of it
+    assert state.reply == turns.Reply(last.speech, playing=False)
+
+
+def test_a_reply_that_is_over_while_it_halts_leaves_the_words_a_turn() -> None:
+    state, found = run("1110000>00111<01110000", PAUSE)
+    last = [d for _, d in found if isinstance(d, Ended)][-1]
+    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 6)
+    assert state.reply == turns.Reply(last.speech, playing=False)
+
+
+def test_audio_that_stops_within_a_cough_lets_the_reply_go_on() -> None:
+    assert marbles("1110000>00111g", PAUSE) == "--S---E---SHER"
+
+
+def test_a_start_as_long_as_a_word_interrupts_at_once() -> None:
+    assert marbles("1110000>0000111", RULE._replace(cough_frames=3)) == "--S---E-----SB"
+
+
+def test_a_reply_that_is_not_heard_yet_is_superseded_whatever_the_policy() -> None:
+    assert marbles("1110000111", PAUSE) == "--S---E--SU"
 
 
 def test_where_nobody_answers_no_turn_is_superseded_and_none_carried() -> None:

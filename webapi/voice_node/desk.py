@@ -14,15 +14,20 @@ from reactivex import operators as ops
 from webapi.voice_node.async_iterator import from_async_iterator
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
+    COUGH,
     CutOutcome,
+    HaltReply,
     HookFailed,
     LlmRequestDone,
     PartialAudio,
     Playback,
     PlaybackEnded,
+    PlaybackPaused,
+    PlaybackResumed,
     Reply,
     ReplyCut,
     ReplyEnded,
+    ResumeReply,
     SpeechEnded,
     SpeechStarted,
     TtsFirstChunk,
@@ -32,7 +37,7 @@ from webapi.voice_node.events import (
 )
 from webapi.voice_node.hop import Hop
 from webapi.voice_node.orchestrator import Orchestrator
-from webapi.voice_node.speech_source import Pace, speak
+from webapi.voice_node.speech_source import Gate, Pace, speak
 from webapi.voice_node.tape import Told
 
 
@@ -46,6 +51,7 @@ class Desk:
         self._context = context
         self._pace = pace
         self._tell = tell
+        self._gate = Gate()
         self._first_chunk_of: Turn | None = None
         if context.script:
             context.script.connect(tell)
@@ -68,7 +74,10 @@ class Desk:
             turn, at_s = event.turn, seconds(event.t_us)
             self._context.loop.call_soon(lambda: self._call("on_speech_started", turn, turn.trace_id, at_s))
             return False
-        return True
+        if isinstance(event, (HaltReply, ResumeReply)):
+            self._tell(event)
+            return False
+        return not (isinstance(event, SpeechEnded) and event.reason == COUGH)
 
     def answer(self, ended: SpeechEnded) -> Observable[Reply]:
         """The orchestrator's reply to an utterance."""
@@ -79,6 +88,7 @@ class Desk:
         def begin(_: Any) -> Observable[Reply]:
             self._cut(self.answering, "superseded", ended.t_us)
             self.answering = ended.turn
+            self._gate = Gate()
             if self._context.script:
                 self._context.script.answer(ended)
                 return rx.never()  # it comes from the recording, through `tell`
@@ -89,6 +99,7 @@ class Desk:
                     clock=self._context.clock,
                     timeout_s=self._context.settings.reply_timeout_ms / 1000,
                     pace=self._pace,
+                    gate=self._gate,
                 ),
                 self._context.spawn,
             ).pipe(ops.catch(fail), self._news)
@@ -126,7 +137,11 @@ class Desk:
             self._call("on_barge_in_detected", turn, turn.trace_id)
 
     def _on_playback(self, event: Playback) -> None:
-        if isinstance(event, PlaybackEnded):
+        if isinstance(event, PlaybackPaused):
+            self._gate.halt(event.t_us)
+        elif isinstance(event, PlaybackResumed):
+            self._gate.resume(event.t_us)
+        elif isinstance(event, PlaybackEnded):
             if self.answering == event.turn:
                 self.answering = None
             turn, heard_ms, completed = event.turn, event.heard_ms, event.completed

@@ -19,6 +19,7 @@ BYTES_PER_SAMPLE = 2
 
 ReplyOutcome: TypeAlias = Literal["completed", "failed", "timeout", "empty"]
 CutOutcome: TypeAlias = Literal["barged_in", "superseded", "closed"]
+COUGH = "cough"  # why speech ended that was too short to interrupt a reply: nobody answers it
 
 
 # ---------------------------------------------------------------- audio
@@ -101,7 +102,7 @@ class SpeechEnded(Event):
     t_first_voiced_us: int  # arrival of the utterance's first voiced frame
     t_last_voiced_us: int  # arrival of its last voiced frame
     voiced_ms: int  # voiced frames in it
-    reason: str  # "silence", "noise" (only that kept it open), "too_long", or why the audio stopped
+    reason: str  # "silence", "noise" (only that kept it open), "too_long", COUGH, or why the audio stopped
     frame: int = 0  # position of the last frame in pcm
 
 
@@ -164,6 +165,18 @@ class PlaybackStarted(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackPaused(Event):
+    """The reply has halted: somebody speaks, or coughs."""
+
+    heard_ms: int  # how much of it was played out so far
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackResumed(Event):
+    """The reply goes on where it halted."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackEnded(Event):
     """Nothing of the reply will be heard any more. Comes once for each reply, also for one that never played."""
 
@@ -208,6 +221,22 @@ class Unheard:
 
 
 @dataclass(frozen=True, slots=True)
+class HaltReply:
+    """The reply of `turn`, which plays, halts where it is."""
+
+    t_us: int
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeReply:
+    """It goes on from there."""
+
+    t_us: int
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyAudio:
     """A piece of a reply on its way to the room."""
 
@@ -218,12 +247,23 @@ class ReplyAudio:
 
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap
-TurnEvent: TypeAlias = SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded | Unheard
-Reply: TypeAlias = (
-    ReplyStarted | LlmRequestDone | TtsFirstChunk | Uninterruptible | ReplyAudio | ReplyEnded | ReplyCut | HookFailed
+TurnEvent: TypeAlias = (
+    SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded | Unheard | HaltReply | ResumeReply
 )
-Playback: TypeAlias = PlaybackStarted | PlaybackEnded | FramesDropped
-Played: TypeAlias = ReplyAudio | PlaybackEnded  # what is played from its stamp on, or behind what is; what ends it all
+Reply: TypeAlias = (
+    ReplyStarted
+    | LlmRequestDone
+    | TtsFirstChunk
+    | Uninterruptible
+    | ReplyAudio
+    | HaltReply
+    | ResumeReply
+    | ReplyEnded
+    | ReplyCut
+    | HookFailed
+)
+Playback: TypeAlias = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | FramesDropped
+Played: TypeAlias = ReplyAudio | PlaybackPaused | PlaybackEnded  # a piece plays from its stamp on, or behind what plays
 
 
 def json_line(value: Any) -> str:

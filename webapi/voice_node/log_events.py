@@ -13,6 +13,8 @@ from webapi.voice_node.events import (
     HookFailed,
     LlmRequestDone,
     PlaybackEnded,
+    PlaybackPaused,
+    PlaybackResumed,
     PlaybackStarted,
     ReplyCut,
     ReplyEnded,
@@ -88,6 +90,10 @@ def sentence(event: Event) -> str:
         return f"reply cancelled, {event.outcome} {turn}"
     if isinstance(event, PlaybackStarted):
         return f"bot started talking {turn}"
+    if isinstance(event, PlaybackPaused):
+        return f"bot halted, {_s(event.heard_ms)} heard so far {turn}"
+    if isinstance(event, PlaybackResumed):
+        return f"bot goes on {turn}"
     if isinstance(event, PlaybackEnded):
         if not event.heard_ms:
             return f"nothing of the reply was heard {turn}"

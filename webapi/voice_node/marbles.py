@@ -30,10 +30,13 @@ LETTERS = {
     "barge_in": "B",
     "superseded": "U",
     "playback_started": "P",
+    "playback_paused": "H",
+    "playback_resumed": "R",
     "playback_ended": "p",
 }
+BOTS = "PHRp"  # of these, the row of the bot tells
 PARTED = "~"  # before what comes after two replays have parted
-TELLING = "BUSEPp"  # where several fall into one column, the picture shows the first of these; the list has all
+TELLING = "BUSE"  # where several fall into one column, the picture shows the first of these; the list has all
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,8 @@ def _text(event: dict[str, Any]) -> str:
         return f"{name}  {said_s:.3f} s, {event['voiced_ms']} ms voiced, {event['reason']}"
     if name == "playback_ended":
         return f"{name}  heard {event['heard_ms']} ms{'' if event['completed'] else ', cut off'}"
+    if name == "playback_paused":
+        return f"{name}  heard {event['heard_ms']} ms so far"
     return name
 
 
@@ -139,7 +144,7 @@ def _turns(events: Sequence[dict[str, Any]], columns: int) -> str:
     row = ["-"] * columns
     for event in events:
         letter = LETTERS.get(event["event"], "")
-        if letter and letter not in "Pp":
+        if letter and letter not in BOTS:
             column = int(event["t"] * 1000 // COLUMN_MS)
             if row[column] == "-" or TELLING.index(letter) < TELLING.index(row[column]):
                 row[column] = letter
@@ -149,13 +154,15 @@ def _turns(events: Sequence[dict[str, Any]], columns: int) -> str:
 def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
     row = ["-"] * columns
     since: float | None = None
+    halted = False
     for event in events:
-        if event["event"] == "playback_started":
-            since = event["t"]
-        elif event["event"] == "playback_ended" and since is not None:
+        what = event["event"]
+        if since is not None and what in ("playback_paused", "playback_resumed", "playback_ended"):
             first, last = (int(t * 1000 // COLUMN_MS) for t in (since, event["t"]))
-            row[first : last + 1] = "=" * (last + 1 - first)
-            if not event["completed"]:
+            row[first : last + 1] = (":" if halted else "=") * (last + 1 - first)
+            if what == "playback_ended" and not event["completed"]:
                 row[last] = "x"
-            since = None
+        if what.startswith("playback_"):
+            since = None if what == "playback_ended" else event["t"]
+            halted = what == "playback_paused"
     return "".join(row)

@@ -13,11 +13,14 @@ from loguru import logger
 
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import (
+    COUGH,
     US_PER_MS,
     BargeIn,
     Event,
     LlmRequestDone,
     PlaybackEnded,
+    PlaybackPaused,
+    PlaybackResumed,
     PlaybackStarted,
     ReplyCut,
     ReplyEnded,
@@ -94,12 +97,15 @@ def step(turns: OpenTurns, event: Event) -> tuple[OpenTurns, tuple[ClosedTurn, .
     if turn is None:
         return turns, ()
     if isinstance(event, PlaybackEnded):
-        turn = replace(turn, stopped_us=event.t_us, heard_ms=event.heard_ms, heard_all=event.completed)
+        stopped_us = event.t_us if turn.stopped_us is None else turn.stopped_us
+        turn = replace(turn, stopped_us=stopped_us, heard_ms=event.heard_ms, heard_all=event.completed)
         return _without({**turns, trace_id: turn}, [trace_id], _outcome(turn))
     if isinstance(event, Superseded) and turn.times[2] is None:  # no reply: no end of a playback will come
         return _without(turns, [trace_id], "superseded")
     turns = {**turns, trace_id: _learn(turn, event)}
     if isinstance(event, SpeechEnded):
+        if event.reason == COUGH:
+            return _without(turns, [trace_id], "empty")
         # Not at the next start of speech: just after that, a reply that is being prepared may be superseded.
         silent = [key for key, t in turns.items() if t.unanswered and key != trace_id]
         return _without(turns, silent, "empty")
@@ -120,6 +126,10 @@ def _learn(turn: OpenTurn, event: Event) -> OpenTurn:
         return turn.at(5, event.t_us)
     if isinstance(event, PlaybackStarted):
         return turn.at(6, event.t_us)
+    if isinstance(event, PlaybackPaused):
+        return replace(turn, stopped_us=event.t_us)
+    if isinstance(event, PlaybackResumed):
+        return replace(turn, stopped_us=None)
     if isinstance(event, BargeIn):
         return replace(turn, barge_us=event.t_first_voiced_us)
     if isinstance(event, ReplyEnded):

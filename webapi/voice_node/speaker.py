@@ -13,8 +13,11 @@ from webapi.voice_node.events import (
     US_PER_MS,
     US_PER_S,
     FramesDropped,
+    HaltReply,
     Playback,
     PlaybackEnded,
+    PlaybackPaused,
+    PlaybackResumed,
     PlaybackStarted,
     Played,
     Reply,
@@ -22,13 +25,16 @@ from webapi.voice_node.events import (
     ReplyCut,
     ReplyEnded,
     ReplyStarted,
+    ResumeReply,
     Turn,
     Uninterruptible,
 )
+from webapi.voice_node.playout import Playout, length_us
 from webapi.voice_node.tape import PlayedOut
 
 RATE_HZ = 48_000  # LiveKit's
 FADE_MS = 10
+PIECE_MS = 20  # see Sink.push
 
 
 class Sink(Protocol):
@@ -47,8 +53,8 @@ class Sink(Protocol):
 class Speaker:
     """Takes Reply values, gives Playback events. The only place that knows whether the bot is playing.
 
-    What was played is counted here and not asked of the sink: audio pushed is played in real time from the moment that
-    it finds the queue empty. (livekit's own `queued_duration` has been wrong after a clear: livekit/node-sdks#541.)
+    A reply that halts is called back from the sink and kept here; where it goes on, it does so with the very next
+    sample, as the fade after the halt counts as unheard.
     """
 
     def __init__(
@@ -65,8 +71,11 @@ class Speaker:
         self._started = False
         self._interruptible = True
         self._outcome: str | None = None  # of the orchestrator's stream, once it is over
-        self._pushed_us = 0  # how much audio of this reply was pushed
-        self._end_us = 0  # when the last of it will have been played
+        self._playout = Playout()
+        self._held: bytearray | None = None  # while it is halted: what is not played yet
+        self._halted = False  # once, at least
+        self._overdue = False  # the recording says that it was played out by now
+        self._rate = RATE_HZ  # of the reply's audio
         self._dropped = 0  # and not told yet
         self._dropped_of: Turn | None = None
 
@@ -78,11 +87,13 @@ class Speaker:
     def on_next(self, value: Reply) -> None:
         """A value of the speaker port. What follows from it happens at its time."""
         if isinstance(value, ReplyAudio):
-            if value.turn == self._turn and self._outcome is None:
-                self._push(value)
-            else:
+            if value.turn != self._turn or self._outcome is not None:
                 self._dropped += 1
                 self._dropped_of = value.turn
+            elif self._held is not None:
+                self._held += value.pcm
+            else:
+                self._push(value)
         elif isinstance(value, ReplyStarted):
             self._begin(value)
         elif isinstance(value, Uninterruptible):
@@ -93,6 +104,10 @@ class Speaker:
                 self._finish_when_played(value.turn, value.t_us)
         elif isinstance(value, ReplyCut):
             self._cut(value.turn, value.t_us)
+        elif isinstance(value, HaltReply):
+            self._halt(value.turn, value.t_us)
+        elif isinstance(value, ResumeReply):
+            self._resume(value.turn, value.t_us)
 
     @property
     def playing(self) -> bool:
@@ -109,8 +124,9 @@ class Speaker:
         if self._turn is not None:
             self._cut(self._turn, started.t_us)
         self._tell_dropped(started.t_us)
-        self._turn, self._started, self._outcome = started.turn, False, None
-        self._pushed_us = 0
+        self._turn, self._started, self._outcome, self._held = started.turn, False, None, None
+        self._halted = self._overdue = False
+        self._playout.begin()
         self._interruptible = True
 
     def _tell_dropped(self, t_us: int) -> None:
@@ -121,13 +137,11 @@ class Speaker:
 
     def _push(self, audio: ReplyAudio) -> None:
         self._sink.push(audio.pcm)
-        us = len(audio.pcm) // BYTES_PER_SAMPLE * US_PER_S // audio.rate
-        self._end_us = max(self._end_us, audio.t_us) + us
-        self._pushed_us += us
+        self._playout.push(audio)
         if self._played:
             self._played.on_next(audio)
         if not self._started:
-            self._started = True
+            self._started, self._rate = True, audio.rate
             self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn, self._interruptible))
 
     def _cut(self, turn: Turn, t_us: int) -> None:
@@ -135,17 +149,43 @@ class Speaker:
         if turn != self._turn:  # cut before it began
             self._playback.on_next(PlaybackEnded(t_us, turn, 0, completed=False))
             return
-        if self._started:
-            self._sink.clear()
-        self._end(t_us, completed=False, fade_us=FADE_MS * US_PER_MS if self._started else 0)
+        if self._started and self._held is None:
+            self._held = self._call_back(t_us)
+        self._end(t_us, completed=False)
+
+    def _call_back(self, t_us: int) -> bytearray:
+        """Silence; what was to be played."""
+        self._sink.clear()
+        return bytearray(self._playout.take_back(t_us, FADE_MS * US_PER_MS))
+
+    def _halt(self, turn: Turn, t_us: int) -> None:
+        """Silence, for now."""
+        if turn != self._turn or not self._started or self._held is not None:
+            return
+        self._held, self._halted = self._call_back(t_us), True
+        paused = PlaybackPaused(t_us, turn, self._playout.pushed_us // US_PER_MS)
+        if self._played:
+            self._played.on_next(paused)
+        self._playback.on_next(paused)
+
+    def _resume(self, turn: Turn, t_us: int) -> None:
+        """Go on with the next sample."""
+        held, self._held = self._held, None
+        if turn != self._turn or held is None:
+            return
+        self._playback.on_next(PlaybackResumed(t_us, turn))
+        pcm = fade_in(bytes(held))
+        size = self._rate * PIECE_MS // 1000 * BYTES_PER_SAMPLE
+        for at in range(0, len(pcm), size):
+            self._push(ReplyAudio(t_us, turn, pcm[at : at + size], self._rate))
+        if self._outcome is not None:
+            self._finish_when_played(turn, t_us)
 
     def _finish_when_played(self, turn: Turn, t_us: int) -> None:
         """End when the last sample is out; `t_us` is now. Looks again where a timer struck early."""
-        if turn != self._turn:
-            return
-        left_us = self._end_us - t_us if self._started else 0
-        if self._script:
-            return  # the recording says when it was played out
+        if turn != self._turn or self._held is not None or (self._script and not self._overdue):
+            return  # of a recorded call, the recording says when it was played out
+        left_us = self._playout.left_us(t_us)
         if left_us > 0:
             self._loop.call_later(left_us / US_PER_S, lambda: self._finish_when_played(turn, self._clock()))
         else:
@@ -154,17 +194,20 @@ class Speaker:
             self.played_out(t_us)
 
     def played_out(self, t_us: int) -> None:
-        """The last sample of a reply that is over has been played."""
-        self._end(t_us, completed=self._outcome == "completed")
+        """The last sample of a reply that is over has been played. (A recording says so of one that did not halt.)"""
+        if self._turn and (self._held is not None or (self._halted and self._playout.left_us(t_us))):
+            self._overdue = True
+            self._finish_when_played(self._turn, t_us)
+        else:
+            self._end(t_us, completed=self._outcome == "completed")
 
-    def _end(self, t_us: int, *, completed: bool, fade_us: int = 0) -> None:
+    def _end(self, t_us: int, *, completed: bool) -> None:
         turn, self._turn = self._turn, None
         if turn is None:
             return
-        # No more than was pushed: the fade of the reply before may still stand in front of it.
-        flushed_us = min(self._pushed_us, max(0, self._end_us - t_us))
-        heard_us = self._pushed_us - flushed_us
-        self._end_us = t_us + fade_us
+        held, self._held = self._held, None
+        flushed_us = length_us(self._playout.take_back(t_us, 0) if held is None else held, self._rate)
+        heard_us = self._playout.pushed_us
         ended = PlaybackEnded(t_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS)
         if self._played:
             self._played.on_next(ended)
@@ -175,3 +218,10 @@ def fade_out(pcm: bytes) -> bytes:
     """The first 10 ms of it, falling to silence in a straight line: how a sink ends what it is told to clear."""
     samples = np.frombuffer(pcm, "<i2")[: FADE_MS * RATE_HZ // 1000].astype(np.float64)
     return (samples * np.linspace(1, 0, len(samples), endpoint=False)).astype("<i2").tobytes()
+
+
+def fade_in(pcm: bytes) -> bytes:
+    """All of it, the first 10 ms rising from silence in a straight line."""
+    first = np.frombuffer(pcm, "<i2")[: FADE_MS * RATE_HZ // 1000].astype(np.float64)
+    rising = (first * np.linspace(0, 1, len(first), endpoint=False)).astype("<i2").tobytes()
+    return rising + pcm[len(rising) :]

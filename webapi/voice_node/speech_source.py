@@ -41,8 +41,39 @@ class Pace:
     low_ms: int = 200
 
 
+class Gate:
+    """Lets a reply's audio out, but not while it has halted. `lost_us`: for how long it has, so far."""
+
+    def __init__(self) -> None:
+        self.lost_us = 0
+        self._halted_us = 0
+        self._takes = asyncio.Event()
+        self._takes.set()
+
+    def halt(self, t_us: int) -> None:
+        """From now on it waits."""
+        self._halted_us = t_us
+        self._takes.clear()
+
+    def resume(self, t_us: int) -> None:
+        """It goes on."""
+        self.lost_us += t_us - self._halted_us
+        self._takes.set()
+
+    async def ready(self) -> None:
+        """Wait until it takes audio."""
+        if not self._takes.is_set():
+            await self._takes.wait()
+
+
 async def speak(
-    orchestrator: Orchestrator, ended: SpeechEnded, *, clock: Callable[[], int], timeout_s: float, pace: Pace
+    orchestrator: Orchestrator,
+    ended: SpeechEnded,
+    *,
+    clock: Callable[[], int],
+    timeout_s: float,
+    pace: Pace,
+    gate: Gate,
 ) -> AsyncGenerator[Reply, None]:
     """`ReplyStarted`, the audio in pieces of 20 ms, `ReplyEnded` with how it went. Raises nothing but a cancel.
 
@@ -81,12 +112,13 @@ async def speak(
             view = memoryview(held)
             while len(view) >= size:
                 assert first_us is not None  # noqa: S101 - for the type checker: there was a sample
+                await gate.ready()
                 yield ReplyAudio(clock(), turn, bytes(view[:size]), rate)
                 if sent_us == 0:
                     await asyncio.sleep(0)  # it is on its way to the room before the next ones are made ready
                 view = view[size:]
                 sent_us += PIECE_MS * US_PER_MS
-                ahead_us = first_us + sent_us - clock()
+                ahead_us = first_us + sent_us + gate.lost_us - clock()
                 if ahead_us < 0:
                     first_us -= ahead_us  # the orchestrator was slower than speech: the room has waited
                 elif ahead_us >= pace.high_ms * US_PER_MS:

@@ -77,7 +77,7 @@ def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
     for event in events:
         firsts.setdefault(event["event"], {}).setdefault(event["trace_id"], event)
     frame = replayed.frame_us / US_PER_S
-    speech, playback, turns = [], [], []
+    speech, turns = [], []
     delays = _delays(firsts, metrics)
     for trace, started in firsts.get("speech_started", {}).items():
         ended = firsts.get("speech_ended", {}).get(trace)
@@ -96,13 +96,8 @@ def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
                 line.get("barge_in_stop_ms"),
             )
         )
-    for trace, began in firsts.get("playback_started", {}).items():
-        over = firsts.get("playback_ended", {}).get(trace)
-        playback.append(
-            Playback(began["t"], over["t"], began["turn_index"], over["heard_ms"], cut=not over["completed"])
-            if over
-            else Playback(began["t"], end, began["turn_index"])
-        )
+    begins = [event for event in events if event["event"] in ("playback_started", "playback_resumed")]
+    playback = [_playback(event, events, end) for event in begins]
     return Timeline(
         printable(replayed.name),
         printable(replayed.graph),
@@ -132,17 +127,28 @@ def merged(spans: Sequence[Span], gap: float) -> list[Span]:
     return out
 
 
+def _playback(began: dict[str, Any], events: Sequence[dict[str, Any]], end: float) -> Playback:
+    """From there until the reply is over, or halts."""
+    start, turn = began["t"], began["turn_index"]
+    after = [e for e in events if e["trace_id"] == began["trace_id"] and e["t"] >= start and e is not began]
+    stops = [e for e in after if e["event"] in ("playback_paused", "playback_resumed", "playback_ended")]
+    if not stops:
+        return Playback(start, end, turn)
+    first, for_good = stops[0], len(stops) == 1 or stops[1]["event"] == "playback_ended"
+    return Playback(start, first["t"], turn, first["heard_ms"], cut=for_good and not stops[-1].get("completed", True))
+
+
 def _delays(firsts: dict[str, dict[str, dict[str, Any]]], metrics: dict[str, dict[str, Any]]) -> list[Delay]:
     """Where the two latencies of metrics.jsonl lie."""
     found = []
-    for kind, field, start, key, end in (
-        ("reply", "latency_speech_end_to_first_bot_chunk_ms", "speech_ended", "t", "playback_started"),
-        ("stop", "barge_in_stop_ms", "barge_in", "t_first_voiced", "playback_ended"),
+    for kind, field, start, key in (
+        ("reply", "latency_speech_end_to_first_bot_chunk_ms", "speech_ended", "t"),
+        ("stop", "barge_in_stop_ms", "barge_in", "t_first_voiced"),
     ):
         for trace, first in firsts.get(start, {}).items():
-            last, ms = firsts.get(end, {}).get(trace), metrics.get(trace, {}).get(field)
-            if last and ms is not None:
-                found.append(Delay(first[key], last["t"], first["turn_index"], kind, ms))
+            ms = metrics.get(trace, {}).get(field)
+            if ms is not None:
+                found.append(Delay(first[key], round(first[key] + ms / 1000, 6), first["turn_index"], kind, ms))
     return sorted(found, key=lambda delay: delay.start)
 
 

@@ -12,13 +12,19 @@ Where the detector also says how probable a voice is, that has the last word: N 
 the probability is at least START, over a reply that plays N of them if it is at least BARGE_IN; and a frame is unvoiced
 below END, whatever the flag says. So noise neither starts a turn nor keeps one open. docs/hearing.md says why these.
 Where it doesn't, a turn that has been voiced for `steady_frames` without a single unvoiced one is noise, and ends.
+
+With `cough_frames`, a reply that is talked over only pauses until so many voiced frames say that somebody talks:
+
+    voiced   --------111111-0000000000-----111111111111--
+    reply    ▶▶▶▶▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮▮▮▮▮▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮
+    decides  -------------SH---------ER----------SH----B-     H halted, R resumed; N = 6, cough_frames = 12
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from webapi.voice_node.events import Playback, PlaybackEnded, PlaybackStarted
+from webapi.voice_node.events import COUGH, Playback, PlaybackEnded, PlaybackStarted
 
 START, BARGE_IN, END = 0.8, 0.9, 0.6  # probabilities
 SOONER = 2  # frames
@@ -33,6 +39,7 @@ class TurnRule(NamedTuple):
     max_frames: int  # longest utterance, so that endless noise can't fill the memory
     steady_frames: int = 750  # voiced in a row that no talker reaches, where no probability is known
     barge_in: bool = True  # False: while a reply plays, nothing that the caller says is heard
+    cough_frames: int = 0  # over a reply: less voice than so many frames is a cough, and does not interrupt it
     answered: bool = True  # False: nobody replies, so no pause can supersede a reply
 
     @property
@@ -52,7 +59,10 @@ class Speech(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """The reply that is on its way (`playing` false: nothing of it was heard yet) or being heard."""
+    """The reply that is on its way (`playing` false: nothing of it was heard yet) or being heard.
+
+    One beside a Speech has halted: it is not decided yet whether that is a cough.
+    """
 
     to: Speech
     playing: bool
@@ -85,7 +95,7 @@ class Ended(NamedTuple):
 
     speech: Speech
     to_index: int  # the last frame of the utterance
-    reason: str  # "silence"; "noise": only that kept it open; "too_long"; or why the audio stopped
+    reason: str  # "silence"; "noise": only that kept it open; "too_long"; COUGH; or why the audio stopped
 
 
 class Interrupted(NamedTuple):
@@ -97,7 +107,19 @@ class Interrupted(NamedTuple):
     playing: bool
 
 
-Decision: TypeAlias = Started | Ended | Interrupted
+class Halted(NamedTuple):
+    """The reply to turn `turn`, which plays, must fall silent, and may go on."""
+
+    turn: int
+
+
+class Resumed(NamedTuple):
+    """The reply to turn `turn` goes on where it halted."""
+
+    turn: int
+
+
+Decision: TypeAlias = Started | Ended | Interrupted | Halted | Resumed
 Step: TypeAlias = tuple[Hearing, tuple[Decision, ...]]
 
 NOTHING: tuple[Decision, ...] = ()
@@ -128,6 +150,8 @@ def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, proba
         quiet = flagged = 0
         speech = Speech(speech.turn, speech.from_index, speech.first_voiced_us, t_us, speech.voiced_frames + 1)
     s = Hearing(run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from)
+    if reply and speech.voiced_frames >= rule.cough_frames:
+        return s._replace(reply=None), (Interrupted(reply.to.turn, speech.turn, speech.first_voiced_us, True),)
     if quiet >= rule.end_frames:
         return _end(s, index, "noise" if flagged == quiet else "silence", rule)
     if probability is None and run >= rule.steady_frames:
@@ -186,13 +210,16 @@ def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
     oldest = max(s.heard_from, index + 1 - rule.kept_frames)
     from_index = max(oldest, min(s.run_index, index + 1 - rule.preroll_frames))
     speech = Speech(turn, from_index, s.run_us, t_us, index + 1 - s.run_index)
-    interrupted: tuple[Decision, ...] = NOTHING
-    if s.reply:
-        interrupted = (Interrupted(s.reply.to.turn, turn, s.run_us, s.reply.playing),)
-        if not s.reply.playing:
-            speech = _carry(s.reply.to, speech, index, rule)
-    s = s._replace(speech=speech, reply=None, turns=turn + 1, quiet=0, flagged=0)
-    return s, (Started(speech, s.run_us), *interrupted)
+    reply, silences = s.reply, NOTHING
+    if reply and reply.playing and speech.voiced_frames < rule.cough_frames:
+        silences = (Halted(reply.to.turn),)
+    elif reply:
+        silences = (Interrupted(reply.to.turn, turn, s.run_us, reply.playing),)
+        if not reply.playing:
+            speech = _carry(reply.to, speech, index, rule)
+        reply = None
+    s = s._replace(speech=speech, reply=reply, turns=turn + 1, quiet=0, flagged=0)
+    return s, (Started(speech, s.run_us), *silences)
 
 
 def _carry(before: Speech, speech: Speech, index: int, rule: TurnRule) -> Speech:
@@ -210,5 +237,7 @@ def _carry(before: Speech, speech: Speech, index: int, rule: TurnRule) -> Speech
 def _end(s: Hearing, to_index: int, reason: str, rule: TurnRule) -> Step:
     assert s.speech is not None  # noqa: S101 - for the type checker: both callers have looked
     speech = s.speech
+    if s.reply:
+        return s._replace(speech=None), (Ended(speech, to_index, COUGH), Resumed(s.reply.to.turn))
     reply = Reply(speech, playing=False) if rule.answered else None
     return s._replace(speech=None, reply=reply), (Ended(speech, to_index, reason),)

@@ -93,6 +93,7 @@ Conversation.acts = {
   speech_ended(c, { at, trace, message, clock, now }) {
     endSpans(c.caller, null, clock.page(message.t_last_voiced ?? message.t, now));
     c.hearing = null;
+    if (message.reason === "cough") return; // nobody answers it
     c.pending = trace;
     c.ended.set(trace, at);
   },
@@ -116,6 +117,13 @@ Conversation.acts = {
     c.bot.push({ from: at, to: null, trace, cut: false });
     const from = c.ended.get(trace);
     if (from !== undefined) c.waits.push({ from, to: at, ms: at - from });
+  },
+  playback_paused(c, { at, trace }) {
+    c.over(trace, at, false);
+  },
+  playback_resumed(c, { at, trace }) {
+    c.playing = trace;
+    c.bot.push({ from: at, to: null, trace, cut: false });
   },
   playback_ended(c, { at, trace }) {
     c.over(trace, at, false);

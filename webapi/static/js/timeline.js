@@ -219,5 +219,7 @@ const TIMELINE_ROWS = {
   barge_in: [0, "cut"],
   reply_started: [1, "bot"],
   playback_started: [1, "bot"],
+  playback_paused: [1, "bot"],
+  playback_resumed: [1, "bot"],
   playback_ended: [1, "bot"],
 };

@@ -98,6 +98,8 @@ const EVENTS = {
   reply_ended: ["reply done", "Reply complete"],
   reply_cut: ["cut", "Reply cut"],
   playback_started: ["playback", "Playback started"],
+  playback_paused: ["halts", "The bot halts: are you speaking, or coughing?"],
+  playback_resumed: ["goes on", "The bot goes on: that was a cough"],
   playback_ended: ["done", "Playback ended"],
   frames_dropped: ["dropped", "Late audio dropped"],
   listening_to: ["listens", "The bot listens to"],

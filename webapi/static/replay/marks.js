@@ -7,6 +7,8 @@ const EVENTS = {
   barge_in: { letter: "B", words: "Barge-in", row: 1, colour: "cut" },
   superseded: { letter: "U", words: "Went on: reply dropped unheard", row: 1, colour: "cut" },
   playback_started: { letter: "▸", words: "Playback started", row: 2, colour: "bot" },
+  playback_paused: { letter: "Ⅱ", words: "Playback halted", row: 2, colour: "bot" },
+  playback_resumed: { letter: "▸", words: "Playback goes on", row: 2, colour: "bot" },
   playback_ended: { letter: "■", words: "Playback ended", row: 2, colour: "bot" },
   reply_started: { words: "Reply asked for", row: 2, colour: "bot" },
   llm_request_done: { words: "Language model is done", row: 2, colour: "bot" },

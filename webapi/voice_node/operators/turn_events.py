@@ -13,12 +13,15 @@ from reactivex.disposable import CompositeDisposable
 from webapi.voice_node import turns
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
+    US_PER_MS,
     US_PER_S,
     AudioGap,
     BargeIn,
     Frame,
+    HaltReply,
     PartialAudio,
     Playback,
+    ResumeReply,
     SpeechEnded,
     SpeechStarted,
     Superseded,
@@ -32,7 +35,9 @@ from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, Kind, Sta
 Frames = Annotated[int, Field(ge=1, le=500)]
 Ms = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
+CoughMs = Annotated[int, Field(ge=20, le=5000)]
 STEADY_S = 15  # nobody talks so long without one frame that webrtc takes for unvoiced: 7.8 was the longest measured
+COUGH_MS = 500  # LiveKit Agents' min_interruption_duration
 LONGEST_S = 120  # of one utterance: 2 MB at 8 kHz, so that endless noise can't fill the memory
 
 
@@ -56,7 +61,8 @@ def turn_events(
     end_frames: Frames = 10,
     preroll_ms: Ms = 240,
     longest_s: Seconds = LONGEST_S,
-    barge_in: Literal["stop", "ignore"] = "stop",
+    barge_in: Literal["stop", "pause", "ignore"] = "stop",
+    cough_ms: CoughMs = COUGH_MS,
     answered: bool = True,
     playback: Annotated[Observable[Playback], PLAYBACK],
     context: Context,
@@ -67,9 +73,12 @@ def turn_events(
     playback  ----------------------------▶▶▶▶▶▶▶▶▶▶▶▶▶
     out       -------Sppppppppppp-E-----------------SB-      S started, p partial audio, E ended, B barge-in
 
-    `barge_in: ignore`: the bot finishes its sentence. What the caller says meanwhile is not heard; who talks on is
-    heard from where it ended. `answered: false`: for a graph without a reply. Else each turn waits for one, and the
-    next takes it for a pause and carries its audio on.
+    `barge_in: pause`: a reply that is talked over halts at once. It goes on where it halted if the caller stops before
+    they have spoken for `cough_ms`, and nobody answers that; else it is interrupted then. `ignore`: the bot finishes.
+    What the caller says meanwhile is not heard; who talks on is heard from where it ended.
+
+    `answered: false`: for a graph without a reply. Else each turn waits for one, and the next takes it for a pause and
+    carries its audio on.
     """
 
     def apply(source: Observable[Voiced | AudioGap]) -> Observable[TurnEvent]:
@@ -100,7 +109,7 @@ def turn_events(
                 state, decisions = turns.frame(state, value.voiced, frame.index, frame.t_us, rule, value.probability)
                 if decisions:
                     tell(decisions, frame.t_us)
-                elif state.speech:
+                if state.speech and not (decisions and isinstance(decisions[0], turns.Started)):
                     observer.on_next(PartialAudio(frame.t_us, speaking, frame.pcm))
                 oldest = turns.oldest_needed(state, frame.index, rule)
                 while kept[0].index < oldest:
@@ -116,6 +125,10 @@ def turn_events(
                         partials.append(PartialAudio(t_us, speaking, pcm))
                     elif isinstance(decision, turns.Ended):
                         observer.on_next(ended(decision, t_us))
+                    elif isinstance(decision, turns.Halted):
+                        observer.on_next(HaltReply(t_us, context.turn(decision.turn)))
+                    elif isinstance(decision, turns.Resumed):
+                        observer.on_next(ResumeReply(t_us, context.turn(decision.turn)))
                     else:
                         observer.on_next(interrupted(decision, t_us))
                 while partials:  # after the barge-in, which must not wait for them
@@ -152,12 +165,16 @@ def turn_events(
 
             def rule_for(frame: Frame) -> turns.TurnRule:
                 us = frame_us(frame)
-                preroll, longest, steady = (
-                    preroll_ms * 1000 // us,
-                    longest_s * US_PER_S // us,
-                    STEADY_S * US_PER_S // us,
+                return turns.TurnRule(
+                    start_frames,
+                    end_frames,
+                    preroll_frames=preroll_ms * US_PER_MS // us,
+                    max_frames=longest_s * US_PER_S // us,
+                    steady_frames=STEADY_S * US_PER_S // us,
+                    barge_in=barge_in != "ignore",
+                    cough_frames=cough_ms * US_PER_MS // us if barge_in == "pause" else 0,
+                    answered=answered,
                 )
-                return turns.TurnRule(start_frames, end_frames, preroll, longest, steady, barge_in == "stop", answered)
 
             return CompositeDisposable(
                 playback.subscribe(on_playback, observer.on_error, scheduler=scheduler),
