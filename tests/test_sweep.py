@@ -23,6 +23,7 @@ from webapi.voice_node.sweep import find_corpus
 from webapi.voice_node.sweep_grid import cells, parse, settings_used
 from webapi.voice_node.sweep_picture import draw
 from webapi.voice_node.sweep_rows import Facts, Row, facts, mark_best, row
+from webapi.voice_node.sweep_table import show
 from webapi.voice_node.wav import write_wav
 
 
@@ -310,3 +311,14 @@ def test_without_matplotlib_there_is_no_picture_and_the_rest(
 def test_a_picture_of_cells_that_found_nothing(tmp_path: Path) -> None:
     rows = [{**costing(2, 0, 0, None, None), "A": "1", "best": True}]
     assert [path.stat().st_size > 1000 for path in draw(rows, ["A"], tmp_path)] == [True, True]
+
+
+def test_a_picture_of_more_cells_than_a_picture_can_hold_says_what_it_leaves_out(tmp_path: Path) -> None:
+    rows = [{"labelled": 0, "starts": i, "barge_ins": 0, "latency_ms_p50": None, "A": str(i)} for i in range(3000)]
+    _, svg = draw(rows, ["A"], tmp_path)
+    assert "the first 200 of 3000 cells" in svg.read_text(encoding="utf-8")
+
+
+def test_a_table_where_what_is_labelled_could_not_be_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    show([row({"A": "1"}, [Facts((1, 1, 0, 0), ())])], ["A"], [(2.0, True), (3.0, False)])
+    assert "Labelled: 1 recording, 2.0 seconds with 0 onsets." in capsys.readouterr().out

@@ -73,7 +73,7 @@ def row(values: Mapping[str, str], heard: Sequence[Facts]) -> Row:
 
 def mark_best(rows: Sequence[Row]) -> None:
     """Set `best` in rows with labels: no other is as good in all three of `costs`, and better in one."""
-    every = [costs(row) for row in rows if row["labelled"]]
+    every = {costs(row) for row in rows if row["labelled"]}
     for row in rows:
         if row["labelled"]:
             mine = costs(row)

@@ -53,7 +53,7 @@ def show(rows: Sequence[Row], names: Sequence[str], corpus: Sequence[tuple[float
     else:
         console.print(_table(rows, names, HEARD))
         console.print(_table(rows, names, SCORED))
-    onsets = next(row["onsets"] for row in rows if row["labelled"])
+    onsets = next((row["onsets"] for row in rows if row["labelled"]), 0)
     without = len(corpus) - len(labelled)
     rest = f" Those without labels ({without}) count only up to `answer`." if without else ""
     console.print(
