@@ -144,7 +144,8 @@ def test_what_the_sink_drops_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
             filter=lambda r: r["extra"].get("event") == "frames_dropped",
         )
         await sink.publish(cast(rtc.Room, room), "bot_out")
-        for _ in range(MAX_WAITING + 5):
+        sink.push(bytes(1920 * (MAX_WAITING - 2)))  # cut into pieces of 20 ms, or it would count as one
+        for _ in range(7):
             sink.push(bytes(1920))
         assert told == [1]  # at once; the rest not more than once a second
         await sink.unbind()

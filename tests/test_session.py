@@ -251,6 +251,9 @@ def test_a_flood_waits_at_its_source_and_can_be_talked_over() -> None:
     assert [line["outcome"] for line in played.lines] == ["barged_in", "completed"]
     assert FloodsForever.taken <= 5
     assert played.deepest_ms <= 400
+    sizes_ms = [len(pcm) // 96 for _, pcm in played.ear.pushes]
+    assert sizes_ms[0] <= 20  # it does not wait for what takes longer to make ready
+    assert max(sizes_ms) >= 200  # nor does the rest keep the graph busy fifty times a second
 
 
 def test_an_hour_in_one_piece_can_be_talked_over() -> None:

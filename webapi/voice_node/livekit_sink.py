@@ -16,7 +16,8 @@ from webapi.voice_node.tally import Tally
 RATE_HZ = 48_000
 BYTES_PER_SAMPLE = 2
 QUEUE_MS = 1_000  # of the track. Depth costs nothing at a barge-in: a clear empties it whole
-MAX_WAITING = 100  # pieces (2 s at 20 ms); more can only pile up where the native side hangs
+PIECE_BYTES = RATE_HZ // 50 * BYTES_PER_SAMPLE  # 20 ms: a longer frame is not called back whole by a clear
+MAX_WAITING = 100  # pieces (2 s); more can only pile up where the native side hangs
 # Opus takes 20 ms at a time: without these 10 ms what comes last would be sent with the first of what comes next.
 QUIET = bytes(TICK_BYTES)
 LEARNT = 10  # ticks
@@ -70,13 +71,14 @@ class LiveKitSink:
             await source.aclose()
 
     def push(self, pcm: bytes) -> None:
-        """Queue at most 20 ms of 48 kHz int16 mono PCM."""
+        """Queue 48 kHz int16 mono PCM."""
         if self._source is None:
             return
-        if len(self._waiting) >= MAX_WAITING:
-            self._tell_dropped(self._dropped.add(1))
-            return
-        self._waiting.append(pcm)
+        for at in range(0, len(pcm), PIECE_BYTES):
+            if len(self._waiting) < MAX_WAITING:
+                self._waiting.append(pcm[at : at + PIECE_BYTES])
+            else:
+                self._tell_dropped(self._dropped.add(1))
         self._more.set()
 
     def clear(self) -> None:

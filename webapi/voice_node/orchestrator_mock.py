@@ -10,7 +10,8 @@ import numpy as np
 
 from webapi.voice_node.audio_io import read_wav, resample_pcm
 
-CHUNK_MS = 20
+FRAME_MS = 20  # what it gives first
+CHUNK_MS = 100  # and after that at a time: those that make speech are ahead of it, too
 BEEP_HZ = 880
 TONE_HZ = 440
 LEVEL = 0.3  # of full scale, −10 dBFS
@@ -46,7 +47,7 @@ class MockOrchestrator:
         self.calls.append(("on_barge_in_detected", trace_id))
 
     async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
-        """Thinks, stamps, and gives the reply in 20 ms chunks."""
+        """Thinks, stamps, and gives the reply: a frame, then 100 ms at a time."""
         self.calls.append(("get_audio_reply", trace_id))
         loop = asyncio.get_running_loop()
         try:
@@ -74,15 +75,18 @@ class MockOrchestrator:
 
 def _reply(reply: str, rate: int) -> Callable[[bytes], Iterator[bytes]]:
     """The function from the caller's utterance to the chunks of the answer."""
-    size = rate * CHUNK_MS // 1000 * 2
+    frame, chunk = rate * FRAME_MS // 1000 * 2, rate * CHUNK_MS // 1000 * 2
 
     def cut(pcm: bytes) -> Iterator[bytes]:
-        return (pcm[at : at + size] for at in range(0, len(pcm), size))
+        if pcm:
+            yield pcm[:frame]
+        for at in range(frame, len(pcm), chunk):
+            yield pcm[at : at + chunk]
 
     if reply == "echo":
         return cut
     if reply == "beep":
-        beep = tone(CHUNK_MS / 1000, rate, BEEP_HZ) + bytes(QUIET_FRAMES * size)
+        beep = tone(FRAME_MS / 1000, rate, BEEP_HZ) + bytes(QUIET_FRAMES * frame)
         return lambda _: cut(beep)
     if reply.startswith("tone:"):
         steady = tone(float(reply.removeprefix("tone:")), rate, TONE_HZ)

@@ -9,7 +9,6 @@ from reactivex import Subject, abc
 
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
-    BYTES_PER_SAMPLE,
     US_PER_MS,
     US_PER_S,
     FramesDropped,
@@ -34,14 +33,13 @@ from webapi.voice_node.tape import PlayedOut
 
 RATE_HZ = 48_000  # LiveKit's
 FADE_MS = 10
-PIECE_MS = 20  # see Sink.push
 
 
 class Sink(Protocol):
     """Where a reply's audio leaves: a LiveKit track, a file."""
 
     def push(self, pcm: bytes) -> None:
-        """Queue at most 20 ms of 48 kHz PCM. Must not block."""
+        """Queue 48 kHz PCM of any length. Must not block."""
 
     def clear(self) -> None:
         """Everything pushed and not yet played goes, at once; what would have come next fades out: see `fade_out`.
@@ -174,10 +172,8 @@ class Speaker:
         if turn != self._turn or held is None:
             return
         self._playback.on_next(PlaybackResumed(t_us, turn))
-        pcm = fade_in(bytes(held))
-        size = self._rate * PIECE_MS // 1000 * BYTES_PER_SAMPLE
-        for at in range(0, len(pcm), size):
-            self._push(ReplyAudio(t_us, turn, pcm[at : at + size], self._rate))
+        if held:
+            self._push(ReplyAudio(t_us, turn, fade_in(bytes(held)), self._rate))
         if self._outcome is not None:
             self._finish_when_played(turn, t_us)
 

@@ -27,7 +27,7 @@ from webapi.voice_node.orchestrator import Orchestrator
 T = TypeVar("T")
 
 EMPTY_S = 0.001  # a pause after a chunk without audio
-PIECE_MS = 20  # what the room is given at a time: a longer frame is not called back whole by a flush
+PIECE_US = 20 * US_PER_MS  # the first piece, which must not wait for more; those after it are multiples
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,14 @@ async def speak(
     pace: Pace,
     gate: Gate,
 ) -> AsyncGenerator[Reply, None]:
-    """`ReplyStarted`, the audio in pieces of 20 ms, `ReplyEnded` with how it went. Raises nothing but a cancel.
+    """`ReplyStarted`, the audio in pieces, `ReplyEnded` with how it went. Raises nothing but a cancel.
 
-    A reply that takes longer than `timeout_s` for any of its chunks is over (`timeout`). Pieces are whole samples: the
-    odd byte of a chunk is kept for the next one, and dropped at the end.
+    A reply that takes longer than `timeout_s` for any of its chunks is over (`timeout`). The first piece has 20 ms,
+    those after it as many times 20 ms as have come and fit into `pace`, the last one what is left. Pieces are whole
+    samples: the odd byte of a chunk is kept for the next one, and dropped at the end.
     """
     turn, rate = ended.turn, ended.rate
-    size = rate * PIECE_MS // 1000 * BYTES_PER_SAMPLE
+    size = rate * PIECE_US // US_PER_S * BYTES_PER_SAMPLE
     yield ReplyStarted(clock(), turn)
     first_us: int | None = None
     sent_us = 0  # how much audio has gone out
@@ -113,15 +114,18 @@ async def speak(
             while len(view) >= size:
                 assert first_us is not None  # noqa: S101 - for the type checker: there was a sample
                 await gate.ready()
-                yield ReplyAudio(clock(), turn, bytes(view[:size]), rate)
+                ahead_us = first_us + sent_us + gate.lost_us - clock()
+                if ahead_us < 0:  # the orchestrator was slower than speech: the room has waited
+                    first_us, ahead_us = first_us - ahead_us, 0
+                fit = (pace.high_ms * US_PER_MS - ahead_us) // PIECE_US
+                count = max(1, min(fit, len(view) // size)) if sent_us else 1
+                yield ReplyAudio(clock(), turn, bytes(view[: count * size]), rate)
                 if sent_us == 0:
                     await asyncio.sleep(0)  # it is on its way to the room before the next ones are made ready
-                view = view[size:]
-                sent_us += PIECE_MS * US_PER_MS
-                ahead_us = first_us + sent_us + gate.lost_us - clock()
-                if ahead_us < 0:
-                    first_us -= ahead_us  # the orchestrator was slower than speech: the room has waited
-                elif ahead_us >= pace.high_ms * US_PER_MS:
+                view = view[count * size :]
+                sent_us += count * PIECE_US
+                ahead_us += count * PIECE_US
+                if ahead_us >= pace.high_ms * US_PER_MS:
                     await asyncio.sleep((ahead_us - pace.low_ms * US_PER_MS) / US_PER_S)
             held = bytes(view)
             patience.renew()
