@@ -98,14 +98,17 @@ def test_a_dial_tone_is_a_voice_for_webrtc_and_none_for_silero() -> None:
     assert max(p for _, p in said) < 0.2
 
 
-def test_what_is_background_has_no_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("weight", [1.0, 0.75, 0.0])
+def test_what_is_background_has_less_of_a_probability(monkeypatch: pytest.MonkeyPatch, weight: float) -> None:
     heard = frames(TALK, 8000)
     webrtc = VoiceActivityDetector("webrtc")
     plain = [webrtc.is_speech(frame) for frame in heard]
-    monkeypatch.setattr(Background, "stands_out", lambda *_: False)
+    likely = probabilities(VoiceActivityDetector("silero"), heard)
+    monkeypatch.setattr(Background, "weight", lambda *_: weight)
     detector = VoiceActivityDetector("confirm")
     assert [detector.is_speech(frame) for frame in heard] == plain
-    assert set(probabilities(detector, heard)) == {0.0}
+    detector.reset()
+    assert probabilities(detector, heard) == [weight * (p or 0) for p in likely]
 
 
 def test_probabilities_are_coarse_and_the_same_every_time_and_after_a_reset() -> None:

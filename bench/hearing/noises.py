@@ -14,12 +14,12 @@ Noise = Callable[[int, Random, str], Samples]  # (samples, random, language of i
 
 def white(n: int, random: Random, _: str = "") -> Samples:
     """As much of every frequency: a hiss."""
-    return _unit(random.standard_normal(n))
+    return unit(random.standard_normal(n))
 
 
 def pink(n: int, random: Random, _: str = "") -> Samples:
     """3 dB less with each octave: rain, traffic, a fan."""
-    return _unit(_shaped(random.standard_normal(n), lambda hz: np.asarray(np.maximum(hz, 20) ** -0.5)))
+    return unit(shaped(random.standard_normal(n), lambda hz: np.asarray(np.maximum(hz, 20) ** -0.5)))
 
 
 def hum(n: int, random: Random, _: str = "") -> Samples:
@@ -31,7 +31,7 @@ def hum(n: int, random: Random, _: str = "") -> Samples:
         depth, rate = random.uniform(0, 0.3), random.uniform(0.1, 1)
         wave = np.sin(2 * np.pi * base * k * t + random.uniform(0, 2 * np.pi))
         out += wave * (1 + depth * np.sin(2 * np.pi * rate * t)) / k
-    return _unit(_unit(out) + 0.1 * random.standard_normal(n))
+    return unit(unit(out) + 0.1 * random.standard_normal(n))
 
 
 def music(n: int, random: Random, _: str = "") -> Samples:
@@ -44,15 +44,15 @@ def music(n: int, random: Random, _: str = "") -> Samples:
         step = [0, 5, 7, 3][number // 4 % 4]
         notes = [step - 12, *(step + s + random.choice([0, 12]) for s in scale)]
         for note in notes if number % 2 == 0 else notes[1:]:
-            _add(out, at, _pluck(root * 2 ** (note / 12), 2 * beat, random) * random.uniform(0.5, 1))
-        _add(out, at + int(random.integers(0, beat // 50)), _drum(number % 2 == 0, beat, random))
-        _add(out, at + beat // 2, 0.3 * _drum(False, beat // 4, random))
-    return _unit(out[:n])
+            add(out, at, _pluck(root * 2 ** (note / 12), 2 * beat, random) * random.uniform(0.5, 1))
+        add(out, at + int(random.integers(0, beat // 50)), drum(number % 2 == 0, beat, random))
+        add(out, at + beat // 2, 0.3 * drum(False, beat // 4, random))
+    return unit(out[:n])
 
 
 def babble(n: int, random: Random, language: str) -> Samples:
     """Six people talking at once, one of them rarely louder than the rest."""
-    return _unit(sum((talker(n, random, language) for _ in range(6)), np.zeros(n)))
+    return unit(sum((talker(n, random, language) for _ in range(6)), np.zeros(n)))
 
 
 def talker(n: int, random: Random, language: str) -> Samples:
@@ -64,7 +64,7 @@ def talker(n: int, random: Random, language: str) -> Samples:
         parts += [prompt.samples / prompt.rms, np.zeros(round(random.uniform(0.05, 0.4) * RATE_HZ))]
         length += len(parts[-1]) + len(parts[-2])
     start = int(random.integers(RATE_HZ))
-    return _unit(np.concatenate(parts)[start : start + n])
+    return unit(np.concatenate(parts)[start : start + n])
 
 
 NOISES: dict[str, Noise] = {
@@ -94,10 +94,10 @@ def cough(random: Random) -> Samples:
         def throat(hz: Samples, formants: list[tuple[float, int]] = formants) -> Samples:
             return np.asarray(sum(1 / (1 + ((hz - c) / w) ** 2) for c, w in formants) + 0.05)
 
-        burst = _shaped(random.standard_normal(n), throat)
+        burst = shaped(random.standard_normal(n), throat)
         burst *= np.minimum(t / 0.008, 1) * np.exp(-t / random.uniform(0.05, 0.1))
         pitch = random.uniform(110, 260)
-        voice = _shaped(np.sign(np.sin(2 * np.pi * pitch * t * (1 - 0.5 * t))), throat)
+        voice = shaped(np.sign(np.sin(2 * np.pi * pitch * t * (1 - 0.5 * t))), throat)
         voice *= np.exp(-(((t - 0.6 * t[-1]) / 0.05) ** 2))
         parts += [
             _peak(burst) + random.uniform(0, 0.4) * _peak(voice),
@@ -117,7 +117,7 @@ def slam(random: Random) -> Samples:
             * np.sin(2 * np.pi * random.uniform(50, 500) * t)
             * np.exp(-t / random.uniform(0.03, 0.15))
         )
-    bang = _shaped(random.standard_normal(n), lambda hz: np.asarray(1 / np.maximum(hz, 100)))
+    bang = shaped(random.standard_normal(n), lambda hz: np.asarray(1 / np.maximum(hz, 100)))
     return _peak(_peak(out) + _peak(bang * np.exp(-t / random.uniform(0.02, 0.1))))
 
 
@@ -130,17 +130,17 @@ def bangs(kind: str, n: int, random: Random) -> Samples:
     at = round(random.uniform(0.5, 2) * RATE_HZ)
     while at < n:
         sound = BANGS[kind](random) * 10 ** (random.uniform(-26, -4) / 20)
-        _add(out, at, sound)
+        add(out, at, sound)
         at += len(sound) + round(random.uniform(0.4, 2.5) * RATE_HZ)
     return out[:n]
 
 
-def _add(out: Samples, at: int, sound: Samples) -> None:
+def add(out: Samples, at: int, sound: Samples) -> None:
     end = min(at + len(sound), len(out))
-    out[at:end] += sound[: end - at]
+    out[at:end] += sound[: max(0, end - at)]
 
 
-def _unit(x: Samples) -> Samples:
+def unit(x: Samples) -> Samples:
     return np.asarray(x / np.sqrt((x**2).mean()))
 
 
@@ -148,7 +148,7 @@ def _peak(x: Samples) -> Samples:
     return np.asarray(x / max(np.abs(x).max(), 1e-9))
 
 
-def _shaped(x: Samples, gain: Callable[[Samples], Samples]) -> Samples:
+def shaped(x: Samples, gain: Callable[[Samples], Samples]) -> Samples:
     hz = np.asarray(np.fft.rfftfreq(len(x), 1 / RATE_HZ), np.float64)
     return np.fft.irfft(np.fft.rfft(x) * gain(hz), len(x))
 
@@ -160,7 +160,7 @@ def _pluck(hz: float, n: int, random: Random) -> Samples:
     return np.asarray(wave * np.minimum(t / 0.005, 1) * np.exp(-t / random.uniform(0.2, 0.8)))
 
 
-def _drum(low: bool, n: int, random: Random) -> Samples:
+def drum(low: bool, n: int, random: Random) -> Samples:
     t = np.arange(n) / RATE_HZ
     if low:
         return np.asarray(1.5 * np.sin(2 * np.pi * 60 * t * (1 + np.exp(-t * 30))) * np.exp(-t * 15))

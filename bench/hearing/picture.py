@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from bench.hearing.score import Tally, interval, total
 
-COLOURS = ("#8c959f", "#54aeff", "#1a7f37", "#4ac26b", "#bf8700", "#d4a72c", "#cf222e")
+COLOURS = ("#8c959f", "#54aeff", "#1a7f37", "#aceebb", "#4ac26b", "#bf8700", "#d4a72c", "#cf222e")
 SNRS = ("0 dB", "5 dB", "10 dB", "20 dB", "clean")
 
 

@@ -63,6 +63,11 @@ def confirm(f: Features) -> list[Heard]:
     return _reducer(f, f.flags, f.confirm)
 
 
+def no_background(f: Features) -> list[Heard]:
+    """The default, were a voice far away as good as a near one."""
+    return _reducer(f, f.flags, f.silero)
+
+
 def barge_in(f: Features) -> list[Heard]:
     """The default while the bot talks."""
     return _reducer(f, f.flags, f.confirm, playing=True)
@@ -119,7 +124,8 @@ RULES = (
     Rule("webrtc", webrtc, "mode 3, N = 6, M = 10: without the extra `silero`"),
     Rule("silero", silero, "Silero alone, N = 6, M = 10"),
     Rule("confirm", confirm, "webrtc opens, Silero confirms and closes, the background does not count: the default"),
-    Rule("confirm, barge-in", barge_in, "the same while the bot talks"),
+    Rule("confirm, any level", no_background, "the same, but the background counts"),
+    Rule("confirm, barge-in", barge_in, "the default while the bot talks"),
     Rule("livekit-agents VAD", livekit, "Silero ≥ .5 for 50 ms, end < .35 for 250 ms"),
     Rule("livekit-agents interruption", livekit_interruption, "the same for 0.5 s"),
     Rule("pipecat VAD", pipecat, "Silero ≥ .7 for 0.2 s, end below it for 0.2 s"),

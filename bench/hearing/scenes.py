@@ -8,11 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.hearing.noises import BANGS, NOISES, Random, bangs
+from bench.hearing.rooms import CALLERS, ROOMS
 from bench.hearing.voices import RATE_HZ, Samples, prompts
 from webapi.voice_node.scoring import Span
 
 LENGTH_S = 60.0
 QUIET_S = (0.8, 2.5)  # between prompts
+BREATHLESS, BREATH_S = "breathless", (0.04, 0.12)  # a caller who talks for 20 s with hardly a pause
 SPEECH_DB = -26.0  # RMS of the speech, of full scale; each caller is up to LOUDER_DB louder or softer
 LOUDER_DB = 6.0
 ROOM_DB = -66.0  # the hiss of a quiet room, always there
@@ -37,6 +39,11 @@ def conditions(snrs: tuple[int, ...] = SNRS_DB) -> list[str]:
     return ["clean", *(f"{noise} {snr} dB" for noise in NOISES for snr in snrs), *BANGS]
 
 
+def harder(snrs: tuple[int, ...] = (20, 10)) -> list[str]:
+    """The names of the rooms and callers that a rule could wrongly rely on not to meet."""
+    return [*(f"{room} {snr} dB" for room in ROOMS for snr in snrs), *CALLERS, BREATHLESS]
+
+
 def scene(condition: str, number: int, seed: int, language: str, background: str) -> Scene:
     """The scene `number` of that condition. `background`: the language of the voices that are noise.
 
@@ -48,14 +55,17 @@ def scene(condition: str, number: int, seed: int, language: str, background: str
     room = _gain(ROOM_DB) * random.standard_normal(n)
     if condition in BANGS:
         return Scene(condition, _pcm(room + bangs(condition, n, random)), ())
-    talk, spans, rms = _talk(n, talk_random, language)
-    if condition == "clean":
+    talk, spans, rms = _talk(n, talk_random, language, breathless=condition == BREATHLESS)
+    if condition in ("clean", BREATHLESS):
         return Scene(condition, _pcm(talk + room), spans)
+    if condition in CALLERS:
+        return Scene(condition, _pcm(CALLERS[condition](talk, rms, random) + room * (condition != "dtx")), spans)
     noise, snr, _ = condition.split()
-    return Scene(condition, _pcm(talk + room + NOISES[noise](n, random, background) * rms * _gain(-float(snr))), spans)
+    made = {**NOISES, **ROOMS}[noise](n, random, background)
+    return Scene(condition, _pcm(talk + room + made * rms * _gain(-float(snr))), spans)
 
 
-def _talk(n: int, random: Random, language: str) -> tuple[Samples, tuple[Span, ...], float]:
+def _talk(n: int, random: Random, language: str, *, breathless: bool) -> tuple[Samples, tuple[Span, ...], float]:
     """Prompts of one language at random times; RMS of the speech, which an SNR is counted from."""
     rms = _gain(SPEECH_DB + random.uniform(-LOUDER_DB, LOUDER_DB))
     out = np.zeros(n)
@@ -68,7 +78,8 @@ def _talk(n: int, random: Random, language: str) -> tuple[Samples, tuple[Span, .
             return out, tuple(spans), rms
         out[at:end] = prompt.samples * (rms / prompt.rms)
         spans += [Span(round(at / RATE_HZ + s, 4), round(at / RATE_HZ + e, 4)) for s, e in prompt.spans]
-        at = end + round(random.uniform(*QUIET_S) * RATE_HZ)
+        hurries = breathless and end % (23 * RATE_HZ) < 20 * RATE_HZ
+        at = end + round(random.uniform(*(BREATH_S if hurries else QUIET_S)) * RATE_HZ)
 
 
 def _gain(db: float) -> float:

@@ -72,7 +72,7 @@ class _Silero:
 
 
 class _Confirm:
-    """Voiced where webrtc says so, which is 50 ms sooner, with Silero's probability: 0 for what is mere background."""
+    """Voiced where webrtc says so, which is 50 ms sooner, with Silero's probability, less of what is background."""
 
     def __init__(self, rate: int, frame_ms: int) -> None:
         self._webrtc, self._silero = _Webrtc(rate, frame_ms), silero.Silero(rate)
@@ -87,7 +87,7 @@ class _Confirm:
 
     def is_speech(self, frame: bytes) -> bool:
         likely = self._silero.push(frame)
-        self.probability = likely if self._background.stands_out(frame) else 0.0
+        self.probability = likely * self._background.weight(frame)
         return self._webrtc.is_speech(frame)
 
 
