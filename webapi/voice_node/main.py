@@ -59,7 +59,7 @@ def pairs(given: Sequence[str] | None, option: str = "--set") -> dict[str, objec
 def one_of(option: str, given: str, *allowed: str) -> str:
     """What was given, which must be one of those."""
     if given not in allowed:
-        raise UserError(f"{option} {given}: it is {' or '.join(allowed)}")
+        raise UserError(f"{option} {given}: it is {', '.join(allowed[:-1])} or {allowed[-1]}")
     return given
 
 
@@ -237,8 +237,7 @@ def show(
     from webapi.voice_node import graph_drawing, graph_svg
     from webapi.voice_node.graph import load_graph, opening_line
 
-    if format_ not in ("text", "mermaid", "svg"):
-        raise UserError(f"--format {format_}: it is text, mermaid or svg")
+    one_of("--format", format_, "text", "mermaid", "svg")
     graph = load_graph(name, settings_from(set_))
     if format_ == "mermaid":
         drawn = graph_drawing.mermaid(graph)

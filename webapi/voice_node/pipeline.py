@@ -135,12 +135,12 @@ class Session:
 
     def lost(self, reason: str) -> None:
         """The caller's audio stopped: what they were saying is over."""
-        self.feed(AudioGap(self.context.clock(), reason))
+        self.feed(AudioGap(self._now(), reason))
 
     def cut(self, reason: str) -> None:
         """Nobody can hear the bot any more: a reply that plays is over, and its turn ends as `closed`."""
         if self._speaker.playing:
-            self.feed(AudioGap(self.context.clock(), reason, unheard=True))
+            self.feed(AudioGap(self._now(), reason, unheard=True))
 
     def played_out(self, t_us: int) -> None:
         """Of a recorded call: the reply that is over has been played."""
