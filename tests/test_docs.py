@@ -6,14 +6,16 @@ import re
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+import typer
 
 from tests.e2e.process import run_node
 from tests.stage import play
 from webapi.voice_node.graph_spec import INPUTS, OUTPUTS
+from webapi.voice_node.main import app
 from webapi.voice_node.operators import TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +72,22 @@ def test_every_operator_and_port_is_documented_with_all_that_it_takes() -> None:
         fields = operator.arguments.model_fields
         words = {word for field in fields.values() for word in get_args(field.annotation) if isinstance(word, str)}
         assert {*fields, *operator.streams, *words} <= rows[operator.name]
+
+
+def options(command: Any) -> set[str]:
+    return {name for option in command.params for name in (*option.opts, *option.secondary_opts)}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_has_the_options_that_are_shown(path: Path) -> None:
+    top: Any = typer.main.get_command(app)  # a Group of click, or of the one that newer typers bring
+    for shown in re.findall(r"(?:voice-node|voice_node\.main) +([^\n`#|]+)", path.read_text(encoding="utf-8")):
+        words = shown.split()
+        command = top.commands.get("run" if words[0].startswith("-") else words[0])
+        if hasattr(command, "commands"):
+            command = command.commands[words[1]]
+        if command is not None:  # else a sentence goes on there
+            assert set(re.findall(r"(?<![\w-])--[a-z-]+", shown)) <= options(command), shown
 
 
 def test_every_module_has_its_place_in_the_architecture() -> None:
