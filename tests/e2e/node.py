@@ -91,4 +91,4 @@ class Node:
     def _logged(self, message: Any) -> None:
         extra = message.record["extra"]
         if extra.get("room") == self.settings.lk_room:
-            self.logs.append({**extra, "message": message.record["message"]})
+            self.logs.append({**extra, "level": message.record["level"].name, "message": message.record["message"]})

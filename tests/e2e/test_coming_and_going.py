@@ -44,6 +44,18 @@ def test_a_deleted_room_closes_the_call_and_the_node_joins_again(livekit_url: st
     run(scenario())
 
 
+def test_an_empty_room_that_the_server_closes_is_made_anew_and_no_trouble(livekit_url: str, room: str) -> None:
+    async def scenario() -> None:
+        async with server_api(livekit_url) as server:
+            await server.room.create_room(api.CreateRoomRequest(name=room, empty_timeout=1, departure_timeout=1))
+            async with Node(livekit_url, room) as node:
+                await node.until(lambda: node.logged("reconnected"))
+                assert "the server closed the room" in node.logged("leave")[0]["message"]
+                assert not [line for line in node.logs if line["level"] not in ("DEBUG", "INFO")]
+
+    run(scenario())
+
+
 def test_a_server_that_comes_back_soon_finds_the_same_session(livekit_server: Any, room: str) -> None:
     async def scenario() -> None:
         url = livekit_server.url

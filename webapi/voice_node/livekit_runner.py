@@ -96,7 +96,8 @@ class LiveKitRunner:
         if fatal:
             bound.error(f"out of room {settings.lk_room}: {words.why_gone(link.reason)}")
             raise UserError(fatal)
-        bound.warning(f"{words.why_gone(link.reason)}; joining again")
+        level = "INFO" if link.reason == "ROOM_CLOSED" else "WARNING"  # of a node that waits, that is each day's work
+        bound.log(level, f"{words.why_gone(link.reason)}; joining again")
 
 
 async def _unless(ending: list[asyncio.Task[Any]], work: Coroutine[Any, Any, T]) -> T | None:

@@ -38,7 +38,7 @@ def why_gone(reason: str) -> str:
 
 GONE = {
     "ROOM_DELETED": "the room was deleted",
-    "ROOM_CLOSED": "the room was closed by the server",
+    "ROOM_CLOSED": "the server closed the room, which had stood without a caller",
     "SERVER_SHUTDOWN": "the server is shutting down",
     "UNKNOWN_REASON": "the connection to the server was lost",
 }
