@@ -145,6 +145,22 @@ def test_both_marbles_and_where_they_part(tmp_path: Path, capsys: pytest.Capture
         assert "no event is another one with graph default" in capsys.readouterr().out
 
 
+def test_a_setting_that_can_make_no_difference_is_said_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record(tmp_path / "call", [("speech", 0.5), ("quiet", 1.0)], mock_reply="tone:0.5")
+    assert run("replay", tmp_path / "call", "--set", "MOCK_REPLY=beep", "--set", "WEB_PORT=1") == 0
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        f"{tmp_path / 'call'}: no event is another one with MOCK_REPLY=beep, WEB_PORT=1",
+        "  the graph default does not use WEB_PORT",
+        "  MOCK_REPLY changes nothing where the recording answers; --orchestrator live asks again",
+    ]
+    assert run("replay", tmp_path / "call", "--set", "MOCK_REPLY=tone:0.5", "--orchestrator", "live") == 0
+    assert "MOCK_REPLY changes nothing" not in capsys.readouterr().out
+    write_wav(tmp_path / "a.wav", silence(0.3) + vowel(0.6) + silence(1.0), 48_000)
+    for graph, end in (("default", "MOCK_REPLY=beep\n"), ("vad-only", "the graph vad-only does not use MOCK_REPLY\n")):
+        assert run("replay", tmp_path / "a.wav", "--graph", graph, "--against", "MOCK_REPLY=beep") == 0
+        assert capsys.readouterr().out.endswith(end)
+
+
 def test_wavs_part_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wav = tmp_path / "a.wav"
     write_wav(wav, silence(0.3) + vowel(0.6) + silence(2.0), 48_000)
@@ -169,7 +185,7 @@ def test_a_folder_of_calls_is_compared_in_order(tmp_path: Path, capsys: pytest.C
     ("options", "said"),
     [
         (["--against", "default", "--against", "patient"], "--against patient: one graph at a time"),
-        (["--against", "MAGIC=1"], "--against MAGIC=1: it is --against NAME=VALUE"),
+        (["--against", "MAGIC=1"], "--against MAGIC: there is no setting 'MAGIC'"),
         (["--against", "VAD_SPEECH_END_FRAMES=x"], "VAD_SPEECH_END_FRAMES=x"),
         (["--against", "patent"], "Did you mean 'patient'"),
         (["--orchestrator", "dead"], "--orchestrator dead: it is recorded or live"),

@@ -16,11 +16,12 @@ from tests.test_replay import SETTINGS, TALK
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph import load_graph
+from webapi.voice_node.graph_settings import settings_used
 from webapi.voice_node.main import main
 from webapi.voice_node.replay import Replayed, replay
 from webapi.voice_node.scoring import Score, Span
 from webapi.voice_node.sweep import find_corpus
-from webapi.voice_node.sweep_grid import cells, parse, settings_used
+from webapi.voice_node.sweep_grid import cells, parse
 from webapi.voice_node.sweep_picture import draw
 from webapi.voice_node.sweep_rows import Facts, Row, facts, mark_best, row
 from webapi.voice_node.sweep_table import show

@@ -15,6 +15,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap, record
 from webapi.voice_node.graph import load_graph
 from webapi.voice_node.graph_reader import read_graph
+from webapi.voice_node.graph_settings import settings_used
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.paced_loops import Pace, run_paced, this_loop
@@ -23,6 +24,7 @@ from webapi.voice_node.replay import TELL_CHUNKS, Mix, Nowhere, Replayed, Replay
 from webapi.voice_node.tape import Closed, Input, PlayedOut, Tape, Told, read_call
 from webapi.voice_node.tape_script import Retold, TapeScript
 
+OF_THE_ORCHESTRATOR = ("ORCHESTRATOR", "MOCK_REPLY", "MOCK_THINK_MS")  # settings
 LIVE_TOLERANCE_S = 0.05  # an orchestrator that is asked again never answers in the same millisecond; nor is real time
 
 
@@ -39,6 +41,18 @@ class Instead:
     def tolerance_s(self) -> float:
         """How far two times may be apart and still count as the same."""
         return LIVE_TOLERANCE_S if self.live or self.pace == "real" else 0.0
+
+    def idle(self, graph: GraphSpec, *, asked: bool) -> list[str]:
+        """Why some of the settings make no difference in `graph`. `asked`: an orchestrator is, not the recording."""
+        names = [name.upper() for name in self.settings]
+        used = settings_used(graph)
+        unused = [f"the graph {graph.name} does not use {name}" for name in names if name not in used]
+        unheard = [
+            f"{name} changes nothing where the recording answers; --orchestrator live asks again"
+            for name in names
+            if name in used.intersection(OF_THE_ORCHESTRATOR) and not asked
+        ]
+        return unused + unheard
 
     def __bool__(self) -> bool:
         return bool(self.graph or self.settings or self.live)
@@ -77,6 +91,7 @@ def replay_call(
     if instead:
         result.before = replay_call(folder)
         result.part_from(result.before.events, instead.tolerance_s)
+        result.idle = instead.idle(graph, asked=instead.live)
     return result
 
 

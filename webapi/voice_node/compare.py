@@ -30,6 +30,7 @@ def replay_instead(
     after = replay(path, other, changed, mix, instead.pace, tell)
     after.part_from(before.events, instead.tolerance_s)
     after.before = before
+    after.idle = instead.idle(other, asked=True)
     return after
 
 
@@ -43,7 +44,7 @@ def show_both(path: Path, after: Replayed, instead: Instead, say: Say) -> bool:
         say(f"{f'── {name} ':─<{COLUMNS}}")
         say(render(replayed))
     if after.parted is None:
-        say(f"{path}: no event is another one {other}")
+        say("\n  ".join([f"{path}: no event is another one {other}", *after.idle]))
         return True
     was, now = told(before.events, after.events, after.parted, instead.tolerance_s)
     width = max(len(one), len(other))

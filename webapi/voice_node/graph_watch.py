@@ -92,7 +92,7 @@ class GraphWatch:
             log.bind(event="graph_unchanged").info(f"graph {graph.name} is the one that answers already")
             return
         self._text = graph.text
-        log.bind(event="graph_loaded").info(f"graph {graph.name} loaded; it answers from the next turn on")
+        log.bind(event="graph_loaded").info(f"graph {graph.name} loaded; it takes over as soon as neither side speaks")
         self._loaded(graph)
 
 

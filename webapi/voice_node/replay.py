@@ -48,6 +48,7 @@ class Replayed:
     taps: list[str] = field(default_factory=list)  # the files that the graph wrote
     parted: int | None = None  # the first event that is another than in what this is compared with: see `part_from`
     before: Replayed | None = None  # what this is compared with
+    idle: list[str] = field(default_factory=list)  # why some of what was to be different can make no difference
 
     def part_from(self, events: Sequence[Mapping[str, Any]], tolerance_s: float = 0.0) -> None:
         """Mark what comes after the first event that is another than in `events`."""

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.graph import load_graph
-from webapi.voice_node.graph_reader import VARIABLE
+from webapi.voice_node.graph_settings import settings_used
 from webapi.voice_node.graph_spec import GraphSpec
 
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?::(\d+))?")
-COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
 MAX_CELLS = 10_000
 GRAPH = "VOICE_GRAPH"
 
@@ -77,17 +76,6 @@ def parse(text: str) -> tuple[str, list[str]]:
             raise UserError(f"--grid {text}: {piece.strip()} goes up, in steps of 1 or more, to {MAX_CELLS:,} values")
         values.update(dict.fromkeys(str(value) for value in range(first, last + 1, step)))
     return name, list(values)
-
-
-def settings_used(graph: GraphSpec) -> set[str]:
-    """The settings that can change what this graph does: those that it names, and those of what it is made of."""
-    names = set(VARIABLE.findall(COMMENT.sub("", graph.path.read_text(encoding="utf-8"))))
-    for step in (step for stream in graph.streams for step in stream.steps):
-        if step.operator == "reply":
-            names.add("REPLY_TIMEOUT_MS")
-            own = {"mock": ("MOCK_REPLY", "MOCK_THINK_MS"), "echo": ("MOCK_THINK_MS",)}
-            names.update(own.get(str(step.arguments.get("orchestrator")), ()))
-    return names
 
 
 def _check_used(names: Sequence[str], cells: Sequence[Cell]) -> None:
