@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -59,6 +60,28 @@ def test_what_is_no_command_or_option_is_refused(tmp_path: Path) -> None:
     assert said.startswith("voice-node replya: there is no such command. Did you mean 'replay'? There are: doctor, ")
 
 
+def test_every_character_can_be_written(tmp_path: Path) -> None:
+    """Where the encoding has no arrows, as on Windows, and in names that are no text."""
+    shown = run_node("graphs", "show", "default", cwd=tmp_path, PYTHONIOENCODING="cp1252")
+    assert shown.code == 0
+    assert "caller, audio 48 kHz" in shown.out
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / "a\udcff.yaml").write_text("# Odd.\n" + BROKEN)
+    listed = run_node("graphs", "list", cwd=tmp_path, LC_ALL="C.UTF-8")
+    assert (listed.code, "Odd." in listed.out) == (0, True)
+
+
+def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("typer.echo", full)
+    with pytest.raises(SystemExit) as ended:
+        main(["graphs", "list"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == "what was to be written: No space left on device\n"
+
+
 # ---------------------------------------------------------------- settings
 
 
@@ -66,7 +89,8 @@ def test_what_is_no_command_or_option_is_refused(tmp_path: Path) -> None:
     ("given", "words"),
     [
         ("nonsense", "--set NAME=VALUE"),
-        ("NOPE=1", "--set NOPE=1"),
+        ("NOPE=1", "--set NOPE: there is no setting 'NOPE'. See .env.example"),
+        ("VAD_BACKND=webrtc", "--set VAD_BACKND: there is no setting 'VAD_BACKND'. Did you mean 'VAD_BACKEND'?"),
         ("VAD_SPEECH_START_FRAMES=0", "VAD_SPEECH_START_FRAMES=0 (command line)"),
         ("WEB_PORT=many", "WEB_PORT=many (command line)"),
     ],

@@ -134,7 +134,9 @@ def test_expect_compares_and_update_blesses(talk: Path, tmp_path: Path, capsys: 
     assert run("replay", talk, "--expect", blessed) == 2
     assert "--update writes it" in capsys.readouterr().err
     assert run("replay", talk, "--expect", blessed, "--update") == 0
+    capsys.readouterr()
     assert run("replay", talk, "--expect", blessed) == 0
+    assert capsys.readouterr().out.endswith(f"\nas {blessed} says\n")
     assert run("replay", talk, "--expect", blessed, "--set", "VAD_SPEECH_START_FRAMES=4") == 1
     said = capsys.readouterr().err
     assert "talk.txt says:\n- expected, + got; the first difference is at 0.5 s\n" in said
@@ -216,6 +218,11 @@ def test_the_file_of_a_tap_is_named(talk: Path, tmp_path: Path, monkeypatch: pyt
         done = run_node("replay", "talk.wav", *arguments, cwd=tmp_path)
         assert done.err == "talk.wav: wrote tap.wav\n"
         (tmp_path / "tap.wav").unlink()
+
+
+def test_a_file_in_the_place_of_a_folder_is_said(talk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("replay", talk, "--out", talk) == 2
+    assert capsys.readouterr().err == f"--out {talk}: can't be written: that is a file, and a folder is needed\n"
 
 
 def test_a_name_that_is_no_text_is_no_trouble(talk: Path, tmp_path: Path) -> None:

@@ -107,6 +107,16 @@ def test_people_get_a_table() -> None:
     assert row.split()[-6:] == ["0", "–", "–", "–", "–", "–"]
 
 
+def test_a_narrow_terminal_gets_whole_words_and_numbers() -> None:
+    texts = []
+    for width in (100, 40):
+        console = Console(file=io.StringIO(), width=width)
+        show(summary([turn(0), turn(1, **CUT)]), console)
+        assert isinstance(console.file, io.StringIO)
+        texts.append(console.file.getvalue())
+    assert texts[0] == texts[1]
+
+
 # ---------------------------------------------------------------- bad input
 
 

@@ -13,6 +13,13 @@ class UserError(Exception):
     """
 
 
+def why_unwritable(error: OSError) -> str:
+    """What stands in the way of a folder, in plain words."""
+    if isinstance(error, (FileExistsError, NotADirectoryError)):
+        return "that is a file, and a folder is needed"
+    return error.strerror or str(error)
+
+
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """` Did you mean …?`, or nothing."""
     close = difflib.get_close_matches(word, list(allowed), n=1)

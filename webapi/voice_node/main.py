@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -50,8 +53,11 @@ def pairs(given: Sequence[str] | None, option: str = "--set") -> dict[str, objec
     for pair in given or ():
         name, equals, value = pair.partition("=")
         field = name.strip().lower()
-        if not equals or field not in Settings.model_fields:
+        if not equals:
             raise UserError(f"{option} {pair}: it is {option} NAME=VALUE, with a NAME of .env.example")
+        if field not in Settings.model_fields:
+            near = nearest(field.upper(), [each.upper() for each in Settings.model_fields])
+            raise UserError(f"{option} {name}: there is no setting {field.upper()!r}.{near} See .env.example")
         found[field] = value
     return found
 
@@ -283,11 +289,25 @@ def check(
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """The console command: a user's mistake is one sentence or more on stderr and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            print_anything(stream)
     try:
         app(args=run_by_default(sys.argv[1:] if arguments is None else arguments), prog_name="voice-node")
     except UserError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"{error.filename or 'what was to be written'}: {error.strerror}\n")
+        sys.exit(2)
+
+
+def print_anything(stream: TextIOWrapper) -> None:
+    """Let no character end the program: a file or a pipe gets UTF-8, on Windows too, and `?` is what can't be shown."""
+    asked_for = stream.isatty() or "PYTHONIOENCODING" in os.environ
+    stream.reconfigure(encoding=None if asked_for else "utf-8", errors="replace")
 
 
 def run_by_default(arguments: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, why_unwritable
 
 try:
     import matplotlib as mpl
@@ -40,5 +40,5 @@ def save(figures: Mapping[str, Figure], out: Path) -> list[Path]:
                 figure.savefig(path, dpi=150, metadata=metadata)
                 written.append(path)
     except OSError as error:
-        raise UserError(f"{out}: pictures can't be written: {error.strerror}") from None
+        raise UserError(f"{out}: pictures can't be written: {why_unwritable(error)}") from None
     return written

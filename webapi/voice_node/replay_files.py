@@ -16,7 +16,7 @@ from webapi.voice_node.batch import run_batch
 from webapi.voice_node.call_replay import AS_IT_WAS, Instead, replay_call
 from webapi.voice_node.compare import replay_instead, show_both
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, why_unwritable
 from webapi.voice_node.events import json_line
 from webapi.voice_node.graph_spec import GraphSpec
 from webapi.voice_node.marble_difference import difference, line_difference, read_marbles, write_marbles
@@ -149,6 +149,8 @@ def _as_expected(text: str, expected: str, expect: Path, update: bool, say: Say,
     found = difference(expected, text)
     if found:
         complain(f"not as {expect} says:\n{found}")
+    else:
+        say(f"as {expect} says")
     return not found
 
 
@@ -216,7 +218,7 @@ def _replay_into(
         (folder / MARBLES).write_text(render(replayed), encoding="utf-8")
         write_timeline(folder, replayed)
     except OSError as error:
-        raise UserError(f"--out {folder}: can't be written: {error.strerror}") from None
+        raise UserError(f"--out {folder}: can't be written: {why_unwritable(error)}") from None
     return replayed
 
 

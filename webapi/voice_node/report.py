@@ -25,6 +25,7 @@ STAGES = {  # where the time went: from one time of a turn to another
     ("t5_tts_first_chunk", "t6_first_bot_audio"): "publish",
 }
 SHOWN_PROBLEMS = 10
+TABLE_COLUMNS = 100  # at least: a narrow terminal folds lines more legibly than a table its cells
 
 
 def report(paths: Sequence[str | Path], out: Path | None = None, as_json: bool = False) -> int:
@@ -99,7 +100,7 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
     if ends:
         console.print(f"speech ended by: {ends}", highlight=False)
     console.print(f"barge-ins {numbers['barge_ins']}, playbacks cancelled {numbers['playbacks_cancelled']}")
-    table = Table(box=box.SIMPLE_HEAD, title="milliseconds", title_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, title="milliseconds", title_justify="left")
     columns = ("n", "p50", "p90", "p95", "p99", "max")
     table.add_column("")
     for column in columns:
@@ -113,4 +114,5 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
             cells = [f"{spread[c]:.0f}" if c in spread else "–" for c in columns]
             table.add_row(label, *cells)
         table.add_section()
+    console.width = max(console.width, TABLE_COLUMNS)
     console.print(table)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapi.voice_node.batch import run_batch
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, why_unwritable
 from webapi.voice_node.labels import LABELS, find_labels, read_labels
 from webapi.voice_node.progress import Progress
 from webapi.voice_node.replay import Tell, replay
@@ -64,7 +64,7 @@ def sweep_files(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int, o
         try:
             out.mkdir(parents=True, exist_ok=True)  # now: a long sweep is not to fail at its end
         except OSError as error:
-            raise UserError(f"--out {out}: can't be written: {error.strerror}") from None
+            raise UserError(f"--out {out}: can't be written: {why_unwritable(error)}") from None
     swept = sweep(corpus, cells, 1 if any(cell.graph.taps for cell in cells) else jobs)
     for problem in swept.problems:
         complain(problem)
@@ -136,4 +136,4 @@ def _write(out: Path, rows: Sequence[Row], names: Sequence[str], corpus: Sequenc
             table.writeheader()
             table.writerows(rows)
     except OSError as error:
-        raise UserError(f"--out {out}: can't be written: {error.strerror}") from None
+        raise UserError(f"--out {out}: can't be written: {why_unwritable(error)}") from None
