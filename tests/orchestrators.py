@@ -71,6 +71,19 @@ class Raises(_Every):
         yield b""
 
 
+class RaisesLate(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        await asyncio.sleep(0.6)
+        raise RuntimeError("no brain today")
+        yield b""
+
+
+class EmptyLate(_Every):
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        await asyncio.sleep(0.6)
+        yield b""
+
+
 class RaisesMidway(_Every):
     async def go_wrong(self) -> AsyncIterator[Any]:
         yield tone(0.3, RATE_HZ, 440)
@@ -270,3 +283,48 @@ class Resolves(MockOrchestrator):
     async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
         await asyncio.to_thread(len, trace_id)
         yield tone(0.1, RATE_HZ, 440)
+
+
+class Knows(MockOrchestrator):
+    """Knows sounds by key, each of them given in its own way, and thinks for a second before it answers."""
+
+    last: ClassVar[Knows]
+
+    def __init__(self) -> None:
+        super().__init__("tone:1", think_ms=1000)
+        self.asked: list[tuple[str, str]] = []
+        self.heard: list[tuple[str, int, bool]] = []
+        self.closed = 0  # sounds that were given to their end, or taken back
+        Knows.last = self
+
+    def play_filler(self, trace_id: str, key: str) -> Any:
+        self.asked.append((trace_id, key))
+        if key == "raises":
+            raise RuntimeError("no such sound")
+        if key == "nothing":
+            return None
+        if key == "text":
+            return self._text()
+        return self._later(key) if key.startswith("later ") else self._sound(key)
+
+    def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool) -> None:
+        super().on_playback_ended(trace_id, heard_ms, completed)
+        self.heard.append((trace_id, heard_ms, completed))
+
+    async def _later(self, key: str) -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.01)
+        return self._sound(key.removeprefix("later "))
+
+    async def _sound(self, key: str) -> AsyncIterator[bytes]:
+        try:
+            if key == "hangs":
+                await asyncio.Event().wait()
+            while key == "empty":
+                yield b""
+            for _ in range(1 << 20 if key == "endless" else 25):
+                yield tone(0.02, RATE_HZ, 300)
+        finally:
+            self.closed += 1
+
+    async def _text(self) -> AsyncIterator[Any]:
+        yield "hm"

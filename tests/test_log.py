@@ -280,6 +280,8 @@ def test_what_a_caller_notices_is_info_and_a_bad_reply_a_warning() -> None:
         "speech_ended",
         "barge_in",
         "superseded",
+        "prompted",
+        "filler_started",
         "playback_started",
         "playback_paused",
         "playback_resumed",

@@ -20,6 +20,7 @@ from webapi.voice_node.events import (
     LlmRequestDone,
     PlaybackEnded,
     PlaybackStarted,
+    Prompted,
     ReplyCut,
     ReplyEnded,
     ReplyStarted,
@@ -39,6 +40,7 @@ FIELDS = [
     *("latency_user_to_first_bot_chunk_ms", "latency_speech_end_to_first_bot_chunk_ms"),
     *("vad_speech_ms", "speech_end", "heard_ms", "barge_in_stop_ms", "graph"),
 ]
+PROMPT = "prompt"  # only where the bot spoke of its own accord
 A, B, C = Turn("a", 0), Turn("b", 1), Turn("c", 2)
 MS = 1000
 
@@ -78,6 +80,20 @@ def told(events: list[Event], close: bool = False, origin_us: int = 0) -> list[d
 
 
 # ---------------------------------------------------------------- stories
+
+
+def test_a_prompt_has_a_line_without_what_a_caller_would_have_said() -> None:
+    started = [Prompted(1000 * MS, A, "hello.wav"), ReplyStarted(1000 * MS, A), PlaybackStarted(1005 * MS, A)]
+    (line,) = told([*started, ReplyEnded(2000 * MS, A, "completed"), PlaybackEnded(2005 * MS, A, 1000, True)])
+    assert list(line) == [*FIELDS, PROMPT]
+    assert (line["prompt"], line["outcome"], line["heard_ms"]) == ("hello.wav", "completed", 1000)
+    assert (line["t3_logic_start"], line["t6_first_bot_audio"]) == (1.0, 1.005)
+    nothing = ("t1_first_user_audio", "t2_speech_ended", "vad_speech_ms", "speech_end", *FIELDS[13:15])
+    assert {line[name] for name in nothing} == {None}
+    (cut,) = told([Prompted(0, A, "hello.wav"), Superseded(MS, A, B), PlaybackEnded(MS, A, 0, False)])
+    assert (cut["outcome"], cut["prompt"]) == ("superseded", "hello.wav")
+    (open_yet,) = told(started, close=True)
+    assert (open_yet["outcome"], open_yet["prompt"]) == ("closed", "hello.wav")
 
 
 def test_a_turn_that_went_well() -> None:
@@ -382,4 +398,4 @@ def test_percentiles() -> None:
 def test_the_documentation_has_every_field_and_outcome() -> None:
     text = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
     cells = " ".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
-    assert sorted(cells.replace("`", "").replace(",", "").split()) == sorted([*FIELDS, *OUTCOMES])
+    assert sorted(cells.replace("`", "").replace(",", "").split()) == sorted([*FIELDS, PROMPT, *OUTCOMES])

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from tests.stage import play
+from tests.test_filler import with_filler
+from tests.test_prompts import KNOWS, prompting
 from tests.test_replay import run
 from webapi.voice_node.call_replay import replay_call
 from webapi.voice_node.config import load_settings
@@ -24,6 +26,7 @@ from webapi.voice_node.tape import Closed, Recorder, read_call
 from webapi.voice_node.wav import wav_info
 
 GRAPHS = Path(__file__).parents[1] / "graphs"
+CONVERSATION = (GRAPHS / "conversation.yaml").read_text(encoding="utf-8").replace("prompts/", f"{GRAPHS}/prompts/")
 NOTED = "tests.orchestrators:Noted"
 TALK = [
     *(("quiet", 0.3), ("speech", 0.7), ("quiet", 0.8), ("speech", 0.6)),
@@ -34,7 +37,7 @@ COUGHS = [
     *(("speech", 0.5), ("quiet", 0.8), ("speech", 0.2), ("quiet", 0.7), ("speech", 0.2), ("quiet", 1.0)),
     *(("speech", 0.9), ("quiet", 4.0)),
 ]
-CALLS = {
+CALLS: dict[str, tuple[list[tuple[str, float]], dict[str, Any]]] = {
     "barge-ins": (TALK, {"orchestrator": NOTED}),
     "replies to the end": (
         [("speech", 0.5), ("quiet", 3.0), ("speech", 0.5), ("quiet", 3.0)],
@@ -55,6 +58,21 @@ CALLS = {
     "a reply that insists": (TALK, {"orchestrator": "tests.orchestrators:Insists"}),
     "an echo": (TALK, {"mock_reply": "echo"}),
     "coughs": (COUGHS, {"graph": "cough", "mock_reply": "tone:3"}),
+    "prompts": (TALK, {"graph_text": CONVERSATION}),
+    "prompts by key": (
+        [("quiet", 1.0), *TALK],
+        {"graph_text": prompting(greeting="later hm", idle_prompt="hm", idle_s=1), "orchestrator": KNOWS},
+    ),
+    "prompts that fail": (
+        TALK,
+        {"graph_text": prompting(greeting="raises", idle_prompt="hangs", idle_s=1), "orchestrator": KNOWS},
+    ),
+    "a prompt before which somebody speaks": (TALK, {"graph_text": prompting(greeting="hangs"), "orchestrator": KNOWS}),
+    "fillers": (TALK, {"graph_text": with_filler("later hm", 200), "orchestrator": KNOWS}),
+    "a filler that fails": (
+        TALK,
+        {"graph_text": with_filler("raises", 200), "orchestrator": KNOWS},
+    ),
     "16 kHz": (TALK, {"mock_reply": "tone:1", "audio_target_rate": 16_000}),
 }
 

@@ -93,6 +93,20 @@ def test_percentiles_and_stages() -> None:
     assert numbers["stages"]["t3_t4_ms"] == {"n": 0}  # what did not happen has no number
 
 
+def test_prompts_are_no_answers() -> None:
+    nothing = {"t1_first_user_audio": None, "t2_speech_ended": None, "speech_end": None, "vad_speech_ms": None}
+    nothing |= {"latency_speech_end_to_first_bot_chunk_ms": None, "latency_user_to_first_bot_chunk_ms": None}
+    prompts = [turn(7, prompt="hello.wav", **nothing), {**turn(8, prompt="hello.wav", **nothing), "outcome": "empty"}]
+    answers = [turn(i) for i in range(5)]
+    numbers = summary([*answers, *prompts])
+    assert numbers["prompts"] == {"completed": 1, "empty": 1}
+    assert {**numbers, "prompts": {}} == summary(answers)
+    console = Console(file=io.StringIO(), width=100)
+    show(numbers, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "prompts: completed 1  empty 1\n" in console.file.getvalue()
+
+
 def test_people_get_a_table() -> None:
     console = Console(file=io.StringIO(), width=100)
     show(summary([turn(0), turn(1, **CUT), turn(2, outcome="[red]odd", speech_end="noise")]), console)

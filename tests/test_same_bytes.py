@@ -119,9 +119,11 @@ def test_the_loop_is_the_replays_own_whatever_loops_are_installed(
 # ---------------------------------------------------------------- a session, fed in other pieces
 
 
-def heard(chunk_ms: float, talk: bytes = TALK) -> tuple[list[str], list[str], list[bytes], bytes]:
+def heard(
+    chunk_ms: float, talk: bytes = TALK, graph: str = "default", think_ms: int = 120
+) -> tuple[list[str], list[str], list[bytes], bytes]:
     """Events, metrics, utterances and what was played, of a session that hears `talk` in chunks of that length."""
-    settings = load_settings(None, mock_reply="tone:1", vad_backend="webrtc")
+    settings = load_settings(None, mock_reply="tone:1", vad_backend="webrtc", mock_think_ms=think_ms)
     size = round(48 * chunk_ms) * 2
 
     async def main() -> tuple[list[str], list[str], list[bytes], bytes]:
@@ -133,7 +135,7 @@ def heard(chunk_ms: float, talk: bytes = TALK) -> tuple[list[str], list[str], li
         lines: list[str] = []
         metrics = Metrics("s", "r", "default", lambda line: lines.append(json.dumps(line)))
         session = Session(
-            load_graph("default", settings), settings=settings, sink=mouth, clock=loop.clock_us, session_id="s",
+            load_graph(graph, settings), settings=settings, sink=mouth, clock=loop.clock_us, session_id="s",
             room="r", taps=[events.append, metrics], on_failure=failures.append,
         )  # fmt: skip
         for at in range(0, len(talk), size):
@@ -155,12 +157,23 @@ def test_chunks_that_frames_are_made_of_or_that_make_a_frame_give_the_same_bytes
     assert heard(chunk_ms) == heard(10)
 
 
+@pytest.mark.parametrize("chunk_ms", [1, 20])
+def test_what_the_bot_says_of_its_own_accord_comes_at_the_same_moment_too(chunk_ms: float) -> None:
+    def run(ms: float) -> tuple[list[str], list[str], list[bytes], bytes]:
+        return heard(ms, silence(3) + TALK + silence(10), "conversation", 1000)
+
+    assert run(chunk_ms) == run(10)
+    names = [json.loads(event)["event"] for event in run(chunk_ms)[0]]
+    assert (names.count("prompted"), names.count("filler_started")) == (2, 1)
+
+
 @pytest.mark.parametrize("chunk_ms", [30, 50, 100])
-def test_longer_chunks_come_later_and_hold_the_same(chunk_ms: float) -> None:
-    events, _, utterances, _ = heard(chunk_ms, CALM)
-    usual, _, as_usual, _ = heard(10, CALM)
+@pytest.mark.parametrize("graph", ["default", "conversation"])
+def test_longer_chunks_come_later_and_hold_the_same(chunk_ms: float, graph: str) -> None:
+    events, _, utterances, _ = heard(chunk_ms, CALM, graph)
+    usual, _, as_usual, _ = heard(10, CALM, graph)
     assert utterances == as_usual
     for late, exact in zip(map(json.loads, events), map(json.loads, usual), strict=True):
-        for name in ("event", "turn_index", "trace_id", "frame", "voiced_ms", "reason", "outcome"):
+        for name in ("event", "turn_index", "trace_id", "frame", "voiced_ms", "reason", "outcome", "prompt"):
             assert late.get(name) == exact.get(name)
         assert 0 <= round(late["t"] - exact["t"], 6) < chunk_ms / 1000

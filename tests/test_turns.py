@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from webapi.voice_node import turns
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
-from webapi.voice_node.turns import Ended, Halted, Hearing, Interrupted, Resumed, Started, TurnRule
+from webapi.voice_node.turns import Ended, Halted, Hearing, Interrupted, Prompted, Resumed, Started, TurnRule
 
 RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
 FRAME_US = 20_000
@@ -36,7 +36,7 @@ def run(
 
 
 def marbles(timeline: str, rule: TurnRule = RULE) -> str:
-    """The decisions under the frames at which they were taken: S, E, B (barge-in), U (superseded), H (halted), R."""
+    """The decisions under their frames: S, E, B (barge-in), U (superseded), H (halted), R (resumed), A (prompted)."""
     _, found = run(timeline, rule)
     frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><")
     line = [""] * frames
@@ -44,7 +44,7 @@ def marbles(timeline: str, rule: TurnRule = RULE) -> str:
         if isinstance(decision, Interrupted):
             line[index] += "B" if decision.playing else "U"
         else:
-            line[index] += {Started: "S", Ended: "E", Halted: "H", Resumed: "R"}[type(decision)]
+            line[index] += {Started: "S", Ended: "E", Halted: "H", Resumed: "R", Prompted: "A"}[type(decision)]
     return "".join(cell or "-" for cell in line)
 
 
@@ -136,7 +136,16 @@ def test_audio_that_stops_ends_the_utterance_and_forgets_the_run() -> None:
 def test_endless_speech_ends_and_starts_again_only_after_a_pause() -> None:
     rule = RULE._replace(max_frames=10)
     assert marbles("1" * 30, rule) == "--S------E" + "-" * 20
-    assert marbles("1" * 15 + "0" + "1" * 5, rule) == "--S------E--------SU--"
+    assert marbles("1" * 15 + "0000" + "1" * 5, rule) == "--S------E-----------SU--"
+
+
+def test_after_the_longest_turn_the_same_breath_does_not_talk_over_its_reply() -> None:
+    """Whoever talks has an unvoiced frame now and then: what ends an utterance is a pause, and no less begins one."""
+    rule = RULE._replace(max_frames=10)
+    breath = "1" * 10 + "1101110011110001" * 3
+    assert marbles(breath, rule) == "--S------E" + "-" * 48
+    assert marbles(f"{breath[:12]}>0{breath[12:]}0000111", rule) == "--S------E" + "-" * 48 + "------SB"
+    assert marbles(f"{breath[:12]}g111", rule).endswith("-SU")  # where the audio stops, so does the breath
 
 
 def test_a_carried_utterance_keeps_to_the_longest() -> None:
@@ -244,6 +253,68 @@ def test_a_voice_without_a_single_pause_is_noise_and_a_pause_must_come_before_th
     assert ended.reason == "noise"
 
 
+# ---------------------------------------------------------------- what the bot says of its own accord
+
+
+PROMPTS = RULE._replace(greeting="hello.wav", idle_prompt="still there", idle_frames=6)
+IDLE = PROMPTS._replace(greeting="")
+
+
+def test_a_greeting_comes_with_the_first_frame_and_never_again() -> None:
+    rule = PROMPTS._replace(idle_prompt="")
+    assert marbles("0000>0000<0000000000", rule) == "A" + "-" * 15
+    assert run("0", rule)[1] == [(0, Prompted(0, "hello.wav"))]
+    assert marbles("1", rule) == "A"
+
+
+def test_the_callers_first_turn_is_then_the_second() -> None:
+    _, found = run("0>000<00111", PROMPTS)
+    assert [d.speech.turn for _, d in found if isinstance(d, Started)] == [1]
+
+
+def test_a_greeting_may_be_talked_over_and_where_it_was_not_heard_nothing_is_carried() -> None:
+    assert marbles("0>0000111", PROMPTS) == "A-----SB"
+    assert marbles("0000000111", PROMPTS) == "A--------SU"
+    _, found = run("0000000111", PROMPTS)
+    started, interrupted = (d for _, d in found[1:])
+    assert isinstance(started, Started)
+    assert isinstance(interrupted, Interrupted)
+    assert (interrupted.turn, interrupted.by, interrupted.playing) == (0, 1, False)
+    assert (started.speech.from_index, started.speech.voiced_frames) == (5, 3)
+    assert marbles("0>0000111", PROMPTS._replace(barge_in=False)) == "A------"
+
+
+def test_a_prompt_that_is_awaited_keeps_no_audio() -> None:
+    state, _ = run("0" * 50, PROMPTS)
+    assert state.reply
+    assert turns.oldest_needed(state, 49, PROMPTS) == 45
+
+
+def test_an_idle_prompt_comes_once_in_a_silence() -> None:
+    assert marbles("0" * 30, IDLE) == "------A" + "-" * 23
+    assert marbles("0000000>000<0" + "0" * 20, IDLE) == "------A--" + "-" * 20
+    said = marbles("0000000>000<0" + "1110000" + ">100<1" + "0" * 20, IDLE)
+    assert said == "------A--" + "--S---E" + "--" + "------A" + "-" * 13
+
+
+def test_idle_is_who_neither_hears_the_bot_nor_waits_for_it_nor_speaks() -> None:
+    assert "A" not in marbles("1110000" + "0" * 30, IDLE)  # a reply is being made
+    assert "A" not in marbles("1110000>0" + "0" * 30, IDLE)  # it is played
+    assert "A" not in marbles("1" * 40, IDLE)
+    assert marbles("1110000>000<0" + "0" * 7, IDLE) == "--S---E--" + "------A"
+    assert marbles("0>0" + "0" * 30, PROMPTS) == "A" + "-" * 30  # the greeting goes on
+
+
+def test_silence_is_counted_in_frames_that_came_and_broken_by_a_turn_alone() -> None:
+    assert [index for index, _ in run("0000g000", IDLE)[1]] == [6]
+    assert [index for index, _ in run("0011000", IDLE)[1]] == [6]
+    assert [index for index, _ in run("000000110", IDLE)[1]] == [8]  # not just where a turn may be beginning
+
+
+def test_a_talked_over_idle_prompt_is_followed_by_another_silence() -> None:
+    assert marbles("0000000>00001110000>100<1" + "0" * 8, IDLE) == "------A" + "-----SB---E" + "--" + "------A-"
+
+
 # ---------------------------------------------------------------- with probabilities
 
 
@@ -304,5 +375,7 @@ def test_after_the_longest_a_pause_must_come_and_a_doubt_is_one() -> None:
     rule = SURE_RULE._replace(max_frames=6, answered=False)
     _, found = likely("+9" * 12, rule)
     assert [type(decision) for _, decision in found] == [Started, Ended]
-    _, found = likely("+9" * 12 + "+1" + "+9" * 3, rule)
+    _, found = likely("+9" * 12 + "+1" * 2 + "+9" * 12, rule)
+    assert [type(decision) for _, decision in found] == [Started, Ended]
+    _, found = likely("+9" * 12 + "+1" * 3 + "+9" * 3, rule)
     assert [type(decision) for _, decision in found] == [Started, Ended, Started]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.events import Reply, SpeechEnded, Turn
+from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
 from webapi.voice_node.tape import Input
 
 
@@ -20,6 +21,9 @@ class Script(Protocol):
 
     def answer(self, ended: SpeechEnded) -> None:
         """An utterance is over, and its reply wanted."""
+
+    def prompt(self, prompted: Prompted) -> None:
+        """The bot is to say something of its own accord."""
 
     def cut(self, turn: Turn) -> None:
         """Nothing more of that reply is wanted."""
@@ -36,6 +40,7 @@ class Context:
     clock: Callable[[], int]
     note: Callable[[Input], None] | None = None  # told of everything that comes in from outside, in order
     script: Script | None = None  # a recorded call: replies come from it, and no orchestrator is asked
+    folder: Path = Path()  # of the graph's file, beside which its sounds lie
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)  # all that still runs for this session
 
     def turn(self, index: int) -> Turn:

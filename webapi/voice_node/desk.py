@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
 
 import reactivex as rx
 from reactivex import Observable, abc
 from reactivex import operators as ops
 
 from webapi.voice_node.async_iterator import from_async_iterator
-from webapi.voice_node.context import Context
+from webapi.voice_node.context import Context, Script
 from webapi.voice_node.events import (
     COUGH,
     CutOutcome,
@@ -24,6 +24,7 @@ from webapi.voice_node.events import (
     PlaybackEnded,
     PlaybackPaused,
     PlaybackResumed,
+    Prompted,
     Reply,
     ReplyCut,
     ReplyEnded,
@@ -35,10 +36,19 @@ from webapi.voice_node.events import (
     TurnEvent,
     seconds,
 )
-from webapi.voice_node.hop import Hop
+from webapi.voice_node.filler import Filler
+from webapi.voice_node.hop import Hop, merged
 from webapi.voice_node.orchestrator import Orchestrator
-from webapi.voice_node.speech_source import Gate, Pace, speak
+from webapi.voice_node.prompts import is_file, once, sound
+from webapi.voice_node.speech_source import Gate, Pace, Source, answer_of, at_once, interruptible, speak, yes
 from webapi.voice_node.tape import Told
+
+
+class Late(NamedTuple):
+    """What is said where a reply is late."""
+
+    prompt: str
+    after_s: float
 
 
 class Desk:
@@ -46,13 +56,24 @@ class Desk:
 
     answering: Turn | None = None
 
-    def __init__(self, orchestrator: Orchestrator, context: Context, pace: Pace, tell: Callable[[Reply], None]) -> None:
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        context: Context,
+        pace: Pace,
+        rate: int,
+        tell: Callable[[Reply], None],
+        late: Late | None = None,
+    ) -> None:
         self._orchestrator = orchestrator
+        self._late = late
         self._context = context
         self._pace = pace
+        self._rate = rate  # Hz, of what it says
         self._tell = tell
         self._gate = Gate()
         self._first_chunk_of: Turn | None = None
+        self._own: Turn | None = None  # the last one that the orchestrator has no part in
         if context.script:
             context.script.connect(tell)
         orchestrator.on_llm_request_done = self._stamp(LlmRequestDone)
@@ -80,31 +101,86 @@ class Desk:
         return not (isinstance(event, SpeechEnded) and event.reason == COUGH)
 
     def answer(self, ended: SpeechEnded) -> Observable[Reply]:
-        """The orchestrator's reply to an utterance."""
+        """The orchestrator's reply to an utterance, and a filler before it where it is late."""
+        turn = ended.turn
 
-        def fail(error: Exception, _: Observable[Reply]) -> Observable[Reply]:
-            return rx.of(ReplyEnded(self._context.clock(), ended.turn, "failed", f"{type(error).__name__}: {error}"))
+        def ask() -> Observable[Reply]:
+            filler = self._filler(self._late, turn) if self._late else None
+            source = Source(
+                get=lambda: answer_of(self._orchestrator, ended),
+                interruptible=lambda: interruptible(self._orchestrator, turn.trace_id),
+                may_speak=filler.over if filler else at_once,
+            )
+            reply = self._spoken(source, turn)
+            return merged([reply, self._filled(filler, turn)]) if filler else reply
+
+        return self._take_turn(turn, ended.t_us, lambda script: script.answer(ended), ask)
+
+    def prompt(self, prompted: Prompted) -> Observable[Reply]:
+        """What the bot says of its own accord. Of a file, the orchestrator hears nothing: it had no part in it."""
+        turn = prompted.turn
+
+        async def get() -> AsyncIterator[bytes]:
+            chunks = await self._sound(prompted.prompt, turn)
+            return once(b"") if chunks is None else chunks
+
+        def ask() -> Observable[Reply]:
+            if is_file(prompted.prompt):
+                self._own = turn
+            return self._spoken(Source(get, yes, at_once), turn)
+
+        return self._take_turn(turn, prompted.t_us, lambda script: script.prompt(prompted), ask)
+
+    def _take_turn(
+        self, turn: Turn, t_us: int, read: Callable[[Script], None], ask: Callable[[], Observable[Reply]]
+    ) -> Observable[Reply]:
+        """The reply of a turn, when it is subscribed; whatever is still on its way is over then."""
 
         def begin(_: Any) -> Observable[Reply]:
-            self._cut(self.answering, "superseded", ended.t_us)
-            self.answering = ended.turn
+            self._cut(self.answering, "superseded", t_us)
+            self.answering = turn
             self._gate = Gate()
             if self._context.script:
-                self._context.script.answer(ended)
+                read(self._context.script)
                 return rx.never()  # it comes from the recording, through `tell`
-            return from_async_iterator(
-                lambda: speak(
-                    self._orchestrator,
-                    ended,
-                    clock=self._context.clock,
-                    timeout_s=self._context.settings.reply_timeout_ms / 1000,
-                    pace=self._pace,
-                    gate=self._gate,
-                ),
-                self._context.spawn,
-            ).pipe(ops.catch(fail), self._news)
+            return ask().pipe(self._news)
 
         return rx.defer(begin)
+
+    def _spoken(self, source: Source, turn: Turn) -> Observable[Reply]:
+        context, pace, gate = self._context, self._pace, self._gate
+        timeout_s = context.settings.reply_timeout_ms / 1000
+
+        def failed(error: Exception, _: Observable[Reply]) -> Observable[Reply]:
+            return rx.of(ReplyEnded(context.clock(), turn, "failed", f"{type(error).__name__}: {error}"))
+
+        return from_async_iterator(
+            lambda: speak(source, turn, self._rate, clock=context.clock, timeout_s=timeout_s, pace=pace, gate=gate),
+            context.spawn,
+        ).pipe(ops.catch(failed))
+
+    def _sound(self, prompt: str, turn: Turn) -> Awaitable[AsyncIterator[bytes] | None]:
+        return sound(prompt, turn.trace_id, self._orchestrator, self._context.folder, self._rate)
+
+    def _filler(self, late: Late, turn: Turn) -> Filler:
+        """The filler of a reply that is asked for now."""
+        return Filler(
+            turn,
+            self._rate,
+            lambda: self._sound(late.prompt, turn),
+            after_s=late.after_s,
+            clock=self._context.clock,
+            pace=self._pace,
+        )
+
+    def _filled(self, filler: Filler, turn: Turn) -> Observable[Reply]:
+        """What it says; where that fails, a notice and nothing more."""
+
+        def failed(error: Exception, _: Observable[Reply]) -> Observable[Reply]:
+            detail = f"{type(error).__name__}: {error}"
+            return rx.of(HookFailed(self._context.clock(), turn, "play_filler", detail))
+
+        return filler.audio(self._context.spawn).pipe(ops.catch(failed))
 
     def cut(self, turn: Turn, outcome: CutOutcome, t_us: int) -> Observable[Reply]:
         """Silence, when it is subscribed: what `switch_map` puts in the place of the reply."""
@@ -195,7 +271,7 @@ class Desk:
     def _call(self, hook: str, turn: Turn, *args: Any) -> None:
         """Call a method that may be missing, may raise and may be a coroutine."""
         method = getattr(self._orchestrator, hook, None)
-        if method is None:
+        if method is None or turn == self._own:
             return
         try:
             result = method(*args)

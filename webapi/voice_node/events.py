@@ -123,8 +123,15 @@ class Superseded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Prompted(Event):
+    """The bot says something of its own accord, as a turn that nobody began: a greeting, or after a long silence."""
+
+    prompt: str  # as the graph names it
+
+
+@dataclass(frozen=True, slots=True)
 class ReplyStarted(Event):
-    """The orchestrator is called."""
+    """The orchestrator is called, or a prompt is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +165,11 @@ class ReplyCut(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class FillerStarted(Event):
+    """The reply is late, and the first frame of the filler that stands in for it was published."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackStarted(Event):
     """The first frame of the reply was published."""
 
@@ -180,9 +192,9 @@ class PlaybackResumed(Event):
 class PlaybackEnded(Event):
     """Nothing of the reply will be heard any more. Comes once for each reply, also for one that never played."""
 
-    heard_ms: int  # how much of it was played out
+    heard_ms: int  # how much of it was played out; a filler before it does not count
     completed: bool  # all that the orchestrator meant to say was heard
-    flushed_ms: int = 0  # what was queued for the room and taken back
+    flushed_ms: int = 0  # what was queued for the room and taken back, also of a filler
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +258,14 @@ class ReplyAudio:
     rate: int  # Hz
 
 
+@dataclass(frozen=True, slots=True)
+class FillerAudio(ReplyAudio):
+    """A piece of what is said while the reply is late. It is no part of the reply."""
+
+
 CallerAudio: TypeAlias = AudioChunk | AudioGap
 TurnEvent: TypeAlias = (
-    SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded | Unheard | HaltReply | ResumeReply
+    SpeechStarted | PartialAudio | SpeechEnded | BargeIn | Superseded | Prompted | Unheard | HaltReply | ResumeReply
 )
 Reply: TypeAlias = (
     ReplyStarted
@@ -262,7 +279,7 @@ Reply: TypeAlias = (
     | ReplyCut
     | HookFailed
 )
-Playback: TypeAlias = PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | FramesDropped
+Playback: TypeAlias = FillerStarted | PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | FramesDropped
 Played: TypeAlias = ReplyAudio | PlaybackPaused | PlaybackEnded  # a piece plays from its stamp on, or behind what plays
 
 

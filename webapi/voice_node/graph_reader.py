@@ -255,7 +255,11 @@ class _Reader:
         if len(self._problems) > before:
             return None
         try:
-            return dict(operator.arguments.model_validate(values, context={"recorded": self._recorded}))
+            return dict(
+                operator.arguments.model_validate(
+                    values, context={"recorded": self._recorded, "folder": self._path.parent}
+                )
+            )
         except ValidationError as error:
             for problem in error.errors():
                 argument = str(problem["loc"][0])

@@ -7,10 +7,11 @@ the source ends: there, make an `Observable`. An operator that only speaks while
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from reactivex import Observable, abc
-from reactivex.disposable import Disposable, SerialDisposable
+from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 from reactivex.internal import default_error, noop
 
 T = TypeVar("T")
@@ -101,5 +102,26 @@ def shared(source: Observable[T]) -> Observable[T]:
                 connection.disposable = Disposable()
 
         return Disposable(leave)
+
+    return Hop(subscribe)
+
+
+def merged(sources: Sequence[Observable[T]]) -> Observable[T]:
+    """Several streams as one. (`rx.merge` would subscribe by the scheduler: a round of the loop late.)"""
+    if len(sources) == 1:
+        return sources[0]
+
+    def subscribe(observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        left = len(sources)
+
+        def on_completed() -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                observer.on_completed()
+
+        return CompositeDisposable(
+            *(s.subscribe(observer.on_next, observer.on_error, on_completed, scheduler=scheduler) for s in sources)
+        )
 
     return Hop(subscribe)

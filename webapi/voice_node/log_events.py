@@ -9,6 +9,7 @@ from loguru import logger
 from webapi.voice_node.events import (
     BargeIn,
     Event,
+    FillerStarted,
     FramesDropped,
     HookFailed,
     LlmRequestDone,
@@ -16,6 +17,7 @@ from webapi.voice_node.events import (
     PlaybackPaused,
     PlaybackResumed,
     PlaybackStarted,
+    Prompted,
     ReplyCut,
     ReplyEnded,
     ReplyStarted,
@@ -76,6 +78,8 @@ def sentence(event: Event) -> str:
         return f"caller talked over the bot {turn}"
     if isinstance(event, Superseded):
         return f"caller went on before the bot answered {turn}"
+    if isinstance(event, Prompted):
+        return f"the bot is to say {event.prompt} {turn}"
     if isinstance(event, ReplyStarted):
         return f"orchestrator called {turn}"
     if isinstance(event, LlmRequestDone):
@@ -88,6 +92,8 @@ def sentence(event: Event) -> str:
         return f"reply {event.outcome} {turn}" + (f": {event.detail}" if event.detail else "")
     if isinstance(event, ReplyCut):
         return f"reply cancelled, {event.outcome} {turn}"
+    if isinstance(event, FillerStarted):
+        return f"the reply is late, bot says a filler {turn}"
     if isinstance(event, PlaybackStarted):
         return f"bot started talking {turn}"
     if isinstance(event, PlaybackPaused):

@@ -29,14 +29,17 @@ LETTERS = {
     "speech_ended": "E",
     "barge_in": "B",
     "superseded": "U",
+    "prompted": "A",
+    "filler_started": "F",
     "playback_started": "P",
     "playback_paused": "H",
     "playback_resumed": "R",
     "playback_ended": "p",
 }
-BOTS = "PHRp"  # of these, the row of the bot tells
+BOTS = "FPHRp"  # of these, the row of the bot tells
+SIGNS = {"filler_started": "+", "playback_started": "=", "playback_paused": ":", "playback_resumed": "="}
 PARTED = "~"  # before what comes after two replays have parted
-TELLING = "BUSE"  # where several fall into one column, the picture shows the first of these; the list has all
+TELLING = "BUSEA"  # where several fall into one column, the picture shows the first of these; the list has all
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def _text(event: dict[str, Any]) -> str:
         return f"{name}  heard {event['heard_ms']} ms{'' if event['completed'] else ', cut off'}"
     if name == "playback_paused":
         return f"{name}  heard {event['heard_ms']} ms so far"
+    if name == "prompted":
+        return f"{name}  {event['prompt']}"
     return name
 
 
@@ -154,15 +159,16 @@ def _turns(events: Sequence[dict[str, Any]], columns: int) -> str:
 def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
     row = ["-"] * columns
     since: float | None = None
-    halted = False
+    sign = "="
     for event in events:
         what = event["event"]
-        if since is not None and what in ("playback_paused", "playback_resumed", "playback_ended"):
+        if since is not None and what.startswith("playback_"):
             first, last = (int(t * 1000 // COLUMN_MS) for t in (since, event["t"]))
-            row[first : last + 1] = (":" if halted else "=") * (last + 1 - first)
+            row[first : last + 1] = sign * (last + 1 - first)
             if what == "playback_ended" and not event["completed"]:
                 row[last] = "x"
-        if what.startswith("playback_"):
-            since = None if what == "playback_ended" else event["t"]
-            halted = what == "playback_paused"
+        if what in SIGNS:
+            since, sign = event["t"], SIGNS[what]
+        elif what == "playback_ended":
+            since = None
     return "".join(row)

@@ -22,6 +22,7 @@ from webapi.voice_node.events import (
     PlaybackPaused,
     PlaybackResumed,
     PlaybackStarted,
+    Prompted,
     ReplyCut,
     ReplyEnded,
     ReplyStarted,
@@ -62,6 +63,7 @@ class OpenTurn:
     stopped_us: int | None = None  # nothing more of the reply is heard from here on
     heard_ms: int | None = None
     heard_all: bool = False
+    prompt: str | None = None  # what the bot said of its own accord: no turn of the caller's
 
     @property
     def unanswered(self) -> bool:
@@ -88,10 +90,10 @@ OpenTurns = Mapping[str, OpenTurn]  # by trace_id, oldest first
 def step(turns: OpenTurns, event: Event) -> tuple[OpenTurns, tuple[ClosedTurn, ...]]:
     """One event later: the open turns, and those that it closed. Pure; unknown turns change nothing."""
     trace_id = event.turn.trace_id
-    if isinstance(event, SpeechStarted):
+    if isinstance(event, (SpeechStarted, Prompted)):
         if trace_id in turns:
             return turns, ()
-        opened = {**turns, trace_id: OpenTurn(event.turn, (event.t_first_voiced_us, *[None] * 5))}
+        opened = {**turns, trace_id: _open(event)}
         return _without(opened, [next(iter(opened))], "closed") if len(opened) > MAX_OPEN else (opened, ())
     turn = turns.get(trace_id)
     if turn is None:
@@ -110,6 +112,12 @@ def step(turns: OpenTurns, event: Event) -> tuple[OpenTurns, tuple[ClosedTurn, .
         silent = [key for key, t in turns.items() if t.unanswered and key != trace_id]
         return _without(turns, silent, "empty")
     return turns, ()
+
+
+def _open(event: SpeechStarted | Prompted) -> OpenTurn:
+    if isinstance(event, Prompted):
+        return OpenTurn(event.turn, (None,) * 6, prompt=event.prompt)
+    return OpenTurn(event.turn, (event.t_first_voiced_us, *[None] * 5))
 
 
 def _learn(turn: OpenTurn, event: Event) -> OpenTurn:
@@ -197,6 +205,7 @@ def line(closed: ClosedTurn, *, session_id: str, room: str, graph: str, origin_u
         "heard_ms": turn.heard_ms,
         "barge_in_stop_ms": _ms(turn.barge_us, stop_us),
         "graph": graph,
+        **({} if turn.prompt is None else {"prompt": turn.prompt}),
     }
 
 

@@ -56,7 +56,10 @@ class Orchestrator(Protocol):
         """The reply is cancelled."""
 
     def play_filler(self, trace_id: str, key: str) -> Any:
-        """Say something short while the reply is not ready."""
+        """The sound that a graph calls `key`: the filler before the reply of `trace_id`, or a prompt that is a turn.
+
+        An async iterator of PCM chunks, as `get_audio_reply` gives, or an awaitable of one. None: nothing is said.
+        """
 
 
 def nobody() -> Orchestrator:

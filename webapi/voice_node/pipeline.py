@@ -25,7 +25,7 @@ from webapi.voice_node.events import (
     SpeechStarted,
 )
 from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.hop import Hop, Port, shared
+from webapi.voice_node.hop import Hop, Port, merged, shared
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import VOICED
 from webapi.voice_node.speaker import Sink, Speaker
@@ -97,7 +97,7 @@ class Session:
         loop = asyncio.get_running_loop()
         self._clock = clock
         self._closed_us: int | None = None
-        self.context = Context(session_id, room, settings, loop, self._now, note, script)
+        self.context = Context(session_id, room, settings, loop, self._now, note, script, graph.path.parent)
         self.origin_us = clock() if origin_us is None else origin_us
         self._caller: Port[CallerAudio] = Port()
         self._on_failure = on_failure
@@ -235,26 +235,5 @@ def probed(source: Observable[Any], probe: Probe) -> Observable[Any]:
             observer.on_next(value)
 
         return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
-
-    return Hop(subscribe)
-
-
-def merged(sources: Sequence[Observable[Any]]) -> Observable[Any]:
-    """Several streams as one. (`rx.merge` would subscribe by the scheduler: a round of the loop late.)"""
-    if len(sources) == 1:
-        return sources[0]
-
-    def subscribe(observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-        left = len(sources)
-
-        def on_completed() -> None:
-            nonlocal left
-            left -= 1
-            if left == 0:
-                observer.on_completed()
-
-        return CompositeDisposable(
-            *(s.subscribe(observer.on_next, observer.on_error, on_completed, scheduler=scheduler) for s in sources)
-        )
 
     return Hop(subscribe)

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from webapi.voice_node.metrics import OUTCOMES, percentiles
-from webapi.voice_node.turn_lines import MEASURES, TurnLine, read_turns, values
+from webapi.voice_node.turn_lines import MEASURES, TurnLine, is_prompt, read_turns, values
 
 STAGES = {  # where the time went: from one time of a turn to another
     ("t2_speech_ended", "t3_logic_start"): "hand over to orchestrator",
@@ -57,11 +57,18 @@ def report(paths: Sequence[str | Path], out: Path | None = None, as_json: bool =
 
 
 def summary(turns: Sequence[TurnLine], skipped: int = 0) -> dict[str, Any]:
-    """Counts, and for each measure and stage in ms: n, percentiles and the largest. Nothing for what has no values."""
+    """Counts, and for each measure and stage in ms: n, percentiles and the largest. Nothing for what has no values.
+
+    What the bot said of its own accord answers nobody: of prompts there are only the outcomes.
+    """
+    sessions = len({turn.get("session_id") for turn in turns})
+    prompts = Counter(str(turn["outcome"]) for turn in turns if is_prompt(turn))
+    turns = [turn for turn in turns if not is_prompt(turn)]
     return {
         "turns": len(turns),
-        "sessions": len({turn.get("session_id") for turn in turns}),
+        "sessions": sessions,
         "skipped_lines": skipped,
+        "prompts": dict(prompts),
         "outcomes": dict(Counter(str(turn["outcome"]) for turn in turns)),
         "speech_ends": dict(Counter(turn["speech_end"] for turn in turns if turn.get("speech_end"))),
         "barge_ins": sum(turn.get("barge_in") is True for turn in turns),
@@ -93,6 +100,9 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
     known = [name for name in OUTCOMES if name in outcomes] + sorted(outcomes.keys() - set(OUTCOMES))
     counts = [(numbers[name], name if numbers[name] != 1 else name[:-1]) for name in ("turns", "sessions")]
     console.print(", ".join(f"{n} {what}" for n, what in counts))
+    if numbers["prompts"]:
+        said = "  ".join(f"{escape(outcome)} {n}" for outcome, n in numbers["prompts"].items())
+        console.print(f"prompts: {said}", highlight=False)
     if not numbers["turns"]:
         return
     console.print("  ".join(f"{escape(name)} {outcomes[name]}" for name in known), highlight=False)

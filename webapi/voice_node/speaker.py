@@ -11,6 +11,8 @@ from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
     US_PER_MS,
     US_PER_S,
+    FillerAudio,
+    FillerStarted,
     FramesDropped,
     HaltReply,
     Playback,
@@ -74,6 +76,7 @@ class Speaker:
         self._halted = False  # once, at least
         self._overdue = False  # the recording says that it was played out by now
         self._rate = RATE_HZ  # of the reply's audio
+        self._filler_us = 0  # how much of a filler was pushed before it
         self._dropped = 0  # and not told yet
         self._dropped_of: Turn | None = None
 
@@ -109,8 +112,17 @@ class Speaker:
 
     @property
     def playing(self) -> bool:
-        """A reply is heard."""
-        return self._turn is not None and self._started
+        """A reply is heard, or a filler before it."""
+        return self._turn is not None and self._sounds
+
+    @property
+    def _sounds(self) -> bool:
+        return self._started or self._filler_us > 0
+
+    @property
+    def _heard_us(self) -> int:
+        """How much of the reply was pushed and not taken back. It is behind the filler, so it goes first."""
+        return max(0, self._playout.pushed_us - self._filler_us)
 
     def close(self) -> None:
         """Silence, for whatever is still played."""
@@ -125,6 +137,7 @@ class Speaker:
         self._turn, self._started, self._outcome, self._held = started.turn, False, None, None
         self._halted = self._overdue = False
         self._playout.begin()
+        self._filler_us = 0
         self._interruptible = True
 
     def _tell_dropped(self, t_us: int) -> None:
@@ -138,6 +151,12 @@ class Speaker:
         self._playout.push(audio)
         if self._played:
             self._played.on_next(audio)
+        if isinstance(audio, FillerAudio):
+            began, self._rate = self._sounds, audio.rate
+            self._filler_us += length_us(audio.pcm, audio.rate)
+            if not began:
+                self._playback.on_next(FillerStarted(audio.t_us, audio.turn))
+            return
         if not self._started:
             self._started, self._rate = True, audio.rate
             self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn, self._interruptible))
@@ -147,7 +166,7 @@ class Speaker:
         if turn != self._turn:  # cut before it began
             self._playback.on_next(PlaybackEnded(t_us, turn, 0, completed=False))
             return
-        if self._started and self._held is None:
+        if self._sounds and self._held is None:
             self._held = self._call_back(t_us)
         self._end(t_us, completed=False)
 
@@ -157,11 +176,11 @@ class Speaker:
         return bytearray(self._playout.take_back(t_us, FADE_MS * US_PER_MS))
 
     def _halt(self, turn: Turn, t_us: int) -> None:
-        """Silence, for now."""
+        """Silence, for now. A filler does not halt: it is short."""
         if turn != self._turn or not self._started or self._held is not None:
             return
         self._held, self._halted = self._call_back(t_us), True
-        paused = PlaybackPaused(t_us, turn, self._playout.pushed_us // US_PER_MS)
+        paused = PlaybackPaused(t_us, turn, self._heard_us // US_PER_MS)
         if self._played:
             self._played.on_next(paused)
         self._playback.on_next(paused)
@@ -203,8 +222,7 @@ class Speaker:
             return
         held, self._held = self._held, None
         flushed_us = length_us(self._playout.take_back(t_us, 0) if held is None else held, self._rate)
-        heard_us = self._playout.pushed_us
-        ended = PlaybackEnded(t_us, turn, heard_us // US_PER_MS, completed, flushed_us // US_PER_MS)
+        ended = PlaybackEnded(t_us, turn, self._heard_us // US_PER_MS, completed, flushed_us // US_PER_MS)
         if self._played:
             self._played.on_next(ended)
         self._playback.on_next(ended)

@@ -19,6 +19,7 @@ from webapi.voice_node.events import (
     ReplyStarted,
     SpeechEnded,
     TtsFirstChunk,
+    Turn,
     Uninterruptible,
     seconds,
 )
@@ -66,9 +67,19 @@ class Gate:
             await self._takes.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a reply comes from, and what it has to heed."""
+
+    get: Callable[[], Awaitable[AsyncIterator[bytes]]]
+    interruptible: Callable[[], Awaitable[bool]]  # asked once, when its first audio is there
+    may_speak: Callable[[], Awaitable[None]]  # waited for before its own audio, or its end, goes out
+
+
 async def speak(
-    orchestrator: Orchestrator,
-    ended: SpeechEnded,
+    source: Source,
+    turn: Turn,
+    rate: int,
     *,
     clock: Callable[[], int],
     timeout_s: float,
@@ -81,7 +92,6 @@ async def speak(
     those after it as many times 20 ms as have come and fit into `pace`, the last one what is left. Pieces are whole
     samples: the odd byte of a chunk is kept for the next one, and dropped at the end.
     """
-    turn, rate = ended.turn, ended.rate
     size = rate * PIECE_US // US_PER_S * BYTES_PER_SAMPLE
     yield ReplyStarted(clock(), turn)
     first_us: int | None = None
@@ -90,7 +100,7 @@ async def speak(
     chunks: AsyncIterator[bytes] | None = None
     patience = Patience(timeout_s)
     try:
-        chunks = await patience.wait(_ask(orchestrator, ended))
+        chunks = await patience.wait(source.get())
         patience.renew()
         while True:
             try:
@@ -108,8 +118,9 @@ async def speak(
             if first_us is None and len(held) >= BYTES_PER_SAMPLE:
                 first_us = clock()
                 yield TtsFirstChunk(first_us, turn)
-                if not await _interruptible(orchestrator, turn.trace_id):
+                if not await source.interruptible():
                     yield Uninterruptible(first_us, turn)
+                await source.may_speak()
             view = memoryview(held)
             while len(view) >= size:
                 assert first_us is not None  # noqa: S101 - for the type checker: there was a sample
@@ -132,11 +143,14 @@ async def speak(
         whole = len(held) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE
         if whole:
             yield ReplyAudio(clock(), turn, held[:whole], rate)
+        await source.may_speak()
         odd = "the reply ended in half a sample, which was dropped" if len(held) > whole else ""
         yield ReplyEnded(clock(), turn, "completed" if first_us is not None else "empty", odd)
     except TimedOutError:
+        await source.may_speak()
         yield ReplyEnded(clock(), turn, "timeout", f"no audio for {timeout_s:g} s (REPLY_TIMEOUT_MS)")
     except Exception as error:
+        await source.may_speak()
         yield ReplyEnded(clock(), turn, "failed", f"{type(error).__name__}: {error}")
     finally:
         patience.end()
@@ -145,7 +159,8 @@ async def speak(
             await close()
 
 
-async def _ask(orchestrator: Orchestrator, ended: SpeechEnded) -> AsyncIterator[bytes]:
+async def answer_of(orchestrator: Orchestrator, ended: SpeechEnded) -> AsyncIterator[bytes]:
+    """What the orchestrator says to an utterance."""
     told = orchestrator.on_speech_ended(
         ended.turn.trace_id, ended.pcm, seconds(ended.t_first_byte_us), seconds(ended.t_last_byte_us)
     )
@@ -157,11 +172,20 @@ async def _ask(orchestrator: Orchestrator, ended: SpeechEnded) -> AsyncIterator[
     return aiter(chunks)
 
 
-async def _interruptible(orchestrator: Orchestrator, trace_id: str) -> bool:
-    """Whether the caller may talk over the reply: asked once, when its first audio is there."""
+async def interruptible(orchestrator: Orchestrator, trace_id: str) -> bool:
+    """Whether the caller may talk over the reply."""
     ask = getattr(orchestrator, "is_interruptible", None)
     answer = ask(trace_id) if ask else True
     return bool(await answer if inspect.isawaitable(answer) else answer)
+
+
+async def yes() -> bool:
+    """Whoever wants to may talk over it."""
+    return True
+
+
+async def at_once() -> None:
+    """Nothing to wait for."""
 
 
 class TimedOutError(Exception):

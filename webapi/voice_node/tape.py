@@ -233,7 +233,7 @@ def _input(line: dict[str, Any], audio: dict[str, _Pcm]) -> Input | None:
         raise ValueError(f"an unknown input {kind!r}")
     made = getattr(events, line.pop("value"))
     line["turn"] = Turn(*line["turn"])
-    if made is ReplyAudio:
+    if issubclass(made, ReplyAudio):
         line["pcm"] = audio[REPLIES].take(line.pop("bytes"))
         if line["pcm"] is None:
             return None

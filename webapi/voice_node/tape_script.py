@@ -13,6 +13,7 @@ from webapi.voice_node.events import (
     BYTES_PER_SAMPLE,
     US_PER_S,
     HookFailed,
+    Prompted,
     Reply,
     ReplyAudio,
     ReplyEnded,
@@ -40,17 +41,21 @@ class TapeScript:
     def answer(self, ended: SpeechEnded) -> None:
         """What was given then comes when it came then."""
 
+    def prompt(self, prompted: Prompted) -> None:
+        """So does what was said of its own accord."""
+
     def cut(self, turn: Turn) -> None:
         """Nothing of it follows on the tape."""
 
 
 @dataclass
 class Said:
-    """A recorded utterance, and what came from the orchestrator's side for it: (order on the tape, value)."""
+    """A recorded utterance or prompt, and what came from the orchestrator's side for it: (order on the tape, value)."""
 
     first_us: int  # of the utterance's audio
     last_us: int
     ended_us: int  # when it was decided
+    prompt: str = ""  # the name of a prompt, which has no audio of the caller's
     cut_us: int | None = None  # the reply was cut then
     values: list[tuple[int, Told | PlayedOut]] = field(default_factory=list)
 
@@ -76,12 +81,22 @@ class Retold(TapeScript):
         said = max(self._said.values(), key=lambda each: _likeness(each, ended), default=None)
         if said is None or _likeness(said, ended) == 0:
             said = Said(ended.t_first_byte_us, ended.t_last_byte_us, ended.t_us)
-        shift_us = ended.t_us - said.ended_us
-        for order, given in whole(said, ended.turn):
+        self._tell_again(said, ended.turn, ended.t_us)
+
+    def prompt(self, prompted: Prompted) -> None:
+        """What the recording has for the prompt of that name, the nearest in time, is due from now on."""
+        t_us = prompted.t_us
+        same = (each for each in self._said.values() if each.prompt == prompted.prompt)
+        nearest = min(same, key=lambda each: abs(each.ended_us - t_us), default=Said(t_us, t_us, t_us))
+        self._tell_again(nearest, prompted.turn, t_us)
+
+    def _tell_again(self, said: Said, turn: Turn, t_us: int) -> None:
+        shift_us = t_us - said.ended_us
+        for order, given in whole(said, turn):
             if isinstance(given, PlayedOut):
-                self._put(given.t_us + shift_us, PlayedOut(given.t_us + shift_us, ended.turn), order)
+                self._put(given.t_us + shift_us, PlayedOut(given.t_us + shift_us, turn), order)
             else:
-                value = replace(given.value, turn=ended.turn, t_us=given.value.t_us + shift_us)
+                value = replace(given.value, turn=turn, t_us=given.value.t_us + shift_us)
                 self._put(value.t_us, Told(value), order)
 
     def cut(self, turn: Turn) -> None:
@@ -121,14 +136,14 @@ def whole(said: Said, turn: Turn) -> Iterator[tuple[int | None, Told | PlayedOut
             played_us = max(played_us, value.t_us) + us
     if not any(isinstance(value, ReplyEnded) for value in values):
         t_us = max(t_us, said.cut_us or 0)
-        heard = any(isinstance(value, ReplyAudio) for value in values)
+        heard = any(type(value) is ReplyAudio for value in values)
         yield None, Told(ReplyEnded(t_us, turn, "completed" if heard else "empty", NO_MORE_RECORDED))
     if not any(isinstance(given, PlayedOut) for _, given in said.values):
         yield None, PlayedOut(max(t_us, played_us), turn)
 
 
 def _read(tape: Tape, origin_us: int) -> dict[int, Said]:
-    """The recorded utterances by turn."""
+    """The recorded utterances and prompts by turn."""
 
     def us(line: dict[str, Any], name: str) -> int:
         return origin_us + round(float(line[name]) * US_PER_S)
@@ -139,6 +154,9 @@ def _read(tape: Tape, origin_us: int) -> dict[int, Said]:
             turn = line["turn_index"]
             if line["event"] == "speech_ended":
                 found[turn] = Said(us(line, "t_first_byte"), us(line, "t_last_byte"), us(line, "t"))
+            elif line["event"] == "prompted":
+                at_us = us(line, "t")
+                found[turn] = Said(at_us, at_us, at_us, str(line["prompt"]))
             elif line["event"] == "reply_cut" and turn in found:
                 found[turn].cut_us = us(line, "t")
     except (ValueError, KeyError, TypeError) as error:

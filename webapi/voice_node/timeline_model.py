@@ -42,15 +42,16 @@ class Delay(Span):
 
 @dataclass(frozen=True)
 class TurnRow:
-    """A turn as a line of the list. What did not happen is None."""
+    """A turn, or a prompt, as a line of the list. What did not happen is None."""
 
     turn: int
-    start: float  # s: its first voiced frame
+    start: float  # s: its first voiced frame; of a prompt, when it was decided
     said_ms: int | None  # voiced frames
     outcome: str
     reply_ms: float | None  # end of speech to first bot audio
     heard_ms: int | None  # of the reply
     stop_ms: float | None  # barge-in: first voiced frame to silence
+    prompt: str = ""  # what the bot said of its own accord
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Timeline:
     voiced: list[Span]  # runs of voiced frames
     speech: list[Span]
     playback: list[Playback]
+    fillers: list[Span]  # from a filler on until its reply, or until nothing was heard any more
     delays: list[Delay]
     events: list[dict[str, Any]]  # the lines of events.jsonl
     turns: list[TurnRow]
@@ -79,11 +81,14 @@ def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
     frame = replayed.frame_us / US_PER_S
     speech, turns = [], []
     delays = _delays(firsts, metrics)
-    for trace, started in firsts.get("speech_started", {}).items():
-        ended = firsts.get("speech_ended", {}).get(trace)
-        said_until = ended["t_last_voiced"] if ended else end
-        start = max(0.0, started["t_first_voiced"] - frame)
-        speech.append(Span(start, said_until, started["turn_index"]))
+    begun = {**firsts.get("speech_started", {}), **firsts.get("prompted", {})}
+    for trace, started in sorted(begun.items(), key=lambda each: int(each[1]["turn_index"])):
+        start = started["t"]
+        if "t_first_voiced" in started:
+            ended = firsts.get("speech_ended", {}).get(trace)
+            said_until = ended["t_last_voiced"] if ended else end
+            start = max(0.0, started["t_first_voiced"] - frame)
+            speech.append(Span(start, said_until, started["turn_index"]))
         line = metrics.get(trace, {})
         turns.append(
             TurnRow(
@@ -94,10 +99,17 @@ def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
                 line.get("latency_speech_end_to_first_bot_chunk_ms"),
                 line.get("heard_ms"),
                 line.get("barge_in_stop_ms"),
+                printable(str(started.get("prompt", ""))),
             )
         )
     begins = [event for event in events if event["event"] in ("playback_started", "playback_resumed")]
     playback = [_playback(event, events, end) for event in begins]
+    fillers = []
+    for trace, began in firsts.get("filler_started", {}).items():
+        ends = [
+            firsts[name][trace]["t"] for name in ("playback_started", "playback_ended") if trace in firsts.get(name, {})
+        ]
+        fillers.append(Span(began["t"], min(ends, default=end), began["turn_index"]))
     return Timeline(
         printable(replayed.name),
         printable(replayed.graph),
@@ -105,6 +117,7 @@ def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
         _runs(replayed),
         speech,
         playback,
+        fillers,
         delays,
         events,
         turns,

@@ -84,6 +84,7 @@ def _data(timeline: Timeline, outline: Outline, audio: str, size: int) -> dict[s
         "voiced": [[_s(span.start), _s(span.end)] for span in timeline.voiced],
         "speech": [[_s(span.start), _s(span.end), span.turn] for span in timeline.speech],
         "playback": [[_s(p.start), _s(p.end), p.turn, p.cut, p.heard_ms] for p in timeline.playback],
+        "fillers": [[_s(span.start), _s(span.end), span.turn] for span in timeline.fillers],
         "delays": [[_s(delay.start), _s(delay.end), delay.turn, delay.kind, delay.ms] for delay in timeline.delays],
         "events": timeline.events,
         "turns": [{**vars(turn), "start": _s(turn.start)} for turn in timeline.turns],
@@ -99,7 +100,7 @@ def _figures(timeline: Timeline) -> list[tuple[str, str]]:
 
     cut = sum(1 for turn in timeline.turns if turn.outcome == "barged_in")
     return [
-        ("Turns", str(len(timeline.turns))),
+        ("Turns", str(sum(1 for turn in timeline.turns if not turn.prompt))),
         ("Reply after (median)", middle("reply")),
         ("Barge-ins", str(cut)),
         ("Silent after (median)", middle("stop")),

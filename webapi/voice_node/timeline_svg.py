@@ -27,11 +27,13 @@ TABLE_LINE = 22
 
 INK, QUIET, RULE, TRACK = "#191c24", "#596273", "#e4e7ee", "#eef0f4"
 CALLER_COLOUR, CALLER_SOFT, BOT_COLOUR, BOT_SOFT, CUT = "#0a7a6c", "#d8f2ec", "#6a48d7", "#e9e3fc", "#c2410c"
+FILLER_SOFT = "#f6f3fe"
 LETTERS = {  # event → letter, upper or lower row, colour
     "speech_started": ("S", 0, CALLER_COLOUR),
     "speech_ended": ("E", 0, CALLER_COLOUR),
     "barge_in": ("B", 1, CUT),
     "superseded": ("U", 1, CUT),
+    "prompted": ("A", 0, BOT_COLOUR),
 }
 STYLE = f"""
 text {{ font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif;
@@ -94,7 +96,7 @@ class _Picture:
         if self._dense:
             words = "Of a call this long only what silenced the bot is marked; timeline.html beside this shows all."
             yield f'<text class="about" x="{MARGIN}" y="{MARGIN + 57}">{words}</text>'
-        yield from _legend()
+        yield from _legend(any(turn.prompt for turn in self._timeline.turns))
         for row in range(self._rows):
             yield f'<g transform="translate(0 {HEAD + row * ROW})">'
             yield from self._row(row * self._per_row)
@@ -129,6 +131,8 @@ class _Picture:
             yield from self._number(span, self._x(span.end, start) - 17, CALLER, CALLER_COLOUR)
         for span in _clipped(merged(timeline.voiced, self._per_row / PLOT), start, end):
             yield self._box(span, start, VOICED, BAND, CALLER_COLOUR, 2)
+        for span in _clipped(timeline.fillers, start, end):
+            yield self._box(span, start, BOT, LANE, FILLER_SOFT, 8)
         for playback in timeline.playback:
             for span in _clipped([playback], start, end):
                 yield self._box(span, start, BOT, LANE, BOT_SOFT, 8)
@@ -253,7 +257,7 @@ class _Picture:
             for (_, x), words in zip(columns, (*cells, _ms(turn.stop_ms)), strict=True):
                 yield f'<text class="cell" x="{MARGIN + x}" y="{at}">{words}</text>'
             colour = CUT if turn.outcome in ("barged_in", "superseded", "failed", "timeout") else INK
-            outcome = escape(turn.outcome.replace("_", " "))
+            outcome = escape(("prompt " if turn.prompt else "") + turn.outcome.replace("_", " "))
             yield f'<text x="{MARGIN + 660}" y="{at}" style="fill:{colour}">{outcome}</text>'
         if more:
             at = y + 24 + TABLE_LINE * (len(self._shown) + 1)
@@ -263,7 +267,8 @@ class _Picture:
 def about(timeline: Timeline) -> str:
     """The call in a line."""
     cut = sum(1 for turn in timeline.turns if turn.outcome == "barged_in")
-    words = [f"{timeline.seconds:.1f} s", f"graph {timeline.graph}", _count(len(timeline.turns), "turn")]
+    turns = sum(1 for turn in timeline.turns if not turn.prompt)
+    words = [f"{timeline.seconds:.1f} s", f"graph {timeline.graph}", _count(turns, "turn")]
     return " · ".join([*words, _count(cut, "barge-in")])
 
 
@@ -285,8 +290,13 @@ def _badge(letter: str, x: float, y: float, colour: str) -> str:
     )
 
 
-def _legend() -> Iterator[str]:
+def _legend(prompts: bool) -> Iterator[str]:
     x = WIDTH - MARGIN - 528
+    if prompts:
+        x -= 112
+        yield _badge("A", x, MARGIN + 8, BOT_COLOUR)
+        yield f'<text class="legend" x="{x + 14}" y="{MARGIN + 12.5}">bot began</text>'
+        x += 112
     for letter, colour, words, wide in (
         ("S", CALLER_COLOUR, "speech started", 132),
         ("E", CALLER_COLOUR, "speech ended", 126),

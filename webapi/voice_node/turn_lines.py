@@ -35,6 +35,11 @@ def read_turns(paths: Sequence[str | Path], problems: list[str]) -> Iterator[Tur
             raise UserError(f"{path} can't be read: {error.strerror}") from None
 
 
+def is_prompt(turn: TurnLine) -> bool:
+    """Whether the bot said it of its own accord: a greeting, or after a long silence."""
+    return isinstance(turn.get("prompt"), str)
+
+
 def values(turns: Iterable[TurnLine], name: str) -> list[float]:
     """A measure of all turns that have it."""
     return [turn[name] for turn in turns if turn.get(name) is not None]

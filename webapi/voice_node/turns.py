@@ -18,13 +18,16 @@ With `cough_frames`, a reply that is talked over only pauses until so many voice
     voiced   --------111111-0000000000-----111111111111--
     reply    ▶▶▶▶▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮▮▮▮▮▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮
     decides  -------------SH---------ER----------SH----B-     H halted, R resumed; N = 6, cough_frames = 12
+
+A prompt is a turn too, that the bot begins: `greeting` with the first frame, `idle_prompt` once in a silence of
+`idle_frames`. It is a reply to nothing, so nothing is carried where the caller goes before it.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple, TypeAlias
 
-from webapi.voice_node.events import COUGH, Playback, PlaybackEnded, PlaybackStarted
+from webapi.voice_node.events import COUGH, FillerStarted, Playback, PlaybackEnded, PlaybackStarted
 
 START, BARGE_IN, END = 0.8, 0.9, 0.6  # probabilities
 SOONER = 2  # frames
@@ -41,6 +44,9 @@ class TurnRule(NamedTuple):
     barge_in: bool = True  # False: while a reply plays, nothing that the caller says is heard
     cough_frames: int = 0  # over a reply: less voice than so many frames is a cough, and does not interrupt it
     answered: bool = True  # False: nobody replies, so no pause can supersede a reply
+    greeting: str = ""  # the prompt that a session begins with
+    idle_prompt: str = ""  # said where nobody has spoken for so long, and no reply was made or played:
+    idle_frames: int = 0
 
     @property
     def kept_frames(self) -> int:
@@ -67,12 +73,21 @@ class Reply(NamedTuple):
     to: Speech
     playing: bool
     interruptible: bool = True
+    prompt: bool = False  # to nothing that was said: `to` has no audio
+
+
+class Silence(NamedTuple):
+    """What prompts go by."""
+
+    greeted: bool = False
+    since: int | None = None  # the first frame of it; None: somebody speaks, or it is not yet known
+    prompted: bool = False  # once: the caller must speak before the next one
 
 
 class Hearing(NamedTuple):
     """All that is remembered between two frames."""
 
-    run: int = 0  # voiced frames in a row; SPENT: a pause must come before the next start
+    run: int = 0  # voiced frames in a row; SPENT, SAME_BREATH: a pause must come before the next start
     run_us: int = 0  # arrival of the first frame of that run
     run_index: int = 0  # its position
     quiet: int = 0  # unvoiced frames in a row
@@ -81,6 +96,7 @@ class Hearing(NamedTuple):
     reply: Reply | None = None
     turns: int = 0  # turns so far
     heard_from: int = 0  # the first frame since the audio last stopped
+    silence: Silence = Silence()
 
 
 class Started(NamedTuple):
@@ -119,37 +135,57 @@ class Resumed(NamedTuple):
     turn: int
 
 
-Decision: TypeAlias = Started | Ended | Interrupted | Halted | Resumed
+class Prompted(NamedTuple):
+    """The bot says something of its own accord."""
+
+    turn: int
+    prompt: str
+
+
+Decision: TypeAlias = Started | Ended | Interrupted | Halted | Resumed | Prompted
 Step: TypeAlias = tuple[Hearing, tuple[Decision, ...]]
 
 NOTHING: tuple[Decision, ...] = ()
-SPENT = -1
+SPENT = -1  # until an unvoiced frame
+SAME_BREATH = -2  # until as many unvoiced frames in a row as end an utterance
 
 
 def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, probability: float | None = None) -> Step:
     """One frame later. `index` is the frame's position, `t_us` its arrival."""
+    if not (rule.greeting or rule.idle_prompt):
+        return _hear(s, voiced, index, t_us, rule, probability)
+    s, prompted = _prompt(s, voiced, index, t_us, rule)
+    s, decided = _hear(s, voiced, index, t_us, rule, probability)
+    return s, (*prompted, *decided)
+
+
+def _hear(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, probability: float | None) -> Step:
+    """What the caller says."""
     # Fifty times a second: in silence nothing is made, else one Hearing. (A `_replace` takes as long as four of them.)
-    run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from = s
+    run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence = s
     if reply and reply.playing and not (rule.barge_in and reply.interruptible):
         return s._replace(run=0) if run else s, NOTHING  # what outlasts the reply starts as if it began after it
     if not voiced and not run and speech is None:
         return s, NOTHING
     doubted = probability is not None and probability < END
-    if not voiced or (doubted and run == SPENT):
+    if run == SAME_BREATH:
+        quiet = quiet + 1 if doubted or not voiced else 0
+        run = 0 if quiet >= rule.end_frames else run
+    elif not voiced or (doubted and run == SPENT):
         run = 0
     elif run == 0 or (doubted and run >= rule.start_frames):  # noise may be "voiced" for long: that is no beginning
         run, run_us, run_index = run + 1, t_us, index
     elif run > 0:
         run += 1
     if speech is None:
-        s = Hearing(run, run_us, run_index, quiet, flagged, None, reply, turns, heard_from)
+        s = Hearing(run, run_us, run_index, quiet, flagged, None, reply, turns, heard_from, silence)
         return _start(s, index, t_us, rule) if _opens(s, probability, rule) else (s, NOTHING)
     if doubted or (probability is None and not voiced):
         quiet, flagged = quiet + 1, flagged + voiced
     else:
         quiet = flagged = 0
         speech = Speech(speech.turn, speech.from_index, speech.first_voiced_us, t_us, speech.voiced_frames + 1)
-    s = Hearing(run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from)
+    s = Hearing(run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence)
     if reply and speech.voiced_frames >= rule.cough_frames:
         return s._replace(reply=None), (Interrupted(reply.to.turn, speech.turn, speech.first_voiced_us, True),)
     if quiet >= rule.end_frames:
@@ -157,8 +193,29 @@ def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, proba
     if probability is None and run >= rule.steady_frames:
         return _end(s._replace(run=SPENT), index, "noise", rule)
     if index - speech.from_index + 1 >= rule.max_frames:
-        return _end(s._replace(run=SPENT), index, "too_long", rule)
+        return _end(s._replace(run=SAME_BREATH, quiet=0), index, "too_long", rule)
     return s, NOTHING
+
+
+def _prompt(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule) -> Step:
+    """What the bot says of its own accord: decided at most once a silence, and at a frame without a voice."""
+    silence = s.silence
+    if rule.greeting and not silence.greeted:
+        return _say(s._replace(silence=silence._replace(greeted=True)), rule.greeting, index, t_us)
+    if not rule.idle_prompt or s.speech or s.reply or silence.prompted:
+        return s, NOTHING
+    if silence.since is None:
+        return s._replace(silence=silence._replace(since=index)), NOTHING
+    if voiced or index - silence.since < rule.idle_frames:
+        return s, NOTHING
+    return _say(s._replace(silence=silence._replace(prompted=True)), rule.idle_prompt, index, t_us)
+
+
+def _say(s: Hearing, prompt: str, index: int, t_us: int) -> Step:
+    nothing_said = Speech(s.turns, index, t_us, t_us, 0)
+    silence = s.silence._replace(since=None)
+    s = s._replace(reply=Reply(nothing_said, playing=False, prompt=True), turns=s.turns + 1, silence=silence)
+    return s, (Prompted(nothing_said.turn, prompt),)
 
 
 def gap(s: Hearing, last_index: int, reason: str, rule: TurnRule) -> Step:
@@ -178,8 +235,10 @@ def playback(s: Hearing, event: Playback) -> Hearing:
     """What the speaker says. The only source of `playing`."""
     if s.reply is None or s.reply.to.turn != event.turn.index:
         return s
+    if isinstance(event, FillerStarted):
+        return s._replace(reply=s.reply._replace(playing=True))
     if isinstance(event, PlaybackStarted):
-        return s._replace(reply=Reply(s.reply.to, True, event.interruptible))
+        return s._replace(reply=s.reply._replace(playing=True, interruptible=event.interruptible))
     if isinstance(event, PlaybackEnded):
         return s._replace(reply=None)
     return s
@@ -190,7 +249,7 @@ def oldest_needed(s: Hearing, index: int, rule: TurnRule) -> int:
     if s.speech:
         return s.speech.from_index
     keep = index + 1 - rule.kept_frames
-    if s.reply and not s.reply.playing:
+    if s.reply and not s.reply.playing and not s.reply.prompt:
         return min(keep, max(s.reply.to.from_index, index + 1 - rule.max_frames // 2))
     return keep
 
@@ -215,10 +274,11 @@ def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
         silences = (Halted(reply.to.turn),)
     elif reply:
         silences = (Interrupted(reply.to.turn, turn, s.run_us, reply.playing),)
-        if not reply.playing:
+        if not reply.playing and not reply.prompt:
             speech = _carry(reply.to, speech, index, rule)
         reply = None
-    s = s._replace(speech=speech, reply=reply, turns=turn + 1, quiet=0, flagged=0)
+    silence = s.silence._replace(since=None, prompted=False)
+    s = s._replace(speech=speech, reply=reply, turns=turn + 1, quiet=0, flagged=0, silence=silence)
     return s, (Started(speech, s.run_us), *silences)
 
 

@@ -36,7 +36,7 @@ class Conversation {
   /** Take one message of the node, arrived at `now` ms. Anything unknown is only a mark. */
   take(message, now) {
     if (message.event === "turn") {
-      this.turns += 1;
+      if (text(message.prompt) === null) this.turns += 1; // a prompt is no turn of the caller's
       return;
     }
     if (message.event === "listening_to") {
@@ -104,11 +104,19 @@ Conversation.acts = {
     c.bargeIns += 1;
     c.over(trace, at, true);
   },
+  prompted(c, { trace }) {
+    c.pending = trace;
+  },
   reply_started(c, { trace }) {
     c.pending = trace;
   },
   reply_cut(c, { at, trace }) {
     c.over(trace, at, true);
+  },
+  filler_started(c, { at, trace }) {
+    c.playing = trace; // it can be talked over; the reply is still awaited
+    endSpans(c.bot, null, at);
+    c.bot.push({ from: at, to: null, trace, cut: false });
   },
   playback_started(c, { at, trace }) {
     if (c.pending === trace) c.pending = null;

@@ -179,7 +179,7 @@ function addTurn(turn) {
   const number = element("th", Number.isInteger(turn.turn_index) ? turn.turn_index + 1 : "?");
   number.scope = "row";
   const badge = document.createElement("td");
-  badge.append(element("span", outcome.replace(/_/g, " "), `badge ${outcome === "completed" ? "good" : outcome === "barged_in" ? "cut" : "other"}`));
+  badge.append(element("span", `${typeof turn.prompt === "string" ? "prompt " : ""}${outcome.replace(/_/g, " ")}`, `badge ${outcome === "completed" ? "good" : outcome === "barged_in" ? "cut" : "other"}`));
   row.append(number, badge, element("td", ms(reply), "strong"), element("td", ms(turn.latency_user_to_first_bot_chunk_ms)),
     element("td", secondsOf(turn.vad_speech_ms)), element("td", secondsOf(turn.heard_ms)), element("td", ms(turn.barge_in_stop_ms)));
   byId("turn-rows").prepend(row);
@@ -196,7 +196,7 @@ function addTurn(turn) {
 function addEvent(message) {
   const name = message.event.slice(0, 40);
   const row = document.createElement("li");
-  const detail = [message.outcome, message.reason, message.detail, message.identity].filter((part) => typeof part === "string" && part);
+  const detail = [message.prompt, message.outcome, message.reason, message.detail, message.identity].filter((part) => typeof part === "string" && part);
   if (Number.isFinite(message.heard_ms)) detail.push(`${secondsOf(message.heard_ms)} heard`);
   row.dataset.event = name;
   row.append(element("span", Number.isFinite(message.t) ? `${message.t.toFixed(2)} s` : "", "time"), element("span", (EVENTS[name] || ["", name])[1], "what"));

@@ -6,6 +6,8 @@ const EVENTS = {
   speech_ended: { letter: "E", words: "Speech ended", row: 0, colour: "caller" },
   barge_in: { letter: "B", words: "Barge-in", row: 1, colour: "cut" },
   superseded: { letter: "U", words: "Went on: reply dropped unheard", row: 1, colour: "cut" },
+  prompted: { letter: "A", words: "The bot speaks of its own accord", row: 0, colour: "bot" },
+  filler_started: { letter: "F", words: "Filler started: the reply is late", row: 2, colour: "bot" },
   playback_started: { letter: "▸", words: "Playback started", row: 2, colour: "bot" },
   playback_paused: { letter: "Ⅱ", words: "Playback halted", row: 2, colour: "bot" },
   playback_resumed: { letter: "▸", words: "Playback goes on", row: 2, colour: "bot" },

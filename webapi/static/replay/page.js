@@ -59,8 +59,8 @@ function turnAt(t) {
 
 function inWords(t) {
   const within = (spans) => spans.find((span) => span[0] <= t && t < span[1]);
-  const [speech, playback] = [within(call.speech), within(call.playback)];
-  const said = [speech && `caller speaks, turn ${speech[2]}`, playback && `bot speaks, turn ${playback[2]}`].filter(Boolean);
+  const [speech, playback, filler] = [within(call.speech), within(call.playback), within(call.fillers)];
+  const said = [speech && `caller speaks, turn ${speech[2]}`, playback && `bot speaks, turn ${playback[2]}`, !playback && filler && `bot fills the wait, turn ${filler[2]}`].filter(Boolean);
   return `${t.toFixed(1)} of ${call.seconds.toFixed(1)} seconds, ${said.join(", ") || "silence"}`;
 }
 
@@ -156,7 +156,7 @@ function turnRow(turn) {
   button.setAttribute("aria-label", `Turn ${turn.turn}, go to ${turn.start.toFixed(1)} seconds`);
   head.append(button);
   const [outcome, good] = [element("td"), turn.outcome === "completed"];
-  outcome.append(element("span", turn.outcome.replace("_", " ") || "open", `badge ${good ? "good" : "cut"}`));
+  outcome.append(element("span", `${turn.prompt ? "prompt " : ""}${turn.outcome.replace("_", " ") || "open"}`, `badge ${good ? "good" : "cut"}`));
   row.append(head, outcome, element("td", ms(turn.said_ms)), element("td", ms(turn.reply_ms), "strong"));
   row.append(element("td", ms(turn.heard_ms)), element("td", ms(turn.stop_ms), "strong"));
   row.addEventListener("click", () => player.seek(turn.start));

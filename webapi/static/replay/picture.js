@@ -91,6 +91,9 @@ class Picture {
     this.box(g, view.x(0), view.x(call.seconds), LANE.voiced, 4);
     for (const [start, end] of seen(call.voiced, view)) this.band(g, start, end);
     for (const [start, end, turn] of seen(call.speech, view)) this.span(g, start, end, LANE.caller, "caller", turn);
+    g.globalAlpha = 0.45;
+    for (const [start, end] of seen(call.fillers, view)) this.span(g, start, end, LANE.bot, "bot");
+    g.globalAlpha = 1;
     for (const [start, end, turn] of seen(call.playback, view)) this.span(g, start, end, LANE.bot, "bot", turn);
     this.wave(g, call.peaks.caller, LANE.caller, this.colour.caller);
     this.wave(g, call.peaks.bot, LANE.bot, this.colour.bot);
@@ -139,7 +142,7 @@ class Picture {
     const [left, right] = [this.view.x(start), this.view.x(end)];
     g.fillStyle = this.colour[who + "-soft"];
     this.box(g, left, right, lane, 9);
-    if (right - Math.max(0, left) < 64) return;
+    if (turn === undefined || right - Math.max(0, left) < 64) return;
     g.fillStyle = this.colour[who];
     g.font = `600 11.5px ${this.font}`;
     g.textAlign = "right";

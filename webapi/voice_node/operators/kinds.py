@@ -42,9 +42,9 @@ class Kind:
 AUDIO = Kind("audio")  # AudioChunk, AudioGap
 FRAMES = Kind("frames")  # Frame, AudioGap
 VOICED = Kind("voiced")  # Voiced, AudioGap
-TURNS = Kind("turns")  # SpeechStarted, PartialAudio, SpeechEnded, BargeIn, Superseded, Unheard
+TURNS = Kind("turns")  # SpeechStarted, PartialAudio, SpeechEnded, BargeIn, Superseded, Prompted, Unheard
 REPLIES = Kind("replies")  # ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
-PLAYBACK = Kind("playback")  # PlaybackStarted, PlaybackEnded
+PLAYBACK = Kind("playback")  # FillerStarted, PlaybackStarted, PlaybackEnded, FramesDropped
 PLAYED = Kind("played", 48_000)  # ReplyAudio as the speaker plays it, PlaybackEnded
 
 Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]

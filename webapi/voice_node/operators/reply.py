@@ -1,4 +1,4 @@
-"""Answer each utterance, and fall silent at once when the caller talks over the answer."""
+"""Answer each utterance, say each prompt, and fall silent at once when the caller talks over the answer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,17 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.context import Context
-from webapi.voice_node.desk import Desk
-from webapi.voice_node.events import CutOutcome, Playback, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
+from webapi.voice_node.desk import Desk, Late
+from webapi.voice_node.events import CutOutcome, Playback, Prompted, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
 from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
 from webapi.voice_node.orchestrator import load_orchestrator, nobody, unknown
+from webapi.voice_node.prompts import Prompt
 from webapi.voice_node.speech_source import Pace
 
 T = TypeVar("T")
 AheadMs = Annotated[int, Field(ge=20, le=2000)]
+LateMs = Annotated[int, Field(ge=0, le=60_000)]
 
 
 def _known(name: str, info: ValidationInfo) -> str:
@@ -37,32 +39,40 @@ def reply(
     *,
     orchestrator: Answerer = "mock",
     ahead_ms: AheadMs = 400,
+    filler: Prompt | None = None,
+    filler_after_ms: LateMs = 800,
     playback: Annotated[Observable[Playback], PLAYBACK],
     context: Context,
     gives: Kind,
 ) -> Stage[Reply]:
-    """Turn events to reply audio: a `switch_map` over the end of each utterance and whatever silences the bot.
+    """Turn events to reply audio: a `switch_map` over ends of utterances, prompts, and whatever silences the bot.
 
         turns  --S---E------------SB-----E-----------|
         out    --------R-a-a-a-a--C--------R-a-a-a-Z-C|     R reply started, a audio, C cut, Z ended
 
     `ahead_ms`: how far the audio may be ahead of the room: that deep is the queue, and half of it rides over a stall.
+    `filler`: said where no audio of a reply has come `filler_after_ms` after it was asked for; the reply follows it.
     """
 
     def apply(source: Observable[TurnEvent]) -> Observable[Reply]:
         def subscribe(
             observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            assert gives.rate is not None  # noqa: S101 - for the type checker: turns have one
             desk = Desk(
                 nobody() if context.script else load_orchestrator(orchestrator, context.settings, gives.rate),
                 context,
                 Pace(high_ms=ahead_ms, low_ms=ahead_ms // 2),
+                gives.rate,
                 tell=observer.on_next,
+                late=Late(filler, filler_after_ms / 1000) if filler else None,
             )
 
             def answer(event: Any) -> Observable[Reply]:
                 if isinstance(event, SpeechEnded):
                     return desk.answer(event)
+                if isinstance(event, Prompted):
+                    return desk.prompt(event)
                 return desk.cut(event.turn, outcome_of(event), event.t_us)
 
             voice = source.pipe(ops.filter(desk.hear), ops.map(answer), and_last(desk.close()), ops.switch_latest())

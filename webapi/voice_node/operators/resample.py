@@ -38,7 +38,7 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
                 if isinstance(like, AudioChunk):
                     observer.on_next(AudioChunk(t_us, pcm, rate))
                 else:
-                    observer.on_next(ReplyAudio(t_us, like.turn, pcm, rate))
+                    observer.on_next(type(like)(t_us, like.turn, pcm, rate))  # a filler stays one
 
             def flush(t_us: int) -> None:
                 nonlocal last
@@ -56,7 +56,7 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
             def on_next(value: Any) -> None:
                 nonlocal last
                 if isinstance(value, (AudioChunk, ReplyAudio)):
-                    if last is not None and last.rate != value.rate:
+                    if last is not None and (last.rate != value.rate or type(last) is not type(value)):
                         flush(value.t_us)
                     through = filters.get(value.rate)
                     if through is None:

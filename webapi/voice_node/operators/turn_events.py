@@ -21,6 +21,7 @@ from webapi.voice_node.events import (
     HaltReply,
     PartialAudio,
     Playback,
+    Prompted,
     ResumeReply,
     SpeechEnded,
     SpeechStarted,
@@ -31,6 +32,7 @@ from webapi.voice_node.events import (
 )
 from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, Kind, Stage, operator
+from webapi.voice_node.prompts import Prompt
 
 Frames = Annotated[int, Field(ge=1, le=500)]
 Ms = Annotated[int, Field(ge=0, le=10_000)]
@@ -39,6 +41,14 @@ CoughMs = Annotated[int, Field(ge=20, le=5000)]
 STEADY_S = 15  # nobody talks so long without one frame that webrtc takes for unvoiced: 7.8 was the longest measured
 COUGH_MS = 500  # LiveKit Agents' min_interruption_duration
 LONGEST_S = 120  # of one utterance: 2 MB at 8 kHz, so that endless noise can't fill the memory
+
+
+def _odd(kind: Kind, arguments: Mapping[str, Any]) -> str:
+    """Prompts are replies, so somebody must give them."""
+    prompt = next((name for name in ("greeting", "idle_prompt") if arguments[name]), None)
+    if prompt and not arguments["answered"]:
+        return f"{prompt}: nobody says it where `answered` is false: leave that out, and let `reply` follow"
+    return _room(kind, arguments)
 
 
 def _room(kind: Kind, arguments: Mapping[str, Any]) -> str:
@@ -54,7 +64,7 @@ def _room(kind: Kind, arguments: Mapping[str, Any]) -> str:
     )
 
 
-@operator(takes=VOICED, gives=lambda kind, _: Kind(TURNS.name, kind.rate), check=_room)
+@operator(takes=VOICED, gives=lambda kind, _: Kind(TURNS.name, kind.rate), check=_odd)
 def turn_events(
     *,
     start_frames: Frames = 6,
@@ -64,6 +74,9 @@ def turn_events(
     barge_in: Literal["stop", "pause", "ignore"] = "stop",
     cough_ms: CoughMs = COUGH_MS,
     answered: bool = True,
+    greeting: Prompt | None = None,
+    idle_prompt: Prompt | None = None,
+    idle_s: Seconds = 20,
     playback: Annotated[Observable[Playback], PLAYBACK],
     context: Context,
 ) -> Stage[TurnEvent]:
@@ -78,7 +91,8 @@ def turn_events(
     What the caller says meanwhile is not heard; who talks on is heard from where it ended.
 
     `answered: false`: for a graph without a reply. Else each turn waits for one, and the next takes it for a pause and
-    carries its audio on.
+    carries its audio on. `greeting` is said with the caller's first frame, `idle_prompt` once where for `idle_s` of the
+    caller's audio nobody spoke: each is a turn of its own, and `reply` says it.
     """
 
     def apply(source: Observable[Voiced | AudioGap]) -> Observable[TurnEvent]:
@@ -129,6 +143,8 @@ def turn_events(
                         observer.on_next(HaltReply(t_us, context.turn(decision.turn)))
                     elif isinstance(decision, turns.Resumed):
                         observer.on_next(ResumeReply(t_us, context.turn(decision.turn)))
+                    elif isinstance(decision, turns.Prompted):
+                        observer.on_next(Prompted(t_us, context.turn(decision.turn), decision.prompt))
                     else:
                         observer.on_next(interrupted(decision, t_us))
                 while partials:  # after the barge-in, which must not wait for them
@@ -174,6 +190,9 @@ def turn_events(
                     barge_in=barge_in != "ignore",
                     cough_frames=cough_ms * US_PER_MS // us if barge_in == "pause" else 0,
                     answered=answered,
+                    greeting=greeting or "",
+                    idle_prompt=idle_prompt or "",
+                    idle_frames=idle_s * US_PER_S // us,
                 )
 
             return CompositeDisposable(
