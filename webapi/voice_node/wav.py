@@ -84,7 +84,7 @@ def _first_channel(raw: bytes, info: WavInfo) -> NDArray[np.int16]:
     if info.is_float:
         floats = np.frombuffer(raw, f"<f{info.bits // 8}").reshape(-1, info.channels)[:, 0]
         whole = np.nan_to_num(floats.astype(np.float64), nan=0.0, posinf=1.0, neginf=-1.0)
-        return np.clip(np.round(whole * 32768), -32768, 32767).astype("<i2")
+        return np.round(np.clip(whole, -1, 1 - 2**-15) * 32768).astype("<i2")
     if info.bits == 8:
         eight = np.frombuffer(raw, np.uint8).reshape(-1, info.channels)[:, 0]
         return ((eight.astype(np.int16) - 128) * 256).astype("<i2")
