@@ -288,6 +288,14 @@ WRONG = {
         changed("start_frames: 6, end_frames: 10,", "start_frames: 50, end_frames: 1, longest_s: 1,"),
         "turn_events: longest_s: 1: an utterance has at least 1.02 s here: 1000 ms up to its start",
     ),
+    "an utterance shorter than the patience": (
+        changed("end_frames: 10,", "end_frames: 10, patience_ms: 7900, longest_s: 8,"),
+        "at least 8.14 s here: 240 ms up to its start (preroll_ms, start_frames) and 7900 ms of patience_ms",
+    ),
+    "less patience than with everybody": (
+        changed("end_frames: 10,", "end_frames: 10, patience_ms: 200,"),
+        "patience_ms: 200: end_frames waits 200 ms already",
+    ),
     "an utterance shorter than what ends it": (
         changed("end_frames: 10,", "end_frames: 400, longest_s: 8,"),
         "at least 8.24 s here: 240 ms up to its start (preroll_ms, start_frames) and 8000 ms of end_frames",

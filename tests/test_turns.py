@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from webapi.voice_node import turns
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
+from webapi.voice_node.pauses import Pauses, after
 from webapi.voice_node.turns import Ended, Halted, Hearing, Interrupted, Prompted, Resumed, Started, TurnRule
 
 RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
@@ -190,14 +191,14 @@ def test_what_follows_a_cough_is_a_turn_of_its_own_that_is_answered() -> None:
     last = [d for _, d in found if isinstance(d, Ended)][-1]
     assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (2, "silence", 6)
     assert last.speech.from_index > 10  # the cough is none of it
-    assert state.reply == turns.Reply(last.speech, playing=False)
+    assert state.reply == turns.Reply(last.speech, playing=False, since=22)
 
 
 def test_a_reply_that_is_over_while_it_halts_leaves_the_words_a_turn() -> None:
     state, found = run("1110000>00111<01110000", PAUSE)
     last = [d for _, d in found if isinstance(d, Ended)][-1]
     assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 6)
-    assert state.reply == turns.Reply(last.speech, playing=False)
+    assert state.reply == turns.Reply(last.speech, playing=False, since=14)
 
 
 def test_audio_that_stops_within_a_cough_lets_the_reply_go_on() -> None:
@@ -379,3 +380,47 @@ def test_after_the_longest_a_pause_must_come_and_a_doubt_is_one() -> None:
     assert [type(decision) for _, decision in found] == [Started, Ended]
     _, found = likely("+9" * 12 + "+1" * 3 + "+9" * 3, rule)
     assert [type(decision) for _, decision in found] == [Started, Ended, Started]
+
+
+# ---------------------------------------------------------------- patience
+
+PATIENT = RULE._replace(patience_frames=20)
+PAUSING = "111" + "1000" * 3 + "1"  # three pauses of 3 frames: mean 3, and not one of them ends it at M = 4
+
+
+def ends(timeline: str, rule: TurnRule) -> list[int]:
+    """How many quiet frames went before each end."""
+    _, found = run(timeline, rule)
+    return [index - d.speech.last_voiced_us // FRAME_US + 1 for index, d in found if isinstance(d, Ended)]
+
+
+def test_who_pauses_often_is_waited_for_and_who_does_not_is_not() -> None:
+    assert ends(PAUSING + "0" * 30, RULE) == [4]
+    assert ends("1111" + "0" * 30, PATIENT) == [4]
+    (waited,) = ends(PAUSING + "0" * 30, PATIENT)
+    assert 4 < waited <= 20
+
+
+def test_nobody_is_waited_for_longer_than_that() -> None:
+    timeline = "111" + "0" * 12 + "1111" + "0" * 12 + "1111" + "0" * 40
+    assert ends(timeline, PATIENT) == [4, 20]  # a pause of 12 superseded the first reply: 12 + 4 * 6 is more than 20
+
+
+def test_a_pause_that_superseded_a_reply_counts_and_one_that_a_reply_filled_does_not() -> None:
+    again = "0" * 8 + "1111" + "0" * 30
+    state, _ = run("1111" + again, PATIENT)
+    assert state.pauses == Pauses(8 * 8, 2 * 8)
+    state, _ = run("1111" + "0" * 4 + ">0" + again, PATIENT)
+    assert state.pauses is None
+    state, _ = run("1111" + again, RULE)
+    assert state.pauses is None
+
+
+def test_pauses_that_are_all_alike_are_waited_for_hardly_longer() -> None:
+    """By the numbers of the formula: the deviation dies away, the mean stays."""
+    pauses = None
+    for _ in range(60):
+        pauses = after(pauses, 15)
+    assert pauses is not None
+    assert 15 <= pauses.hold <= 18
+    assert after(pauses, 25).hold >= 25

@@ -21,6 +21,9 @@ With `cough_frames`, a reply that is talked over only pauses until so many voice
 
 A prompt is a turn too, that the bot begins: `greeting` with the first frame, `idle_prompt` once in a silence of
 `idle_frames`. It is a reply to nothing, so nothing is carried where the caller goes before it.
+
+With `patience_frames`, M grows with the caller's own pauses (pauses.py): those in an utterance that are half as long as
+M or more, and those after which a reply that nobody had heard yet was superseded.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeAlias
 
 from webapi.voice_node.events import COUGH, FillerStarted, Playback, PlaybackEnded, PlaybackStarted
+from webapi.voice_node.pauses import Pauses, after
 
 START, BARGE_IN, END = 0.8, 0.9, 0.6  # probabilities
 SOONER = 2  # frames
@@ -47,6 +51,7 @@ class TurnRule(NamedTuple):
     greeting: str = ""  # the prompt that a session begins with
     idle_prompt: str = ""  # said where nobody has spoken for so long, and no reply was made or played:
     idle_frames: int = 0
+    patience_frames: int = 0  # unvoiced in a row that end it at most, for who pauses often; 0: end_frames, always
 
     @property
     def kept_frames(self) -> int:
@@ -74,6 +79,7 @@ class Reply(NamedTuple):
     playing: bool
     interruptible: bool = True
     prompt: bool = False  # to nothing that was said: `to` has no audio
+    since: int = 0  # the first frame of the silence that it answers
 
 
 class Silence(NamedTuple):
@@ -97,6 +103,7 @@ class Hearing(NamedTuple):
     turns: int = 0  # turns so far
     heard_from: int = 0  # the first frame since the audio last stopped
     silence: Silence = Silence()
+    pauses: Pauses | None = None  # the caller's, where they count
 
 
 class Started(NamedTuple):
@@ -162,7 +169,7 @@ def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, proba
 def _hear(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, probability: float | None) -> Step:
     """What the caller says."""
     # Fifty times a second: in silence nothing is made, else one Hearing. (A `_replace` takes as long as four of them.)
-    run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence = s
+    run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence, pauses = s
     if reply and reply.playing and not (rule.barge_in and reply.interruptible):
         return s._replace(run=0) if run else s, NOTHING  # what outlasts the reply starts as if it began after it
     if not voiced and not run and speech is None:
@@ -178,17 +185,19 @@ def _hear(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, proba
     elif run > 0:
         run += 1
     if speech is None:
-        s = Hearing(run, run_us, run_index, quiet, flagged, None, reply, turns, heard_from, silence)
+        s = Hearing(run, run_us, run_index, quiet, flagged, None, reply, turns, heard_from, silence, pauses)
         return _start(s, index, t_us, rule) if _opens(s, probability, rule) else (s, NOTHING)
     if doubted or (probability is None and not voiced):
         quiet, flagged = quiet + 1, flagged + voiced
     else:
+        if rule.patience_frames and 2 * quiet >= rule.end_frames:
+            pauses = after(pauses, quiet)
         quiet = flagged = 0
         speech = Speech(speech.turn, speech.from_index, speech.first_voiced_us, t_us, speech.voiced_frames + 1)
-    s = Hearing(run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence)
+    s = Hearing(run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence, pauses)
     if reply and speech.voiced_frames >= rule.cough_frames:
         return s._replace(reply=None), (Interrupted(reply.to.turn, speech.turn, speech.first_voiced_us, True),)
-    if quiet >= rule.end_frames:
+    if quiet >= (rule.end_frames if pauses is None else _hold(pauses, rule)):
         return _end(s, index, "noise" if flagged == quiet else "silence", rule)
     if probability is None and run >= rule.steady_frames:
         return _end(s._replace(run=SPENT), index, "noise", rule)
@@ -263,6 +272,11 @@ def _opens(s: Hearing, probability: float | None, rule: TurnRule) -> bool:
     return probability >= START and s.run >= max(1, rule.start_frames - SOONER)
 
 
+def _hold(pauses: Pauses, rule: TurnRule) -> int:
+    """Unvoiced frames in a row that end what this caller says."""
+    return max(rule.end_frames, min(pauses.hold, rule.patience_frames))
+
+
 def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
     turn = s.turns
     # The pre-roll counts back from here; a run longer than it is still carried, as far as it is kept.
@@ -276,6 +290,8 @@ def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
         silences = (Interrupted(reply.to.turn, turn, s.run_us, reply.playing),)
         if not reply.playing and not reply.prompt:
             speech = _carry(reply.to, speech, index, rule)
+            if rule.patience_frames:
+                s = s._replace(pauses=after(s.pauses, s.run_index - reply.since))
         reply = None
     silence = s.silence._replace(since=None, prompted=False)
     s = s._replace(speech=speech, reply=reply, turns=turn + 1, quiet=0, flagged=0, silence=silence)
@@ -299,5 +315,5 @@ def _end(s: Hearing, to_index: int, reason: str, rule: TurnRule) -> Step:
     speech = s.speech
     if s.reply:
         return s._replace(speech=None), (Ended(speech, to_index, COUGH), Resumed(s.reply.to.turn))
-    reply = Reply(speech, playing=False) if rule.answered else None
+    reply = Reply(speech, playing=False, since=to_index + 1 - s.quiet) if rule.answered else None
     return s._replace(speech=None, reply=reply), (Ended(speech, to_index, reason),)

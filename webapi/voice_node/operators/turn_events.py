@@ -55,12 +55,16 @@ def _room(kind: Kind, arguments: Mapping[str, Any]) -> str:
     """An utterance has what is before its start, and the silence at its end: room for less is room for none."""
     ms, longest_s = kind.ms or 0, arguments["longest_s"]
     before_ms = max(arguments["preroll_ms"], arguments["start_frames"] * ms)
-    least_ms = before_ms + arguments["end_frames"] * ms
+    end_ms, patience_ms = arguments["end_frames"] * ms, arguments["patience_ms"]
+    if 0 < patience_ms <= end_ms:
+        return f"patience_ms: {patience_ms}: end_frames waits {end_ms} ms already; give more, or 0"
+    least_ms = before_ms + max(end_ms, patience_ms)
     if longest_s * 1000 > least_ms:
         return ""
     return (
         f"longest_s: {longest_s}: an utterance has at least {least_ms / 1000:g} s here: "
-        f"{before_ms} ms up to its start (preroll_ms, start_frames) and {least_ms - before_ms} ms of end_frames"
+        f"{before_ms} ms up to its start (preroll_ms, start_frames) and {least_ms - before_ms} ms of "
+        f"{'patience_ms' if patience_ms else 'end_frames'}"
     )
 
 
@@ -73,6 +77,7 @@ def turn_events(
     longest_s: Seconds = LONGEST_S,
     barge_in: Literal["stop", "pause", "ignore"] = "stop",
     cough_ms: CoughMs = COUGH_MS,
+    patience_ms: Ms = 0,
     answered: bool = True,
     greeting: Prompt | None = None,
     idle_prompt: Prompt | None = None,
@@ -89,6 +94,8 @@ def turn_events(
     `barge_in: pause`: a reply that is talked over halts at once. It goes on where it halted if the caller stops before
     they have spoken for `cough_ms`, and nobody answers that; else it is interrupted then. `ignore`: the bot finishes.
     What the caller says meanwhile is not heard; who talks on is heard from where it ended.
+
+    `patience_ms`: who pauses often is waited for longer than `end_frames`, at most so long. See pauses.py.
 
     `answered: false`: for a graph without a reply. Else each turn waits for one, and the next takes it for a pause and
     carries its audio on. `greeting` is said with the caller's first frame, `idle_prompt` once where for `idle_s` of the
@@ -193,6 +200,7 @@ def turn_events(
                     greeting=greeting or "",
                     idle_prompt=idle_prompt or "",
                     idle_frames=idle_s * US_PER_S // us,
+                    patience_frames=patience_ms * US_PER_MS // us,
                 )
 
             return CompositeDisposable(
