@@ -116,6 +116,19 @@ def test_the_loop_is_the_replays_own_whatever_loops_are_installed(
     assert outcome(recordings[kind], tmp_path / "after") == before
 
 
+@pytest.mark.parametrize("speech_s", [0.5, 0.51, 0.59])
+def test_audio_that_is_resampled_a_window_at_a_time_or_as_it_comes(speech_s: float) -> None:
+    script = [("quiet", 0.3), ("speech", speech_s), ("gap", 1.0), ("speech", speech_s), ("quiet", 0.3), ("gap", 0.5)]
+    text = load_graph("default", load_settings(None)).text
+    apart = text.replace("      - window:", "  windows:\n    from: frames\n    through:\n      - window:")
+    apart = apart.replace("from: frames\n    through:\n      - vad:", "from: windows\n    through:\n      - vad:")
+    assert "from: windows" in apart
+    together, alone = (play([*script, *script], graph_text=each, vad_backend="webrtc") for each in (text, apart))
+    assert together.events == alone.events
+    assert together.lines == alone.lines
+    assert together.marbles().count("E") >= 2
+
+
 # ---------------------------------------------------------------- a session, fed in other pieces
 
 

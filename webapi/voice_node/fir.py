@@ -22,7 +22,7 @@ DELAY_MS = 4  # half the filter's length: what it holds back
 STOP_DB = 70.0  # how far aliases and images are below; ≥ 60 is wanted, the rest is margin for rounding the taps
 TAP_BITS = 24  # taps are multiples of 2^-24: the largest sum needs 43 bits
 TOGETHER = 8  # steps of the output that are computed as one row: the product copies less, and multiplies 1/10 more
-BLOCK = 480  # samples filtered at a time: of larger products BLAS makes threads, which cost more than they do
+MOST = 210_000  # multiplications in a product: of 2^18 and more BLAS makes threads, which cost more than they do
 Samples = NDArray[np.float64]
 
 
@@ -100,6 +100,7 @@ class Fir:
         self._aligned = aligned
         self._matrix = matrix(low, high, self._up, self._down)
         self._length = len(self._matrix) - self._down * (TOGETHER - 1)  # inputs that an output hears
+        self._block = MOST // self._matrix.size * TOGETHER * self._down  # inputs filtered at a time
         self._beyond = np.zeros(self._down * (TOGETHER - 1))
         self.reset()
 
@@ -115,7 +116,7 @@ class Fir:
         """What comes out for this much in. Half a sample waits for its other half."""
         samples, self._odd = whole_samples(self._odd, pcm)
         self._taken += len(samples)
-        out = self._run(samples) if len(samples) <= BLOCK else self._run_long(samples)
+        out = self._run(samples) if len(samples) <= self._block else self._run_long(samples)
         if self._skip:
             skipped = min(self._skip, len(out))
             out = out[skipped:]
@@ -131,7 +132,8 @@ class Fir:
         return out.tobytes()
 
     def _run_long(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
-        return np.concatenate([self._run(samples[at : at + BLOCK]) for at in range(0, len(samples), BLOCK)])
+        block = self._block
+        return np.concatenate([self._run(samples[at : at + block]) for at in range(0, len(samples), block)])
 
     def _run(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         at_hand: Samples = np.concatenate((self._history, samples, self._beyond))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import reactivex as rx
@@ -211,9 +212,11 @@ def build(
     streams = dict(ports)
     for stream in graph.in_order():
         source = merged([streams[name] for name in stream.sources])
-        for step in stream.steps:
+        for step, following in zip_longest(stream.steps, stream.steps[1:]):
             operator = TABLE[step.operator]
             arguments: dict[str, Any] = dict(step.arguments)
+            if step.operator == "resample" and following and following.operator == "window":
+                arguments["ms"] = arguments["ms"] or following.arguments["ms"]
             arguments.update({name: streams[read] for name, read in step.reads.items()})
             if operator.wants_context:
                 arguments["context"] = context

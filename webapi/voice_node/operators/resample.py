@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field
 from reactivex import Observable, abc
 
 from webapi.voice_node.audio_io import Resampler, resampler
-from webapi.voice_node.events import AudioChunk, AudioGap, ReplyAudio, ReplyCut, ReplyEnded, ReplyStarted
+from webapi.voice_node.events import (
+    BYTES_PER_SAMPLE,
+    AudioChunk,
+    AudioGap,
+    ReplyAudio,
+    ReplyCut,
+    ReplyEnded,
+    ReplyStarted,
+)
 from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import AUDIO, REPLIES, Stage, operator
 
 Rate = Literal[8000, 16000, 48000]
 Engine = Literal["fir", "soxr-qq", "soxr-lq", "soxr-mq", "soxr-hq", "soxr-vhq"]
+Ms = Annotated[int, Field(ge=0, le=100)]
 
 
 @operator(takes=(AUDIO, REPLIES), gives=lambda kind, args: replace(kind, rate=args["rate"]))
-def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
+def resample(*, rate: Rate, engine: Engine = "fir", ms: Ms = 0) -> Stage[Any]:
     """Audio of any of the three rates to audio at `rate` Hz.
 
         in   48000  --a----a----a----gap--
@@ -25,47 +35,58 @@ def resample(*, rate: Rate, engine: Engine = "fir") -> Stage[Any]:
 
     `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work.
     What is not audio passes through; a reply that is cut takes its tail with it.
+
+    `ms`: the caller's audio in pieces of so much, which takes less time than one call a chunk; 0: as it comes. Where a
+    window follows, a graph sets it to the window's: what fills none can wait here as well as there.
     """
 
     def apply(source: Observable[Any]) -> Observable[Any]:
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            filters: dict[int, Resampler] = {}  # by the rate that comes in
+            through: Resampler | None = None  # None: nothing is pending
             last: AudioChunk | ReplyAudio | None = None
+            held = b""  # of the caller's audio: less than a piece
+            size = 0  # of a piece
+
+            def begin(first: AudioChunk | ReplyAudio) -> Resampler:
+                nonlocal through, size
+                aligned = isinstance(first, ReplyAudio)  # a reply comes out as long as it went in
+                size = 0 if aligned else first.rate * ms // 1000 * BYTES_PER_SAMPLE
+                through = resampler(first.rate, rate, engine, aligned=aligned)
+                return through
 
             def give(like: AudioChunk | ReplyAudio, t_us: int, pcm: bytes) -> None:
+                if not pcm:
+                    return
                 if isinstance(like, AudioChunk):
                     observer.on_next(AudioChunk(t_us, pcm, rate))
                 else:
                     observer.on_next(type(like)(t_us, like.turn, pcm, rate))  # a filler stays one
 
             def flush(t_us: int) -> None:
-                nonlocal last
-                if last is not None:
-                    tail = filters[last.rate].flush()
-                    if tail:
-                        give(last, t_us, tail)
+                if last is not None and through is not None:
+                    give(last, t_us, through.push(held) + through.flush())
                 reset()
 
             def reset() -> None:
-                nonlocal last
-                last = None
-                filters.clear()
+                nonlocal last, through, held
+                last, through, held = None, None, b""
 
             def on_next(value: Any) -> None:
-                nonlocal last
+                nonlocal last, held
                 if isinstance(value, (AudioChunk, ReplyAudio)):
                     if last is not None and (last.rate != value.rate or type(last) is not type(value)):
                         flush(value.t_us)
-                    through = filters.get(value.rate)
-                    if through is None:
-                        aligned = isinstance(value, ReplyAudio)  # a reply comes out as long as it went in
-                        through = filters[value.rate] = resampler(value.rate, rate, engine, aligned=aligned)
-                    last = value
-                    pcm = through.push(value.pcm)
-                    if pcm:
-                        give(value, value.t_us, pcm)
+                    filtered = through or begin(value)
+                    last, pcm = value, value.pcm
+                    if size:
+                        held += pcm
+                        whole = len(held) // size * size
+                        if not whole:
+                            return
+                        pcm, held = held[:whole], held[whole:]
+                    give(value, value.t_us, filtered.push(pcm))
                     return
                 if isinstance(value, (AudioGap, ReplyEnded)):
                     flush(value.t_us)
