@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.speech import silence, vowel
+from tests.speech import chatter, silence, vowel
 from tests.stage import play
 from webapi.voice_node import wav
 from webapi.voice_node.config import load_settings
@@ -29,6 +29,8 @@ ROOT = Path(__file__).parents[1]
 FILES = ("events.jsonl", "metrics.jsonl", "marbles.txt", "mix.wav")
 TALK = silence(0.4) + vowel(0.8) + silence(0.9) + vowel(0.6) + silence(0.3) + vowel(0.3) + silence(2.0)
 CALM = silence(0.4) + vowel(0.8) + silence(0.9) + vowel(0.6) + silence(2.0)  # nothing is decided by a hair's breadth
+BACKENDS = ("webrtc", "silero", "confirm")
+WORDS = silence(0.4) + chatter(1.4) + silence(1.2) + chatter(1.0) + silence(0.3) + chatter(1.0) + silence(2.0)  # to all
 
 
 @pytest.fixture
@@ -39,9 +41,9 @@ def recordings(tmp_path: Path) -> dict[str, Path]:
     return {"wav": tmp_path / "talk.wav", "call": tmp_path / "call"}
 
 
-def outcome(path: Path, out: Path) -> dict[str, bytes]:
+def outcome(path: Path, out: Path, backend: str = "webrtc") -> dict[str, bytes]:
     """What a replay writes, in this process."""
-    settings = load_settings(None, mock_reply="tone:1", vad_backend="webrtc")
+    settings = load_settings(None, mock_reply="tone:1", vad_backend=backend)
     said: list[str] = []
     code = replay_files(
         [path], load_graph("default", settings), settings,
@@ -51,10 +53,10 @@ def outcome(path: Path, out: Path) -> dict[str, bytes]:
     return {name: (out / name).read_bytes() for name in FILES}
 
 
-def outcome_elsewhere(path: Path, out: Path, **environment: str) -> dict[str, bytes]:
+def outcome_elsewhere(path: Path, out: Path, backend: str = "webrtc", **environment: str) -> dict[str, bytes]:
     """What the command writes, in a process of its own with a chance of its own."""
     command = [sys.executable, "-m", "webapi.voice_node.main", "replay", str(path), "--out", str(out)]
-    command += ["--set", "MOCK_REPLY=tone:1", "--set", "VAD_BACKEND=webrtc"]
+    command += ["--set", "MOCK_REPLY=tone:1", "--set", f"VAD_BACKEND={backend}"]
     subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, check=True)
     return {name: (out / name).read_bytes() for name in FILES}
 
@@ -77,6 +79,15 @@ def test_two_processes_with_other_hashes_zones_and_languages(
         outcome_elsewhere(recordings[kind], tmp_path / "b", PYTHONHASHSEED="2", TZ="Asia/Tokyo", PYTHONOPTIMIZE="1")
         == here
     )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_detector_hears_the_same_again_and_in_another_process(tmp_path: Path, backend: str) -> None:
+    write_wav(tmp_path / "words.wav", WORDS, 48_000)
+    first = outcome(tmp_path / "words.wav", tmp_path / "a", backend)
+    assert outcome(tmp_path / "words.wav", tmp_path / "b", backend) == first
+    assert outcome_elsewhere(tmp_path / "words.wav", tmp_path / "c", backend) == first
+    assert first["events.jsonl"].count(b'"speech_ended"') >= 2
 
 
 @pytest.mark.parametrize("block", [1, 441, 1000, 1_000_000])
@@ -133,10 +144,10 @@ def test_audio_that_is_resampled_a_window_at_a_time_or_as_it_comes(speech_s: flo
 
 
 def heard(
-    chunk_ms: float, talk: bytes = TALK, graph: str = "default", think_ms: int = 120
+    chunk_ms: float, talk: bytes = TALK, graph: str = "default", think_ms: int = 120, backend: str = "webrtc"
 ) -> tuple[list[str], list[str], list[bytes], bytes]:
     """Events, metrics, utterances and what was played, of a session that hears `talk` in chunks of that length."""
-    settings = load_settings(None, mock_reply="tone:1", vad_backend="webrtc", mock_think_ms=think_ms)
+    settings = load_settings(None, mock_reply="tone:1", vad_backend=backend, mock_think_ms=think_ms)
     size = round(48 * chunk_ms) * 2
 
     async def main() -> tuple[list[str], list[str], list[bytes], bytes]:
@@ -168,6 +179,18 @@ def heard(
 @pytest.mark.parametrize("chunk_ms", [1, 2.5, 20])
 def test_chunks_that_frames_are_made_of_or_that_make_a_frame_give_the_same_bytes(chunk_ms: float) -> None:
     assert heard(chunk_ms) == heard(10)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_every_detector_hears_the_same_in_other_chunks(backend: str) -> None:
+    usual = heard(10, WORDS, backend=backend)
+    assert heard(20, WORDS, backend=backend) == usual
+    events, _, utterances, _ = heard(100, WORDS, "vad-only", backend=backend)
+    frames = [(e["event"], e["frame"]) for e in map(json.loads, events) if "frame" in e]
+    plain, _, as_usual, _ = heard(10, WORDS, "vad-only", backend=backend)
+    assert frames == [(e["event"], e["frame"]) for e in map(json.loads, plain) if "frame" in e]
+    assert utterances == as_usual
+    assert len(utterances) >= 2
 
 
 @pytest.mark.parametrize("chunk_ms", [1, 20])
