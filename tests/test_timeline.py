@@ -144,6 +144,25 @@ def test_what_was_heard_when(replayed: Replayed) -> None:
     assert shown.seconds == max(15.3, replayed.events[-1]["t"])
 
 
+def test_how_likely_a_voice_was_is_a_line_where_the_detector_says(folder: Path, replayed: Replayed) -> None:
+    replayed.likely += [None] * 100
+    flat = timeline(replayed, 15.3)
+    assert flat.likely == []
+    replayed.likely.clear()
+    replayed.likely += [0.25] * 30 + [0.251] * 10 + [1.0] * 20 + [0.0] * 40
+    shown = timeline(replayed, 15.3)
+    assert shown.likely == [(0.0, 0.25), (0.8, 1.0), (1.2, 0.0)]
+    peaks = outline(folder / "mix.wav")
+    (line,) = drawing(svg(shown, peaks)).iterfind(".//{*}path[@class='likely']")
+    way = re.findall(r"([MHV])([\d.]+)(?: ([\d.]+))?", line.get("d", ""))
+    assert [y or x for step, x, y in way if step in "MV"] == ["94", "82", "98"]
+    assert [float(x) for step, x, _ in way if step in "MH"] == [
+        *(int(x_of(t, 0, row_seconds(shown.seconds))) for t in (0, 0.8, 1.2)),
+        pytest.approx(RIGHT, abs=0.1),
+    ]
+    assert "likely" not in [path.get("class") for path in drawing(svg(flat, peaks)).iterfind(".//{*}path")]
+
+
 def test_a_reply_that_halts_has_two_spans_and_the_silence_began_with_the_halt(replayed: Replayed) -> None:
     about = {"turn_index": 0, "trace_id": "t"}
     replayed.events = [

@@ -40,6 +40,7 @@ class Replayed:
     events: list[dict[str, Any]] = field(default_factory=list)  # the lines of events.jsonl
     metrics: list[dict[str, Any]] = field(default_factory=list)  # the lines of metrics.jsonl
     voiced: list[bool] = field(default_factory=list)  # of each frame
+    likely: list[float | None] = field(default_factory=list)  # the probability of a voice in it, where one is known
     arrived_us: list[int] = field(default_factory=list)  # when each frame was whole, from the session's start on
     frame_us: int = 0
     origin_us: int = 0  # of a recorded call: when its session started, on the clock of that machine
@@ -61,15 +62,17 @@ class Replayed:
         self.name = self.name.encode("utf-8", "replace").decode()  # a file may be called what no text can hold
 
     def watch(self, value: Any) -> None:
-        """A probe of the graph: notes which frames were voiced."""
+        """A probe of the graph: notes which frames were voiced, and how likely that was."""
         if type(value) is Voiced:
             at = value.frame.index
             if at >= len(self.voiced):
                 self.voiced.append(value.voiced)
+                self.likely.append(value.probability)
                 self.arrived_us.append(value.frame.t_us - self.origin_us)
                 self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
             else:
                 self.voiced[at] = value.voiced  # where several judge a frame, the last one counts
+                self.likely[at] = value.probability
 
 
 def replay(

@@ -62,6 +62,7 @@ class Timeline:
     graph: str
     seconds: float  # how far the axis goes
     voiced: list[Span]  # runs of voiced frames
+    likely: list[tuple[float, float]]  # (s, probability of a voice from there on), where it changes; none is known: []
     speech: list[Span]
     playback: list[Playback]
     fillers: list[Span]  # from a filler on until its reply, or until nothing was heard any more
@@ -115,6 +116,7 @@ def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
         printable(replayed.graph),
         end,
         _runs(replayed),
+        _steps(replayed),
         speech,
         playback,
         fillers,
@@ -163,6 +165,16 @@ def _delays(firsts: dict[str, dict[str, dict[str, Any]]], metrics: dict[str, dic
             if ms is not None:
                 found.append(Delay(first[key], round(first[key] + ms / 1000, 6), first["turn_index"], kind, ms))
     return sorted(found, key=lambda delay: delay.start)
+
+
+def _steps(replayed: Replayed) -> list[tuple[float, float]]:
+    """In hundredths: in silence little changes."""
+    steps: list[tuple[float, float]] = []
+    for at_us, likely in zip(replayed.arrived_us, replayed.likely, strict=False):
+        p = round(likely or 0.0, 2)
+        if likely is not None and (not steps or p != steps[-1][1]):
+            steps.append((max(0, at_us - replayed.frame_us) / US_PER_S, p))
+    return steps
 
 
 def _runs(replayed: Replayed) -> list[Span]:

@@ -82,6 +82,7 @@ def _data(timeline: Timeline, outline: Outline, audio: str, size: int) -> dict[s
             for side, peaks in zip(("caller", "bot"), outline.peaks, strict=True)
         },
         "voiced": [[_s(span.start), _s(span.end)] for span in timeline.voiced],
+        "likely": timeline.likely,
         "speech": [[_s(span.start), _s(span.end), span.turn] for span in timeline.speech],
         "playback": [[_s(p.start), _s(p.end), p.turn, p.cut, p.heard_ms] for p in timeline.playback],
         "fillers": [[_s(span.start), _s(span.end), span.turn] for span in timeline.fillers],

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from xml.sax.saxutils import escape
 
 from webapi.voice_node.timeline_model import Playback, Span, Timeline, merged, printable
@@ -16,6 +18,7 @@ HEAD = 108
 # From the top of a row of the picture:
 AXIS, CALLER, VOICED, TURNS, STOPS, REPLIES, BOT, ROW = 14, 22, 84, 98, 152, 169, 181, 266
 LANE, BAND, BADGE = 58, 8, 8.5
+LIKELY, SURE = 98, 82  # where a probability of 0 stands in a row, and one of 1
 BAR = 3  # from one bar of a waveform to the next
 ONE_ROW_S = 24.0
 ROW_S = (20, 30, 60, 120, 300, 600, 1200, 1800, 3600)
@@ -47,6 +50,7 @@ text {{ font: 13px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue
 .halo {{ stroke: #fff; stroke-width: 4px; stroke-linejoin: round; paint-order: stroke }}
 .tick {{ text-anchor: middle }}
 .cell {{ text-anchor: end }}
+.likely {{ fill: none; stroke: {INK}; stroke-width: 1 }}
 .wave {{ fill: none; stroke-width: 2; stroke-linecap: round }}
 """
 
@@ -133,6 +137,8 @@ class _Picture:
             yield self._box(span, start, VOICED, BAND, CALLER_COLOUR, 2)
         for span in _clipped(timeline.fillers, start, end):
             yield self._box(span, start, BOT, LANE, FILLER_SOFT, 8)
+        if timeline.likely:
+            yield f'<path class="likely" d="{self._likely(start, end)}"/>'
         for playback in timeline.playback:
             for span in _clipped([playback], start, end):
                 yield self._box(span, start, BOT, LANE, BOT_SOFT, 8)
@@ -162,6 +168,20 @@ class _Picture:
             if half >= 1:
                 way.append(f"M{_n(LEFT + i * BAR + BAR / 2)} {_n(middle - half)}v{_n(2 * half)}")
         return "".join(way)
+
+    def _likely(self, start: float, end: float) -> str:
+        """The probability of a voice, in steps; where several fall into a pixel, the highest."""
+        steps = self._timeline.likely
+        before = bisect_right(steps, start, key=lambda step: step[0])
+        tops = {LEFT: steps[before - 1][1] if before else 0.0}
+        for t, p in takewhile(lambda step: step[0] < end, steps[before:]):
+            x = int(self._x(t, start))
+            tops[x] = max(p, tops.get(x, 0.0))
+        way = [
+            f"{'H' if x > LEFT else 'M'}{x}{'V' if x > LEFT else ' '}{_n(LIKELY - p * (LIKELY - SURE))}"
+            for x, p in tops.items()
+        ]
+        return "".join(way) + f"H{_n(self._x(end, start))}"
 
     def _box(self, span: Span, start: float, y: float, height: float, colour: str, radius: float) -> str:
         x, right = self._x(span.start, start), self._x(span.end, start)

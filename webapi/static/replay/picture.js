@@ -90,6 +90,7 @@ class Picture {
     g.fillStyle = this.colour.track;
     this.box(g, view.x(0), view.x(call.seconds), LANE.voiced, 4);
     for (const [start, end] of seen(call.voiced, view)) this.band(g, start, end);
+    this.likely(g);
     for (const [start, end, turn] of seen(call.speech, view)) this.span(g, start, end, LANE.caller, "caller", turn);
     g.globalAlpha = 0.45;
     for (const [start, end] of seen(call.fillers, view)) this.span(g, start, end, LANE.bot, "bot");
@@ -136,6 +137,27 @@ class Picture {
   band(g, start, end) {
     g.fillStyle = this.colour.caller;
     this.box(g, this.view.x(start), this.view.x(end), LANE.voiced, 2);
+  }
+
+  // How likely a voice is, over the band of the voiced frames: 0 is below it, 1 above it.
+  likely(g) {
+    const { call, view } = this;
+    if (!call.likely.length) return;
+    const { top, height } = LANE.voiced;
+    const end = Math.min(view.end, call.seconds);
+    let y = top + height + 3;
+    g.strokeStyle = this.colour.text;
+    g.lineWidth = 1;
+    g.beginPath();
+    g.moveTo(view.x(view.start), y);
+    for (const [t, p] of call.likely) {
+      if (t >= end) break;
+      if (t > view.start) g.lineTo(view.x(t), y);
+      y = top + height + 3 - p * (height + 6);
+      g.lineTo(view.x(Math.max(t, view.start)), y);
+    }
+    g.lineTo(view.x(end), y);
+    g.stroke();
   }
 
   span(g, start, end, lane, who, turn) {
