@@ -187,7 +187,7 @@ def test_ctrl_c_ends_it_at_once_and_every_process_of_it(tmp_path: Path) -> None:
     for name, times in (("a", 1), ("b", 100), ("c", 100)):
         write_wav(tmp_path / f"{name}.wav", TALK * times, 48_000)
     with subprocess.Popen(
-        [*COMMAND, "replay", "a.wav", "b.wav", "c.wav", "--jobs", "2"],
+        [*COMMAND, "replay", "a.wav", "b.wav", "c.wav", "--jobs", "2", "--out", "out"],
         cwd=tmp_path,
         env=environment(VAD_BACKEND="webrtc"),
         stdout=subprocess.PIPE,
@@ -202,6 +202,7 @@ def test_ctrl_c_ends_it_at_once_and_every_process_of_it(tmp_path: Path) -> None:
     assert program.returncode == 130
     assert "b.wav" not in out
     assert "Traceback" not in err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a"]
 
 
 def test_a_long_recording_tells_how_far_it_is(tmp_path: Path) -> None:

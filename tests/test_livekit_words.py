@@ -51,6 +51,11 @@ def test_a_password_in_the_url_is_not_shown() -> None:
         assert "pw" not in text
 
 
+def test_a_machine_without_a_network_is_thought_of_where_the_server_is_on_it() -> None:
+    assert "an interface beside loopback" in timed_out("ws://localhost:7880", 10)
+    assert "loopback" not in timed_out(URL, 10)
+
+
 def test_short_is_one_line_without_what_every_message_begins_with() -> None:
     assert short("engine: signal failure: a\n  b") == "a b"
     assert len(short("y" * 999)) == 200

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from webapi.voice_node.config import is_loopback
+
 TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*")  # the server quotes the token that it refuses
+NO_NETWORK = (
+    "Or this machine has no network at all: LiveKit's client needs an interface beside loopback, "
+    "also for a server on this machine."
+)
 LONGEST = 200  # characters of what a server said: some web servers answer with a page
 
 
@@ -24,11 +30,13 @@ def why_not_connected(url: str, said: str) -> str:
 
 def timed_out(url: str, seconds: float) -> str:
     """The lines for a user whose server took the connection and then said nothing."""
-    return (
+    said = (
         f"LIVEKIT_URL={_public(url)}: no answer within {seconds:g} s\n"
         "Something listens there but does not speak LiveKit, or the network swallows packets: "
         "check host and port, and any firewall or proxy between."
     )
+    # libwebrtc leaves loopback out of the interfaces by which it could be reached (seen with livekit 1.1.21).
+    return f"{said}\n{NO_NETWORK}" if is_loopback(url) else said
 
 
 def why_gone(reason: str) -> str:

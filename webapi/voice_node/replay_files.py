@@ -28,6 +28,7 @@ from webapi.voice_node.timeline import write_timeline
 from webapi.voice_node.wav import wav_info
 
 MIX, EVENTS, MARBLES = "mix.wav", "events.jsonl", "marbles.txt"  # where they stand together, a replay wrote them
+PART = ".part"  # of a mix that is not yet whole
 MIX_RATE_HZ = 16_000
 Say = Callable[[str], None]
 
@@ -98,6 +99,7 @@ def replay_files(
     work = partial(_replay_into, graph=graph, settings=settings, wavs=wavs, calls=calls)
     right, failed = True, 0
     with (
+        _tidied(folders, new),
         Progress([length_s(path) for path in paths], "files") as progress,
         closing(run_batch(work, places, paths, jobs, progress)) as results,
     ):
@@ -113,12 +115,23 @@ def replay_files(
                     right &= show_both(path, replayed, calls if is_call(path) else wavs, say)
                 else:
                     right &= _tell(path, replayed, expected, expect, update, say, complain)
-    for folder in new:
-        with suppress(OSError):  # there is something in it
-            folder.rmdir()
     if failed == len(paths):
         return 2
     return 0 if right and not failed else 1
+
+
+@contextmanager
+def _tidied(folders: Sequence[Path | None], new: Sequence[Path]) -> Iterator[None]:
+    """However it ends, Ctrl-C included, no half mix is left, and no new folder in which there is nothing."""
+    try:
+        yield
+    finally:
+        for folder in filter(None, folders):
+            with suppress(OSError):
+                (folder / MIX).with_suffix(PART).unlink()
+        for folder in new:
+            with suppress(OSError):  # there is something in it, or it was never made
+                folder.rmdir()
 
 
 def length_s(path: Path) -> float:
@@ -233,7 +246,7 @@ def _as_text(lines: Iterable[dict[str, Any]]) -> str:
 @contextmanager
 def _mix_into(path: Path) -> Iterator[Mix]:
     """Stereo at 16 kHz, written as the replay goes: channel 0 the caller, 1 the bot. It is there once it is whole."""
-    part = path.with_suffix(".part")
+    part = path.with_suffix(PART)
     sides = [resampler(RATE_HZ, MIX_RATE_HZ, aligned=True) for _ in range(2)]
     try:
         with wave.open(str(part), "wb") as file:

@@ -73,7 +73,9 @@ def parse(text: str) -> tuple[str, list[str]]:
             continue
         first, last, step = int(span[1]), int(span[2]), int(span[3] or 1)
         if last < first or step < 1 or (last - first) // step >= MAX_CELLS:
-            raise UserError(f"--grid {text}: {piece.strip()} goes up, in steps of 1 or more, to {MAX_CELLS:,} values")
+            raise UserError(
+                f"--grid {text}: {piece.strip()}: a range goes up by 1 or more, to {MAX_CELLS:,} values at most"
+            )
         values.update(dict.fromkeys(str(value) for value in range(first, last + 1, step)))
     return name, list(values)
 
