@@ -320,6 +320,17 @@ def test_a_picture_of_more_cells_than_a_picture_can_hold_says_what_it_leaves_out
     assert "the first 200 of 3000 cells" in svg.read_text(encoding="utf-8")
 
 
+def test_on_a_narrow_terminal_no_number_is_cut_short(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    show([row({"A": "1"}, [Facts((123456, 1234, 1234, 1234), ())])], ["A"], [(2.0, True)])
+    out = capsys.readouterr().out
+    assert "123456" in out
+    assert "…" not in out
+
+
 def test_a_table_where_what_is_labelled_could_not_be_replayed(capsys: pytest.CaptureFixture[str]) -> None:
     show([row({"A": "1"}, [Facts((1, 1, 0, 0), ())])], ["A"], [(2.0, True), (3.0, False)])
     assert "Labelled: 1 recording, 2.0 seconds with 0 onsets." in capsys.readouterr().out

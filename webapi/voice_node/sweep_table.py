@@ -42,17 +42,14 @@ def show(rows: Sequence[Row], names: Sequence[str], corpus: Sequence[tuple[float
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_COLUMNS)
     labelled = [seconds for seconds, has_labels in corpus if has_labels]
     console.print(_counted([seconds for seconds, _ in corpus], "recording"), highlight=False)
+    heard = _table(rows, names, HEARD)
     if not labelled:
-        console.print(_table(rows, names, HEARD))
+        _print(console, heard)
         console.print("No labels beside the recordings, so nothing is said about right and wrong.", highlight=False)
         return
     whole = _table(rows, names, {**HEARD, **SCORED})
-    unfolded = console.options.update(max_width=PIPED_COLUMNS)
-    if Measurement.get(console, unfolded, whole).maximum <= console.width:
-        console.print(whole)
-    else:
-        console.print(_table(rows, names, HEARD))
-        console.print(_table(rows, names, SCORED))
+    for table in [whole] if _columns(console, whole) <= console.width else [heard, _table(rows, names, SCORED)]:
+        _print(console, table)
     onsets = next((row["onsets"] for row in rows if row["labelled"]), 0)
     without = len(corpus) - len(labelled)
     rest = f" Those without labels ({without}) count only up to `answer`." if without else ""
@@ -61,6 +58,18 @@ def show(rows: Sequence[Row], names: Sequence[str], corpus: Sequence[tuple[float
         "★ the best trade-offs (Pareto front) of missed, false + splits, and median start + end.",
         highlight=False,
     )
+
+
+def _columns(console: Console, table: Table) -> int:
+    return Measurement.get(console, console.options.update(max_width=PIPED_COLUMNS), table).maximum
+
+
+def _print(console: Console, table: Table) -> None:
+    """The table as wide as it is: a narrow terminal may fold a line, but no number is cut short."""
+    width = console.width
+    console.width = max(width, _columns(console, table))
+    console.print(table)
+    console.width = width
 
 
 def _table(rows: Sequence[Row], names: Sequence[str], columns: dict[Any, str]) -> Table:
