@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 import reactivex as rx
@@ -212,16 +211,16 @@ def build(
     streams = dict(ports)
     for stream in graph.in_order():
         source = merged([streams[name] for name in stream.sources])
-        for step, following in zip_longest(stream.steps, stream.steps[1:]):
+        for step, following in zip(stream.steps, stream.steps[1:] + stream.steps[-1:], strict=True):
             operator = TABLE[step.operator]
             arguments: dict[str, Any] = dict(step.arguments)
-            if step.operator == "resample" and following and following.operator == "window":
-                arguments["ms"] = arguments["ms"] or following.arguments["ms"]
             arguments.update({name: streams[read] for name, read in step.reads.items()})
             if operator.wants_context:
                 arguments["context"] = context
             if operator.wants_kind:
                 arguments["gives"] = step.gives
+            if operator.wants_next:
+                arguments["then"] = following.gives
             source = operator(**arguments)(source)
             if probe and step.gives.name == VOICED.name:
                 source = probed(source, probe)

@@ -112,6 +112,11 @@ class Operator(Generic[P, T]):
         return self._hints.get("gives") is Kind
 
     @functools.cached_property
+    def wants_next(self) -> bool:
+        """Whether the kind is passed in that the operator behind it gives (an argument named `then`)."""
+        return self._hints.get("then") is Kind
+
+    @functools.cached_property
     def arguments(self) -> type[BaseModel]:
         """The YAML-given arguments as a pydantic model, derived from the signature."""
         fields: dict[str, Any] = {}

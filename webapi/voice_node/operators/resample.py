@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
 from reactivex import Observable, abc
 
 from webapi.voice_node.audio_io import Resampler, resampler
@@ -19,15 +18,14 @@ from webapi.voice_node.events import (
     ReplyStarted,
 )
 from webapi.voice_node.hop import Hop
-from webapi.voice_node.operators.kinds import AUDIO, REPLIES, Stage, operator
+from webapi.voice_node.operators.kinds import AUDIO, REPLIES, Kind, Stage, operator
 
 Rate = Literal[8000, 16000, 48000]
 Engine = Literal["fir", "soxr-qq", "soxr-lq", "soxr-mq", "soxr-hq", "soxr-vhq"]
-Ms = Annotated[int, Field(ge=0, le=100)]
 
 
 @operator(takes=(AUDIO, REPLIES), gives=lambda kind, args: replace(kind, rate=args["rate"]))
-def resample(*, rate: Rate, engine: Engine = "fir", ms: Ms = 0) -> Stage[Any]:
+def resample(*, rate: Rate, engine: Engine = "fir", then: Kind = AUDIO) -> Stage[Any]:
     """Audio of any of the three rates to audio at `rate` Hz.
 
         in   48000  --a----a----a----gap--
@@ -36,8 +34,8 @@ def resample(*, rate: Rate, engine: Engine = "fir", ms: Ms = 0) -> Stage[Any]:
     `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work.
     What is not audio passes through; a reply that is cut takes its tail with it.
 
-    `ms`: the caller's audio in pieces of so much, which takes less time than one call a chunk; 0: as it comes. Where a
-    window follows, a graph sets it to the window's: what fills none can wait here as well as there.
+    Where a window follows, the caller's audio is filtered a window at a time, which takes half as long as chunk by
+    chunk: what does not fill one can wait here as well as there.
     """
 
     def apply(source: Observable[Any]) -> Observable[Any]:
@@ -52,7 +50,7 @@ def resample(*, rate: Rate, engine: Engine = "fir", ms: Ms = 0) -> Stage[Any]:
             def begin(first: AudioChunk | ReplyAudio) -> Resampler:
                 nonlocal through, size
                 aligned = isinstance(first, ReplyAudio)  # a reply comes out as long as it went in
-                size = 0 if aligned else first.rate * ms // 1000 * BYTES_PER_SAMPLE
+                size = 0 if aligned or not then.ms else first.rate * then.ms // 1000 * BYTES_PER_SAMPLE
                 through = resampler(first.rate, rate, engine, aligned=aligned)
                 return through
 
