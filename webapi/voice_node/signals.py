@@ -11,6 +11,7 @@ import threading
 from types import FrameType
 
 CLOSE_S = 5.0  # from the signal to the end, whatever hangs
+AFTER_S = 1.0  # a shell that ends tells its jobs first, and closes the terminal then
 
 
 def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: asyncio.Event) -> None:
@@ -44,9 +45,16 @@ def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload:
     had_terminal = _has_terminal()
 
     def hang_up(_: int, __: FrameType | None) -> None:
-        if outlives or not had_terminal or _has_terminal():
+        if outlives or not had_terminal:
             loop.call_soon_threadsafe(reload.set)
-        elif not asked:  # the system and the shell both send one, maybe the second while the first is handled here
+        elif _has_terminal():
+            loop.call_soon_threadsafe(reload.set)
+            loop.call_soon_threadsafe(loop.call_later, AFTER_S, close_without_terminal)
+        else:
+            close_without_terminal()
+
+    def close_without_terminal() -> None:
+        if not asked and not _has_terminal():  # asked: the system and the shell both send a signal, maybe at once
             close()
 
     signal.signal(signal.SIGHUP, hang_up)
