@@ -164,6 +164,27 @@ def test_a_client_that_cancels_is_left_alone() -> None:
     assert through(script, "always") != given
 
 
+def test_how_much_of_the_echo_may_be_left_reaches_the_frames() -> None:
+    from reactivex import Subject
+
+    from webapi.voice_node.operators.resample import resample
+    from webapi.voice_node.operators.window import window
+
+    caller: Subject[Any] = Subject()
+    played: Subject[Any] = Subject()
+    out: list[Any] = []
+    frames = cancel_echo(when="needed", played=played)(caller)
+    window(ms=20)(resample(rate=8000)(frames)).subscribe(out.append)
+    for index in range(60):
+        if index == 20:
+            played.on_next(ReplyAudio(200_000, TURN, vowel(0.5), 48_000))
+        weaker = (np.frombuffer(piece(index % 30).pcm, "<i2") // 4).tobytes()
+        caller.on_next(AudioChunk((index + 1) * 10_000, weaker, 48_000, True))
+    left = [frame.echo_left for frame in out]
+    assert left[:9] == [None] * 9  # the bot has not spoken
+    assert 0.5 < left[-1] < left[-5] < 1
+
+
 def test_the_same_bits_however_the_audio_is_cut(tmp_path: Path) -> None:
     def script(size: int) -> Callable[[Any, Any], None]:
         def run(caller: Any, played: Any) -> None:

@@ -323,13 +323,13 @@ SURE_RULE = TurnRule(start_frames=4, end_frames=3, preroll_frames=2, max_frames=
 
 
 def likely(
-    frames: str, rule: TurnRule = SURE_RULE, state: Hearing | None = None
+    frames: str, rule: TurnRule = SURE_RULE, state: Hearing | None = None, echo_left: float | None = None
 ) -> tuple[Hearing, list[tuple[int, turns.Decision]]]:
     """Feed frames, one character each: the digit is the probability in tenths, voiced where it follows a `+`."""
     state = state or Hearing()
     found: list[tuple[int, turns.Decision]] = []
     for index, (flag, tenths) in enumerate(zip(frames[::2], frames[1::2], strict=True)):
-        state, decisions = turns.frame(state, flag == "+", index, index * FRAME_US, rule, int(tenths) / 10)
+        state, decisions = turns.frame(state, flag == "+", index, index * FRAME_US, rule, int(tenths) / 10, echo_left)
         found += [(index, decision) for decision in decisions]
     return state, found
 
@@ -352,6 +352,33 @@ def test_over_a_reply_that_plays_all_frames_are_needed_and_more_probability() ->
     assert starts("+9+9+9+9+9+9+9", playing) == [3]
     assert starts("+8+8+8+8+8+8+8+8+8+9", playing) == [9]
     assert starts("+9+9+9+9", waiting) == [1]
+
+
+def test_over_a_reply_more_is_asked_in_proportion_to_the_echo_that_may_be_left() -> None:
+    waiting, _ = likely("+9+9+9-0-0-0")
+    playing = turns.playback(waiting, PlaybackStarted(0, Turn("", 0)))
+
+    def barge_in(frames: str, echo_left: float | None) -> int | None:
+        return next((at for at, _ in likely(frames, state=playing, echo_left=echo_left)[1]), None)
+
+    assert barge_in("+8" * 20, 0) == 1  # the start rule
+    assert barge_in("+8" * 20, 0.1) is None
+    assert barge_in("+9" * 20, 0.1) == 2
+    assert barge_in("+9" * 20, 0.5) == 6
+    assert barge_in("+9" * 20, 0.6) is None  # .92 is asked for
+    assert barge_in("+9" * 20, None) == 3  # nothing is cancelled there
+    assert likely("+8+8", state=waiting, echo_left=1)[1]  # nothing plays
+
+
+def test_without_a_probability_frames_alone_are_asked_for() -> None:
+    waiting, _ = likely("+9+9+9-0-0-0")
+    playing = turns.playback(waiting, PlaybackStarted(0, Turn("", 0)))
+    for echo_left, at in ((None, 3), (0.0, 3), (0.5, 7), (1.0, 11)):
+        state, started = playing, []
+        for index in range(20):
+            state, decisions = turns.frame(state, True, index, index * FRAME_US, SURE_RULE, None, echo_left)
+            started += [index for decision in decisions if isinstance(decision, Started)]
+        assert started == [at]
 
 
 def test_noise_that_stays_voiced_ends_a_turn_and_that_is_told() -> None:

@@ -32,6 +32,7 @@ class AudioChunk(NamedTuple):
     pcm: bytes
     rate: int  # Hz
     echo: bool = False  # the bot's own voice may be in it: the caller's side does not cancel it
+    echo_left: float | None = None  # 0..1: what a canceller may have left of it; None: this is not a canceller's
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Frame(NamedTuple):
     pcm: bytes
     rate: int  # Hz
     index: int  # type: ignore[assignment]  # frames since the session began
+    echo_left: float | None = None  # of the chunk that it ends in
 
 
 class Voiced(NamedTuple):

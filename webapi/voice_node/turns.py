@@ -11,6 +11,8 @@ strict runs on 175 minutes of speech in noise: it gains nothing.)
 Where the detector also says how probable a voice is, that has the last word: N - SOONER voiced frames start a turn if
 the probability is at least START, over a reply that plays N of them if it is at least BARGE_IN; and a frame is unvoiced
 below END, whatever the flag says. So noise neither starts a turn nor keeps one open. docs/hearing.md says why these.
+Over a reply whose echo a canceller takes out, the start rule holds where it leaves none; more is asked in proportion to
+what it may leave, up to WITH_ECHO times N frames of certainty. docs/echo.md has the formula and the figures.
 Where it doesn't, a turn that has been voiced for `steady_frames` without a single unvoiced one is noise, and ends.
 
 With `cough_frames`, a reply that is talked over only pauses until so many voiced frames say that somebody talks:
@@ -35,6 +37,7 @@ from webapi.voice_node.pauses import Pauses, after
 
 START, BARGE_IN, END = 0.8, 0.9, 0.6  # probabilities
 SOONER = 2  # frames
+WITH_ECHO = 3  # times N, asked of a barge-in where nothing of the echo is cancelled yet
 
 
 class TurnRule(NamedTuple):
@@ -157,16 +160,32 @@ SPENT = -1  # until an unvoiced frame
 SAME_BREATH = -2  # until as many unvoiced frames in a row as end an utterance
 
 
-def frame(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, probability: float | None = None) -> Step:
-    """One frame later. `index` is the frame's position, `t_us` its arrival."""
+def frame(
+    s: Hearing,
+    voiced: bool,
+    index: int,
+    t_us: int,
+    rule: TurnRule,
+    probability: float | None = None,
+    echo_left: float | None = None,
+) -> Step:
+    """One frame later. `index` is the frame's position, `t_us` its arrival, `echo_left` as events.Frame has it."""
     if not (rule.greeting or rule.idle_prompt):
-        return _hear(s, voiced, index, t_us, rule, probability)
+        return _hear(s, voiced, index, t_us, rule, probability, echo_left)
     s, prompted = _prompt(s, voiced, index, t_us, rule)
-    s, decided = _hear(s, voiced, index, t_us, rule, probability)
+    s, decided = _hear(s, voiced, index, t_us, rule, probability, echo_left)
     return s, (*prompted, *decided)
 
 
-def _hear(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, probability: float | None) -> Step:
+def _hear(
+    s: Hearing,
+    voiced: bool,
+    index: int,
+    t_us: int,
+    rule: TurnRule,
+    probability: float | None,
+    echo_left: float | None,
+) -> Step:
     """What the caller says."""
     # Fifty times a second: in silence nothing is made, else one Hearing. (A `_replace` takes as long as four of them.)
     run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence, pauses = s
@@ -186,7 +205,7 @@ def _hear(s: Hearing, voiced: bool, index: int, t_us: int, rule: TurnRule, proba
         run += 1
     if speech is None:
         s = Hearing(run, run_us, run_index, quiet, flagged, None, reply, turns, heard_from, silence, pauses)
-        return _start(s, index, t_us, rule) if _opens(s, probability, rule) else (s, NOTHING)
+        return _start(s, index, t_us, rule) if _opens(s, probability, echo_left, rule) else (s, NOTHING)
     if doubted or (probability is None and not voiced):
         quiet, flagged = quiet + 1, flagged + voiced
     else:
@@ -263,13 +282,16 @@ def oldest_needed(s: Hearing, index: int, rule: TurnRule) -> int:
     return keep
 
 
-def _opens(s: Hearing, probability: float | None, rule: TurnRule) -> bool:
+def _opens(s: Hearing, probability: float | None, echo_left: float | None, rule: TurnRule) -> bool:
     """Whether this frame starts a turn."""
-    if probability is None:
-        return s.run >= rule.start_frames
-    if s.reply and s.reply.playing:
-        return probability >= BARGE_IN and s.run >= rule.start_frames
-    return probability >= START and s.run >= max(1, rule.start_frames - SOONER)
+    frames, asked = rule.start_frames, BARGE_IN
+    playing = s.reply is not None and s.reply.playing
+    if probability is not None and (not playing or echo_left is not None):
+        frames, asked = max(1, frames - SOONER), START
+    if playing and echo_left is not None:
+        frames += round((WITH_ECHO * rule.start_frames - frames) * echo_left)
+        asked += (1 - asked) * echo_left
+    return s.run >= frames and (probability is None or probability >= asked)
 
 
 def _hold(pauses: Pauses, rule: TurnRule) -> int:

@@ -38,6 +38,8 @@ def cancel_echo(
         out     --a--c--c--c--gap--      a as it came: until the bot has first spoken there is nothing to do,
                                          and nothing while it is plain that there is no echo (echo_watch.py)
 
+    What is c says in `echo_left` how much of the echo may still be in it: `turn_events` asks more of a barge-in then.
+
     Chunks of 10 ms, or multiples of it, come out at once; of others, up to 10 ms wait for the next one.
     """
 
@@ -66,7 +68,7 @@ def cancel_echo(
                     far.arrived(value.t_us, len(pieces))
                     pcm = b"".join(clean(canceller, piece, far.next_piece()) for piece in pieces)
                     if pcm:
-                        observer.on_next(value._replace(pcm=pcm))
+                        observer.on_next(value._replace(pcm=pcm, echo_left=watch.left if watch.echo else None))
 
             def clean(canceller: EchoCanceller, heard: bytes, played: bytes) -> bytes:
                 cleaned = canceller.process(heard, played)  # also where there is no echo: it goes on learning

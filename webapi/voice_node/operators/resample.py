@@ -58,7 +58,7 @@ def resample(*, rate: Rate, engine: Engine = "fir", then: Kind = AUDIO) -> Stage
                 if not pcm:
                     return
                 if isinstance(like, AudioChunk):
-                    observer.on_next(AudioChunk(t_us, pcm, rate))
+                    observer.on_next(AudioChunk(t_us, pcm, rate, like.echo, like.echo_left))
                 else:
                     observer.on_next(type(like)(t_us, like.turn, pcm, rate))  # a filler stays one
 

@@ -127,7 +127,9 @@ def turn_events(
                 if rule is None:
                     rule = rule_for(frame)
                 kept.append(frame)
-                state, decisions = turns.frame(state, value.voiced, frame.index, frame.t_us, rule, value.probability)
+                state, decisions = turns.frame(
+                    state, value.voiced, frame.index, frame.t_us, rule, value.probability, frame.echo_left
+                )
                 if decisions:
                     tell(decisions, frame.t_us)
                 if state.speech and not (decisions and isinstance(decisions[0], turns.Started)):

@@ -31,16 +31,18 @@ def window(*, ms: Ms = 20) -> Stage[Frame | AudioGap]:
             rate = 0
             index = 0
             last_us = 0
+            echo_left: float | None = None
 
             def on_next(value: CallerAudio) -> None:
-                nonlocal framer, rate, index, last_us
+                nonlocal framer, rate, index, last_us, echo_left
                 last_us = value.t_us
                 if isinstance(value, AudioChunk):
+                    echo_left = value.echo_left
                     if framer is None:
                         rate = value.rate
                         framer = Framer(rate * ms // 1000 * BYTES_PER_SAMPLE)
                     for pcm in framer.push(value.pcm):
-                        observer.on_next(Frame(value.t_us, pcm, rate, index))
+                        observer.on_next(Frame(value.t_us, pcm, rate, index, echo_left))
                         index += 1
                     return
                 flush()
@@ -50,7 +52,7 @@ def window(*, ms: Ms = 20) -> Stage[Frame | AudioGap]:
                 nonlocal index
                 padded = framer.flush() if framer else None
                 if padded:
-                    observer.on_next(Frame(last_us, padded, rate, index))
+                    observer.on_next(Frame(last_us, padded, rate, index, echo_left))
                     index += 1
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
