@@ -328,3 +328,19 @@ class Knows(MockOrchestrator):
 
     async def _text(self) -> AsyncIterator[Any]:
         yield "hm"
+
+
+class KnowsAndInsists(Knows):
+    """Its answers must be heard to their end."""
+
+    def is_interruptible(self, trace_id: str) -> bool:
+        return False
+
+
+class Slow(MockOrchestrator):
+    """Half as fast as speech."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        for _ in range(15):
+            await asyncio.sleep(0.1)
+            yield tone(0.05, RATE_HZ, 440)

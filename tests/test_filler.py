@@ -28,6 +28,13 @@ def with_filler(prompt: object, after_ms: int = 500) -> str:
     return DEFAULT.replace(reply, f'{reply}, filler: "{prompt}", filler_after_ms: {after_ms}')
 
 
+def pausing(prompt: object) -> str:
+    """With `barge_in: pause` too."""
+    before = "          playback: playback  #"
+    assert before in DEFAULT
+    return with_filler(prompt).replace(before, f"          barge_in: pause\n{before}")
+
+
 @pytest.fixture
 def hm(tmp_path: Path) -> Path:
     """Half a second at another rate than the call's."""
@@ -83,11 +90,7 @@ def test_talking_over_it_is_a_barge_in_of_a_reply_of_which_nothing_was_heard(hm:
 
 
 def test_a_cough_over_it_changes_nothing_and_words_interrupt_it(hm: Path) -> None:
-    pausing = with_filler(hm).replace(
-        "          playback: playback  #", "          barge_in: pause\n          playback: playback  #"
-    )
-    assert "barge_in: pause" in pausing
-    settings: dict[str, Any] = {"graph_text": pausing, "mock_reply": "tone:1", "mock_think_ms": 2000}
+    settings: dict[str, Any] = {"graph_text": pausing(hm), "mock_reply": "tone:1", "mock_think_ms": 2000}
     coughs = play([("speech", 0.5), ("quiet", 0.8), ("speech", 0.2), ("quiet", 4.0)], **settings)
     assert coughs.marbles() == "SERFSEPZp"
     assert [(line["outcome"], line["heard_ms"]) for line in coughs.lines] == [("empty", None), ("completed", 1000)]
@@ -95,6 +98,13 @@ def test_a_cough_over_it_changes_nothing_and_words_interrupt_it(hm: Path) -> Non
     words = play([("speech", 0.5), ("quiet", 0.75), ("speech", 0.7), ("quiet", 4.0)], **settings)
     assert words.marbles() == "SERFSBCpERFPZp"
     assert [line["outcome"] for line in words.lines] == ["barged_in", "completed"]
+
+
+def test_who_speaks_over_it_does_not_interrupt_a_reply_behind_it_that_must_be_heard(hm: Path) -> None:
+    call = [("speech", 0.5), ("quiet", 0.8), ("speech", 0.3), ("quiet", 4.0)]
+    played = play(call, graph_text=pausing(hm), orchestrator="tests.orchestrators:KnowsAndInsists")
+    assert played.marbles() == "SERFSPEZp"
+    assert [line["outcome"] for line in played.lines] == ["empty", "completed"]
 
 
 @pytest.mark.parametrize(

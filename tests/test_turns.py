@@ -16,16 +16,17 @@ def run(
 ) -> tuple[Hearing, list[tuple[int, turns.Decision]]]:
     """Feed a timeline, one character a frame: 1 voiced, 0 not. Returns the state and (frame index, decision) pairs.
 
-    Between frames: >0 the reply to turn 0 begins to play, <0 it is over, g the audio stops.
+    Between frames: >0 the reply to turn 0 begins to play, !0 one that must be heard, <0 it is over, g the audio stops.
     """
     state = state or Hearing()
     found: list[tuple[int, turns.Decision]] = []
     index = 0
     chars = iter(timeline)
     for char in chars:
-        if char in "><":
+        if char in "><!":
             turn = Turn("", int(next(chars)))
-            state = turns.playback(state, PlaybackStarted(0, turn) if char == ">" else PlaybackEnded(0, turn, 0, True))
+            over = PlaybackEnded(0, turn, 0, completed=True)
+            state = turns.playback(state, over if char == "<" else PlaybackStarted(0, turn, interruptible=char == ">"))
         elif char == "g":
             state, decisions = turns.gap(state, index - 1, "muted", rule)
             found += [(index - 1, d) for d in decisions]
@@ -39,7 +40,7 @@ def run(
 def marbles(timeline: str, rule: TurnRule = RULE) -> str:
     """The decisions under their frames: S, E, B (barge-in), U (superseded), H (halted), R (resumed), A (prompted)."""
     _, found = run(timeline, rule)
-    frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><")
+    frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><!")
     line = [""] * frames
     for index, decision in found:
         if isinstance(decision, Interrupted):
@@ -199,6 +200,15 @@ def test_a_reply_that_is_over_while_it_halts_leaves_the_words_a_turn() -> None:
     last = [d for _, d in found if isinstance(d, Ended)][-1]
     assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 6)
     assert state.reply == turns.Reply(last.speech, playing=False, since=14)
+
+
+def test_a_reply_that_must_be_heard_from_its_filler_on_is_not_interrupted_by_who_already_speaks() -> None:
+    assert marbles("1110000>00111!0000001111", PAUSE) == "--S---E---SH---ER-----"
+    assert marbles("1110000>00111!0111110000", PAUSE) == "--S---E---SH--------ER"
+    state, found = run("1110000>00111!01110<0110000", PAUSE)  # what outlasts it is a turn
+    last = [d for _, d in found if isinstance(d, Ended)][-1]
+    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 8)
+    assert state.reply == turns.Reply(last.speech, playing=False, since=17)
 
 
 def test_audio_that_stops_within_a_cough_lets_the_reply_go_on() -> None:

@@ -189,7 +189,7 @@ def _hear(
     """What the caller says."""
     # Fifty times a second: in silence nothing is made, else one Hearing. (A `_replace` takes as long as four of them.)
     run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence, pauses = s
-    if reply and reply.playing and not (rule.barge_in and reply.interruptible):
+    if reply and reply.playing and speech is None and not (rule.barge_in and reply.interruptible):
         return s._replace(run=0) if run else s, NOTHING  # what outlasts the reply starts as if it began after it
     if not voiced and not run and speech is None:
         return s, NOTHING
@@ -214,7 +214,7 @@ def _hear(
         quiet = flagged = 0
         speech = Speech(speech.turn, speech.from_index, speech.first_voiced_us, t_us, speech.voiced_frames + 1)
     s = Hearing(run, run_us, run_index, quiet, flagged, speech, reply, turns, heard_from, silence, pauses)
-    if reply and speech.voiced_frames >= rule.cough_frames:
+    if reply and reply.interruptible and speech.voiced_frames >= rule.cough_frames:
         return s._replace(reply=None), (Interrupted(reply.to.turn, speech.turn, speech.first_voiced_us, True),)
     if quiet >= (rule.end_frames if pauses is None else _hold(pauses, rule)):
         return _end(s, index, "noise" if flagged == quiet else "silence", rule)
