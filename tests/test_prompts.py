@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.orchestrators import Knows
+from tests.orchestrators import Knows, Noted
 from tests.stage import Played, play
 from webapi.voice_node.audio_io import write_wav
 from webapi.voice_node.call_replay import Instead, replay_call
@@ -63,6 +63,13 @@ def test_the_bot_asks_once_in_a_silence_and_again_after_the_next_turn(hello: str
     assert at_ms(played, "prompted") == [3020, pytest.approx(answered.t_us / 1000 + 3020, abs=20)]
     assert [line.get("prompt") for line in played.lines] == [hello, None, hello]
     assert [event.turn.index for event in played.of("prompted")] == [0, 2]
+
+
+def test_a_caller_who_speaks_with_the_first_frame_is_heard_once() -> None:
+    settings: dict[str, Any] = {"orchestrator": "tests.orchestrators:Noted", "vad_speech_start_frames": 1}
+    play([("speech", 0.5), ("quiet", 0.4)], graph_text=prompting(greeting="hello"), **settings)
+    said = b"".join(Noted.last.partials)
+    assert said[:1600] == Noted.last.utterances[0][:1600]
 
 
 def test_a_greeting_may_be_talked_over(hello: str) -> None:

@@ -132,7 +132,7 @@ def turn_events(
                 )
                 if decisions:
                     tell(decisions, frame.t_us)
-                if state.speech and not (decisions and isinstance(decisions[0], turns.Started)):
+                if state.speech and not any(isinstance(each, turns.Started) for each in decisions):
                     observer.on_next(PartialAudio(frame.t_us, speaking, frame.pcm))
                 oldest = turns.oldest_needed(state, frame.index, rule)
                 while kept[0].index < oldest:
