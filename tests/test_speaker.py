@@ -29,6 +29,7 @@ from webapi.voice_node.events import (
     Turn,
 )
 from webapi.voice_node.speaker import Speaker
+from webapi.voice_node.tape_script import TapeScript
 from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
 
 A, B = Turn("a", 0), Turn("b", 1)
@@ -36,7 +37,7 @@ PIECE = b"\x10\x27" * 960  # 20 ms at 48 kHz
 Script = Callable[[Speaker, Ear], Awaitable[None]]
 
 
-def run(script: Script) -> tuple[list[Playback], Ear]:
+def run(script: Script, tape: TapeScript | None = None) -> tuple[list[Playback], Ear]:
     """Run a script against a speaker in virtual time; what the playback port said, and what was heard."""
 
     async def main() -> tuple[list[Playback], Ear]:
@@ -45,7 +46,7 @@ def run(script: Script) -> tuple[list[Playback], Ear]:
         ear, said = Ear(loop), list[Playback]()
         playback: Subject[Playback] = Subject()
         playback.subscribe(said.append, on_error=lambda error: pytest.fail(str(error)))
-        context = Context("s", "demo", load_settings(), loop, loop.clock_us)
+        context = Context("s", "demo", load_settings(), loop, loop.clock_us, script=tape)
         await script(Speaker(ear, playback, context), ear)
         await asyncio.sleep(10)
         return said, ear
@@ -305,3 +306,16 @@ def test_a_halt_of_what_does_not_play_is_none() -> None:
 
     said, _ = run(script)
     assert said == [PlaybackStarted(0, A), PlaybackEnded(20_000, A, 20, True)]
+
+
+def test_a_recording_ends_no_reply_that_still_plays() -> None:
+    async def script(speaker: Speaker, _: Ear) -> None:
+        speaker.on_next(ReplyStarted(now_us(), A))
+        for _i in range(10):
+            speaker.on_next(audio(A))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
+        await asyncio.sleep(0.196)
+        speaker.played_out(now_us())
+
+    said, _ = run(script, TapeScript())
+    assert said == [PlaybackStarted(0, A), PlaybackEnded(200_000, A, 200, completed=True)]

@@ -73,7 +73,6 @@ class Speaker:
         self._outcome: str | None = None  # of the orchestrator's stream, once it is over
         self._playout = Playout()
         self._held: bytearray | None = None  # while it is halted: what is not played yet
-        self._halted = False  # once, at least
         self._overdue = False  # the recording says that it was played out by now
         self._rate = RATE_HZ  # of the reply's audio
         self._filler_us = 0  # how much of a filler was pushed before it
@@ -135,7 +134,7 @@ class Speaker:
             self._cut(self._turn, started.t_us)
         self._tell_dropped(started.t_us)
         self._turn, self._started, self._outcome, self._held = started.turn, False, None, None
-        self._halted = self._overdue = False
+        self._overdue = False
         self._playout.begin()
         self._filler_us = 0
         self._interruptible = True
@@ -179,7 +178,7 @@ class Speaker:
         """Silence, for now. A filler does not halt: it is short."""
         if turn != self._turn or not self._started or self._held is not None:
             return
-        self._held, self._halted = self._call_back(t_us), True
+        self._held = self._call_back(t_us)
         paused = PlaybackPaused(t_us, turn, self._heard_us // US_PER_MS)
         if self._played:
             self._played.on_next(paused)
@@ -209,8 +208,11 @@ class Speaker:
             self.played_out(t_us)
 
     def played_out(self, t_us: int) -> None:
-        """The last sample of a reply that is over has been played. (A recording says so of one that did not halt.)"""
-        if self._turn and (self._held is not None or (self._halted and self._playout.left_us(t_us))):
+        """The last sample of a reply that is over has been played.
+
+        A recording says so; but where something is different, that may have halted since, or begun later.
+        """
+        if self._turn and (self._held is not None or self._playout.left_us(t_us)):
             self._overdue = True
             self._finish_when_played(self._turn, t_us)
         else:
