@@ -15,7 +15,7 @@ from webapi.voice_node.audio_io import resampler
 from webapi.voice_node.background import Background
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.silero import Silero
-from webapi.voice_node.vad import VoiceActivityDetector, available_backends
+from webapi.voice_node.vad import SURE, VoiceActivityDetector, available_backends
 
 TALK = silence(1.0) + chatter(2.4) + silence(1.0)  # 48 kHz
 
@@ -103,13 +103,22 @@ def test_a_dial_tone_is_a_voice_for_webrtc_and_none_for_silero() -> None:
 def test_what_is_background_has_less_of_a_probability(monkeypatch: pytest.MonkeyPatch, weight: float) -> None:
     heard = frames(TALK, 8000)
     webrtc = VoiceActivityDetector("webrtc")
-    plain = [webrtc.is_speech(frame) for frame in heard]
-    likely = probabilities(VoiceActivityDetector("silero"), heard)
+    likely = [weight * (p or 0) for p in probabilities(VoiceActivityDetector("silero"), heard)]
+    voiced = [webrtc.is_speech(frame) or p >= SURE for frame, p in zip(heard, likely, strict=True)]
     monkeypatch.setattr(Background, "weight", lambda *_: weight)
     detector = VoiceActivityDetector("confirm")
-    assert [detector.is_speech(frame) for frame in heard] == plain
+    assert [detector.is_speech(frame) for frame in heard] == voiced
     detector.reset()
-    assert probabilities(detector, heard) == [weight * (p or 0) for p in likely]
+    assert probabilities(detector, heard) == likely
+
+
+def test_a_soft_voice_to_which_webrtc_is_deaf_is_heard_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapi.voice_node.vad._Webrtc.is_speech", lambda *_: False)
+    detector = VoiceActivityDetector("confirm")
+    voiced = [detector.is_speech(frame) for frame in frames(TALK, 8000)]
+    detector.reset()
+    assert voiced == [(p or 0) >= SURE for p in probabilities(detector, frames(TALK, 8000))]
+    assert any(voiced)
 
 
 def test_probabilities_are_coarse_and_the_same_every_time_and_after_a_reset() -> None:

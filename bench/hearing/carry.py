@@ -146,12 +146,12 @@ def main() -> int:
     try:
         for pauses_ms in PAUSES_MS:
             made = [scene(voice, given.seed, k, pauses_ms) for voice in given.voices for k in range(given.count)]
-            heard = [(flags, likely) for flags, _, likely in map(listen, made)]
+            heard = [(tuple(answers["voiced"]), tuple(answers["confirm"])) for answers in map(listen, made)]
             for patience_ms in (0, given.patience):
                 for think_ms in THINK_MS:
                     each = [
-                        judge(m.spans, hand_over(tuple(flags), tuple(likely), think_ms, patience_ms))
-                        for m, (flags, likely) in zip(made, heard, strict=True)
+                        judge(m.spans, hand_over(voiced, likely, think_ms, patience_ms))
+                        for m, (voiced, likely) in zip(made, heard, strict=True)
                     ]
                     row = _row(each)
                     worst = max(worst, row[-3])

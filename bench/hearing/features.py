@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from webapi.voice_node.vad import VoiceActivityDetector
 FRAME_S = 0.02
 FRAME_BYTES = round(RATE_HZ * FRAME_S) * 2
 WINDOW_S = 0.032  # Silero's
+ANSWERS = ("flags", "silero", "confirm", "voiced")
 
 
 class Features(NamedTuple):
@@ -33,6 +34,7 @@ class Features(NamedTuple):
     flags: tuple[bool, ...]  # webrtc's
     silero: tuple[float, ...]  # its probabilities
     confirm: tuple[float, ...]  # the same, but for what is background
+    voiced: tuple[bool, ...]  # the flags of `confirm`
 
     def windows(self) -> list[tuple[int, float]]:
         """Silero's own windows: (the frame in which one was complete, its probability)."""
@@ -75,22 +77,21 @@ def _features(of: tuple[str, int, int, str, str]) -> Features:
     path = cache() / f"{hashlib.sha256(made.pcm).hexdigest()[:32]}.npz"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
-        flags, alone, both = listen(made)
         with path.with_suffix(".part").open("wb") as file:
-            np.savez_compressed(file, flags=flags, silero=alone, confirm=both)
+            np.savez_compressed(file, **listen(made))
         path.with_suffix(".part").replace(path)
     with np.load(path) as kept:
-        heard = [tuple(kept[name].tolist()) for name in ("flags", "silero", "confirm")]
+        heard = [tuple(kept[name].tolist()) for name in ANSWERS]
     return Features(made.condition, made.spans, made.length_s, *heard)
 
 
-def listen(made: Scene) -> tuple[list[bool], list[float], list[float]]:
-    """Ask the detectors about every frame: webrtc's flag, Silero's probability, and that of `confirm`."""
-    alone, both = VoiceActivityDetector("silero"), VoiceActivityDetector("confirm")
+def listen(made: Scene) -> dict[str, Any]:
+    """Ask the detectors about every frame: what Features has of each."""
+    webrtc, alone, both = (VoiceActivityDetector(name) for name in ("webrtc", "silero", "confirm"))
     heard = []
     for at in range(0, len(made.pcm) - FRAME_BYTES + 1, FRAME_BYTES):
         frame = made.pcm[at : at + FRAME_BYTES]
         alone.is_speech(frame)
-        heard.append((both.is_speech(frame), alone.probability or 0.0, both.probability or 0.0))
-    flags, silero_s, confirm_s = (list(each) for each in zip(*heard, strict=True))
-    return flags, silero_s, confirm_s
+        voiced = both.is_speech(frame)
+        heard.append((webrtc.is_speech(frame), alone.probability or 0.0, both.probability or 0.0, voiced))
+    return {name: list(each) for name, each in zip(ANSWERS, zip(*heard, strict=True), strict=True)}

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from bench.hearing.features import FRAME_S, WINDOW_S, Features
 from webapi.voice_node import turns
 from webapi.voice_node.scoring import Heard
+from webapi.voice_node.vad import SURE
 
 FRAME_US = 20_000
 Flags: TypeAlias = tuple[bool, ...]
@@ -60,17 +61,17 @@ def silero(f: Features) -> list[Heard]:
 
 def confirm(f: Features) -> list[Heard]:
     """Both: the default."""
-    return _reducer(f, f.flags, f.confirm)
+    return _reducer(f, f.voiced, f.confirm)
 
 
 def no_background(f: Features) -> list[Heard]:
     """The default, were a voice far away as good as a near one."""
-    return _reducer(f, f.flags, f.silero)
+    return _reducer(f, tuple(flag or p >= SURE for flag, p in zip(f.flags, f.silero, strict=True)), f.silero)
 
 
 def barge_in(f: Features) -> list[Heard]:
     """The default while the bot talks."""
-    return _reducer(f, f.flags, f.confirm, playing=True)
+    return _reducer(f, f.voiced, f.confirm, playing=True)
 
 
 def _livekit(f: Features, start_s: float) -> list[Heard]:

@@ -23,6 +23,7 @@ WEBRTC_MODE = 3  # the strictest; modes 0 to 2 start falsely more often than the
 WEBRTC_RATES_HZ = (8000, 16000, 32000, 48000)
 WEBRTC_FRAME_MS = (10, 20, 30)
 SILERO_VOICED = 0.5  # Silero's own default
+SURE = 0.9  # Silero's probability that needs no flag of webrtc's, which is deaf to who is soft after somebody loud
 
 
 class Backend(Protocol):
@@ -74,7 +75,7 @@ class _Silero:
 
 
 class _Confirm:
-    """Voiced where webrtc says so, which is 50 ms sooner, with Silero's probability, less of what is background."""
+    """Voiced where webrtc says so, which is 50 ms sooner, or Silero is sure; with its probability, weighted."""
 
     def __init__(self, rate: int, frame_ms: int) -> None:
         self._webrtc, self._silero = _Webrtc(rate, frame_ms), silero.Silero(rate)
@@ -90,7 +91,7 @@ class _Confirm:
     def is_speech(self, frame: bytes) -> bool:
         likely = self._silero.push(frame)
         self.probability = likely * self._background.weight(frame)
-        return self._webrtc.is_speech(frame)
+        return self._webrtc.is_speech(frame) or self.probability >= SURE
 
 
 def _wrong(_: str, loaded: Any) -> str:
