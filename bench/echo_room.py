@@ -19,39 +19,43 @@ from webapi.voice_node.tape import Recorder
 
 RATE_HZ = 48_000
 CHUNK = RATE_HZ // 100 * 2  # bytes of 10 ms
-RING_MS = 40
+LOUDEST = 6_000  # of a loudspeaker that clips, softly; the bot's voice has an RMS of 3,300
 Samples = NDArray[np.float64]
 
 
 @dataclass
 class Room:
-    """The way from the loudspeaker to the microphone. `late_ms` in whole 10 ms; `ring`: reverberation of 40 ms."""
+    """The way from the loudspeaker to the microphone. `late_ms` in whole 10 ms; `ring_ms` of reverberation."""
 
     late_ms: int
     gain_db: float
-    ring: bool = False
-    _played: list[Samples] = field(default_factory=list)
-    _rest: Samples = field(default_factory=lambda: np.zeros(0))
+    ring_ms: int = 0
+    clips: bool = False
+    seed: int = 1  # of the reverberation
+    _played: list[Samples] = field(init=False, default_factory=list)
+    _rest: Samples = field(init=False, default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         self._response = np.ones(1)
-        if self.ring:
-            n = RATE_HZ * RING_MS // 1000
-            self._response = np.random.default_rng(1).standard_normal(n) * np.exp(-5 * np.arange(n) / n)
+        if self.ring_ms:
+            n = RATE_HZ * self.ring_ms // 1000
+            self._response = np.random.default_rng(self.seed).standard_normal(n) * np.exp(-5 * np.arange(n) / n)
             self._response[0] = 3  # the direct way
             self._response /= np.sqrt((self._response**2).sum())
 
     def mixed(self, said: bytes, played: bytes) -> bytes:
         """What the microphone takes up in 10 ms in which the caller says this, and the loudspeaker plays that."""
-        self._played.append(np.frombuffer(played, "<i2").astype(np.float64))
+        loud = np.frombuffer(played, "<i2").astype(np.float64)
+        self._played.append(np.tanh(loud / LOUDEST) * LOUDEST if self.clips else loud)
         at = len(self._played) - 1 - self.late_ms // 10
         echo = np.convolve(self._played[at], self._response) if at >= 0 else np.zeros(CHUNK // 2)
+        echo = np.pad(echo, (0, max(0, len(self._rest) - len(echo))))
         echo[: len(self._rest)] += self._rest
         self._rest = echo[CHUNK // 2 :]
         if at >= 0:
             self._played[at] = np.zeros(0)
-        loud = np.frombuffer(said, "<i2") + echo[: CHUNK // 2] * 10 ** (self.gain_db / 20)
-        return np.clip(loud, -32768, 32767).astype("<i2").tobytes()
+        mixed = np.frombuffer(said, "<i2") + echo[: CHUNK // 2] * 10 ** (self.gain_db / 20)
+        return np.clip(mixed, -32768, 32767).astype("<i2").tobytes()
 
 
 def call(

@@ -49,10 +49,10 @@ def test_pauses_tell_too_what_delays_an_echo_can_not_have() -> None:
 def test_what_is_left_of_an_echo_goes_down_as_the_bot_speaks() -> None:
     watch = after_noise()
     assert watch.left == 1
-    look(watch, VOICE / 10, VOICE, 50)
-    assert watch.left == 0.8
+    look(watch, VOICE / 10, VOICE, 75)
+    assert watch.left == 0.5
     look(watch, NOISE, SILENT, 500)
-    assert watch.left == 0.8
+    assert watch.left == 0.5
     look(watch, VOICE / 10, VOICE, 500)
     assert watch.left == 0
 

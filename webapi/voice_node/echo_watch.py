@@ -24,7 +24,7 @@ SPEAKS = 1e5  # power of the bot's voice, where it is no pause: −40 dBFS
 NEW = 100  # pieces of the bot's voice after which it is too late to be its very first words
 LOUDER = 10**-0.3  # −3 dB of the bot: no echo is so loud
 BELIEVED = 50  # pieces from there on
-LEARNS = 250  # pieces of the bot's voice: the canceller's own initial state (AEC3's `initial_state_seconds` is 2.5)
+LEARNS = 150  # pieces of the bot's voice: after them LiveKit's left nothing, in an hour, that a detector took for one
 
 
 class EchoWatch:
