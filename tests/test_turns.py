@@ -453,6 +453,14 @@ def test_a_pause_that_superseded_a_reply_counts_and_one_that_a_reply_filled_does
     assert state.pauses is None
 
 
+def test_what_follows_an_end_without_silence_is_no_pause() -> None:
+    long = PATIENT._replace(max_frames=20)
+    state, found = run("1" * 30 + "0" * PATIENT.end_frames + "111", long)  # too long; the breath goes on, unheard
+    assert [type(d) for _, d in found] == [Started, Ended, Started, Interrupted]
+    assert state.pauses is None
+    assert run("1111g000000111", PATIENT)[0].pauses is None  # frames do not tell how long a muted caller was away
+
+
 def test_pauses_that_are_all_alike_are_waited_for_hardly_longer() -> None:
     """By the numbers of the formula: the deviation dies away, the mean stays."""
     pauses = None

@@ -82,7 +82,7 @@ class Reply(NamedTuple):
     playing: bool
     interruptible: bool = True
     prompt: bool = False  # to nothing that was said: `to` has no audio
-    since: int = 0  # the first frame of the silence that it answers
+    since: int | None = None  # the first frame of the silence that it answers; None: there was none
 
 
 class Silence(NamedTuple):
@@ -312,7 +312,7 @@ def _start(s: Hearing, index: int, t_us: int, rule: TurnRule) -> Step:
         silences = (Interrupted(reply.to.turn, turn, s.run_us, reply.playing),)
         if not reply.playing and not reply.prompt:
             speech = _carry(reply.to, speech, index, rule)
-            if rule.patience_frames:
+            if rule.patience_frames and reply.since is not None:
                 s = s._replace(pauses=after(s.pauses, s.run_index - reply.since))
         reply = None
     silence = s.silence._replace(since=None, prompted=False)
@@ -337,5 +337,5 @@ def _end(s: Hearing, to_index: int, reason: str, rule: TurnRule) -> Step:
     speech = s.speech
     if s.reply:
         return s._replace(speech=None), (Ended(speech, to_index, COUGH), Resumed(s.reply.to.turn))
-    reply = Reply(speech, playing=False, since=to_index + 1 - s.quiet) if rule.answered else None
+    reply = Reply(speech, playing=False, since=to_index + 1 - s.quiet if s.quiet else None) if rule.answered else None
     return s._replace(speech=None, reply=reply), (Ended(speech, to_index, reason),)
