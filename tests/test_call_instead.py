@@ -77,6 +77,15 @@ def test_a_reply_that_was_cut_then_ends_where_the_recording_does(tmp_path: Path)
     assert of(replayed.events, "playback_ended")[0]["heard_ms"] >= known_ms["heard_ms"] + known_ms["flushed_ms"] - 20
 
 
+def test_a_reply_that_was_cut_before_anything_came_of_it_is_none_again(tmp_path: Path) -> None:
+    graph = load_graph("conversation", load_settings()).text.replace("greeting: prompts/hello.wav", "greeting: hello")
+    graph = graph.replace("prompts/", f"{Path('graphs/prompts').resolve()}/")
+    recorded = record(tmp_path / "call", [("quiet", 0.02)], graph_text=graph)
+    assert [event["event"] for event in recorded] == ["prompted", "reply_cut", "playback_ended"]
+    replayed = replay_call(tmp_path / "call", instead=Instead(settings={"publish_track_name": "another"}))
+    assert replayed.events == recorded
+
+
 def test_an_utterance_that_was_none_then_has_no_reply(tmp_path: Path) -> None:
     script = [("quiet", 0.5), ("speech", 0.12), ("quiet", 2.0), ("speech", 0.6), ("quiet", 2.0)]
     recorded = record(tmp_path / "call", script, mock_reply="tone:1", vad_speech_start_frames=12)

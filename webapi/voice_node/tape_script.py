@@ -121,10 +121,11 @@ class Retold(TapeScript):
 
 def whole(said: Said, turn: Turn) -> Iterator[tuple[int | None, Told | PlayedOut]]:
     """What was given, with the end that a cut took from it, and when all of it will have been played."""
-    if not said.values:
-        yield None, Told(ReplyStarted(said.ended_us, turn))
-        yield None, Told(ReplyEnded(said.ended_us, turn, "empty", NOTHING_RECORDED))
-        yield None, PlayedOut(said.ended_us, turn)
+    if not said.values:  # either nothing like it was said then, or it was cut before anything came
+        t_us = said.ended_us if said.cut_us is None else said.cut_us
+        yield None, Told(ReplyStarted(t_us, turn))
+        yield None, Told(ReplyEnded(t_us, turn, "empty", NOTHING_RECORDED))
+        yield None, PlayedOut(t_us, turn)
         return
     yield from said.values
     values = [given.value for _, given in said.values if isinstance(given, Told)]
