@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.stage import Played, play
 from webapi.voice_node.call_replay import Instead, replay_call
+from webapi.voice_node.events import Turn
 
 ORCHESTRATORS = (
     "Noted",
@@ -23,10 +25,40 @@ ORCHESTRATORS = (
     "Odd",
     "FloodsForever",
     "HooksRaise",
+    "Insists",
+    "Knows",
+    "KnowsAndInsists",
+    "Slow",
 )
-GRAPHS = ("default", "cough")
-PIECES = st.tuples(st.sampled_from(["speech", "quiet", "quiet", "gap"]), st.integers(1, 130).map(lambda n: n / 100))
+FOLDER = Path(__file__).parents[1] / "graphs"
+SOUNDS = ["speech", "speech", "quiet", "quiet", "quiet", "gap", "cut"]
+PIECES = st.tuples(st.sampled_from(SOUNDS), st.integers(1, 130).map(lambda n: n / 100))
 SCRIPTS = st.lists(PIECES, min_size=1, max_size=14)
+
+
+def text_of(graph: str, **arguments: object) -> str:
+    """A graph of graphs/, with these arguments of turn_events instead of those that it has; its filler comes soon."""
+    text = (FOLDER / f"{graph}.yaml").read_text(encoding="utf-8").replace("prompts/", f"{FOLDER}/prompts/")
+    has = re.search(r"( +)- turn_events:(?: \{.*\}|(?:\n\1 {4}.*)+)", text)
+    assert has
+    text = text.replace(has[0], f"{has[1]}- turn_events: {json.dumps(arguments)}")
+    return text.replace("filler_after_ms: 800", "filler_after_ms: 100")
+
+
+MANNERS: dict[str, object] = {
+    "greeting": f"{FOLDER}/prompts/hello.wav",
+    "idle_prompt": f"{FOLDER}/prompts/still-there.wav",
+    "idle_s": 1,
+    "longest_s": 2,
+    "patience_ms": 600,
+}
+TIMEOUT_MS = 1100  # longer than the slowest of ORCHESTRATORS thinks
+GRAPHS = {
+    "default": text_of("default"),
+    "cough": text_of("cough", barge_in="pause", patience_ms=800),
+    "conversation": text_of("conversation", **MANNERS),
+    "all of it": text_of("conversation", **MANNERS, barge_in="pause", cough_ms=300, start_frames=1),
+}
 OUTCOMES = {"completed", "barged_in", "superseded", "failed", "timeout", "empty", "closed"}
 
 
@@ -36,18 +68,47 @@ def check(played: Played) -> None:
     assert played.tasks_left == 0
     stamps = [event.t_us for event in played.events]
     assert stamps == sorted(stamps)
-    started = [event.turn for event in played.of("speech_started")]
+    started = [event.turn for event in played.events if event.name in ("speech_started", "prompted")]
     assert [turn.index for turn in started] == list(range(len(started)))
     assert sorted(line["trace_id"] for line in played.lines) == [turn.trace_id for turn in started]  # one line a turn
     ended = [event.turn for event in played.of("playback_ended")]
     assert len(ended) == len(set(ended))  # a reply ends once
+    check_speech(played)
     for line in played.lines:
         times = [value for key, value in line.items() if key[0] == "t" and key[1].isdigit() and value is not None]
         assert times == sorted(times)
         assert line["outcome"] in OUTCOMES
         assert line["barge_in"] == (line["outcome"] == "barged_in")
         assert line["playback_cancelled"] <= (line["t6_first_bot_audio"] is not None)
+    check_halts(played)
     check_heard(played)
+
+
+def check_speech(played: Played) -> None:
+    """Nobody starts twice, and what ends is what started."""
+    speaking: Turn | None = None
+    for event in played.events:
+        if event.name == "speech_started":
+            assert speaking is None
+            speaking = event.turn
+        elif event.name == "speech_ended":
+            assert speaking == event.turn
+            speaking = None
+
+
+def check_halts(played: Played) -> None:
+    """What halts was playing and is silent; then it goes on or is over."""
+    halted = None
+    for event in played.events:
+        if event.name == "playback_paused":
+            assert halted is None
+            halted = event
+        elif event.name in ("playback_resumed", "playback_ended") and halted:
+            assert event.turn == halted.turn
+            assert not [at for at, pcm in played.ear.pushes if pcm and halted.t_us <= at < event.t_us]
+            halted = None
+        else:
+            assert event.name != "playback_resumed"
 
 
 def check_heard(played: Played) -> None:
@@ -60,13 +121,14 @@ def check_heard(played: Played) -> None:
         )  # the fade of the reply before may stand in front
 
 
-CALLS = {"script": SCRIPTS, "orchestrator": st.sampled_from(ORCHESTRATORS), "graph": st.sampled_from(GRAPHS)}
+CALLS = {"script": SCRIPTS, "orchestrator": st.sampled_from(ORCHESTRATORS), "graph": st.sampled_from(sorted(GRAPHS))}
 
 
 @given(**CALLS)
 @settings(max_examples=80, deadline=None)
 def test_it_holds_for_any_call(script: list[tuple[str, float]], orchestrator: str, graph: str) -> None:
-    check(play(script, graph=graph, orchestrator=f"tests.orchestrators:{orchestrator}", reply_timeout_ms=400))
+    asked = f"tests.orchestrators:{orchestrator}"
+    check(play(script, graph_text=GRAPHS[graph], orchestrator=asked, reply_timeout_ms=TIMEOUT_MS))
 
 
 @given(**CALLS)
@@ -77,7 +139,7 @@ def test_any_recorded_call_decides_the_same_again(
     asked = f"tests.orchestrators:{orchestrator}"
     with tempfile.TemporaryDirectory() as folder:
         call = Path(folder) / "call"
-        played = play(script, record=call, graph=graph, orchestrator=asked, reply_timeout_ms=400)
+        played = play(script, record=call, graph_text=GRAPHS[graph], orchestrator=asked, reply_timeout_ms=TIMEOUT_MS)
         replayed = replay_call(call)
         told_again = replay_call(call, instead=Instead(settings={"publish_track_name": "another"}))
         recorded = (call / "events.jsonl").read_text() if (call / "events.jsonl").exists() else ""
