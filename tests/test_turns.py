@@ -5,7 +5,18 @@ from __future__ import annotations
 from webapi.voice_node import turns
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
 from webapi.voice_node.pauses import Pauses, after
-from webapi.voice_node.turns import Ended, Halted, Hearing, Interrupted, Prompted, Resumed, Started, TurnRule
+from webapi.voice_node.turn_state import (
+    Decision,
+    Ended,
+    Halted,
+    Hearing,
+    Interrupted,
+    Prompted,
+    Reply,
+    Resumed,
+    Started,
+    TurnRule,
+)
 
 RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
 FRAME_US = 20_000
@@ -13,13 +24,13 @@ FRAME_US = 20_000
 
 def run(
     timeline: str, rule: TurnRule = RULE, state: Hearing | None = None
-) -> tuple[Hearing, list[tuple[int, turns.Decision]]]:
+) -> tuple[Hearing, list[tuple[int, Decision]]]:
     """Feed a timeline, one character a frame: 1 voiced, 0 not. Returns the state and (frame index, decision) pairs.
 
     Between frames: >0 the reply to turn 0 begins to play, !0 one that must be heard, <0 it is over, g the audio stops.
     """
     state = state or Hearing()
-    found: list[tuple[int, turns.Decision]] = []
+    found: list[tuple[int, Decision]] = []
     index = 0
     chars = iter(timeline)
     for char in chars:
@@ -192,14 +203,14 @@ def test_what_follows_a_cough_is_a_turn_of_its_own_that_is_answered() -> None:
     last = [d for _, d in found if isinstance(d, Ended)][-1]
     assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (2, "silence", 6)
     assert last.speech.from_index > 10  # the cough is none of it
-    assert state.reply == turns.Reply(last.speech, playing=False, since=22)
+    assert state.reply == Reply(last.speech, playing=False, since=22)
 
 
 def test_a_reply_that_is_over_while_it_halts_leaves_the_words_a_turn() -> None:
     state, found = run("1110000>00111<01110000", PAUSE)
     last = [d for _, d in found if isinstance(d, Ended)][-1]
     assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 6)
-    assert state.reply == turns.Reply(last.speech, playing=False, since=14)
+    assert state.reply == Reply(last.speech, playing=False, since=14)
 
 
 def test_a_reply_that_must_be_heard_from_its_filler_on_is_not_interrupted_by_who_already_speaks() -> None:
@@ -208,7 +219,7 @@ def test_a_reply_that_must_be_heard_from_its_filler_on_is_not_interrupted_by_who
     state, found = run("1110000>00111!01110<0110000", PAUSE)  # what outlasts it is a turn
     last = [d for _, d in found if isinstance(d, Ended)][-1]
     assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 8)
-    assert state.reply == turns.Reply(last.speech, playing=False, since=17)
+    assert state.reply == Reply(last.speech, playing=False, since=17)
 
 
 def test_audio_that_stops_within_a_cough_lets_the_reply_go_on() -> None:
@@ -334,10 +345,10 @@ SURE_RULE = TurnRule(start_frames=4, end_frames=3, preroll_frames=2, max_frames=
 
 def likely(
     frames: str, rule: TurnRule = SURE_RULE, state: Hearing | None = None, echo_left: float | None = None
-) -> tuple[Hearing, list[tuple[int, turns.Decision]]]:
+) -> tuple[Hearing, list[tuple[int, Decision]]]:
     """Feed frames, one character each: the digit is the probability in tenths, voiced where it follows a `+`."""
     state = state or Hearing()
-    found: list[tuple[int, turns.Decision]] = []
+    found: list[tuple[int, Decision]] = []
     for index, (flag, tenths) in enumerate(zip(frames[::2], frames[1::2], strict=True)):
         state, decisions = turns.frame(state, flag == "+", index, index * FRAME_US, rule, int(tenths) / 10, echo_left)
         found += [(index, decision) for decision in decisions]

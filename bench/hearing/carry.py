@@ -25,7 +25,7 @@ from bench.hearing.features import FRAME_S, listen
 from bench.hearing.rules import FRAME_US, Flags, Probabilities
 from bench.hearing.scenes import ROOM_DB, SPEECH_DB, Scene
 from bench.hearing.voices import RATE_HZ, prompts
-from webapi.voice_node import turns
+from webapi.voice_node import turn_state, turns
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
 from webapi.voice_node.scoring import Span
@@ -88,8 +88,9 @@ def scene(language: str, seed: int, number: int, pauses_ms: tuple[int, int]) -> 
 
 def hand_over(flags: Flags, likely: Probabilities, think_ms: int, patience_ms: int = 0) -> Outcome:
     """What the node's reducer hands to an orchestrator that thinks for so long."""
-    rule = turns.TurnRule(6, 10, preroll_frames=12, max_frames=6000, patience_frames=patience_ms * 1000 // FRAME_US)
-    state, out, due = turns.Hearing(), Outcome([], []), dict[int, turns.Speech | None]()
+    patience_frames = patience_ms * 1000 // FRAME_US
+    rule = turn_state.TurnRule(6, 10, preroll_frames=12, max_frames=6000, patience_frames=patience_frames)
+    state, out, due = turn_state.Hearing(), Outcome([], []), dict[int, turn_state.Speech | None]()
     think, plays = round(think_ms * 1000 / FRAME_US), round(REPLY_S / FRAME_S)
     playing: int | None = None
     for at, flag in enumerate(flags):
@@ -101,14 +102,14 @@ def hand_over(flags: Flags, likely: Probabilities, think_ms: int, patience_ms: i
             state = turns.playback(state, PlaybackEnded(0, Turn("", state.reply.to.turn), 0, True))
         state, decisions = turns.frame(state, flag, at, (at + 1) * FRAME_US, rule, likely[at])
         for decision in decisions:
-            if isinstance(decision, turns.Ended):
+            if isinstance(decision, turn_state.Ended):
                 said = decision.speech
                 heard = said.from_index * FRAME_S, said.last_voiced_us / 1e6, (at + 1) * FRAME_S
                 out.handed.append(Handed(*heard, superseded=False))
                 due[at + 1 + think] = said
-            elif isinstance(decision, turns.Interrupted) and decision.playing:
+            elif isinstance(decision, turn_state.Interrupted) and decision.playing:
                 out.over_s.append(at * FRAME_S)
-            elif isinstance(decision, turns.Interrupted):
+            elif isinstance(decision, turn_state.Interrupted):
                 out.handed[-1] = out.handed[-1]._replace(superseded=True)
     return out
 

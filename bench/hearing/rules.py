@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from bench.hearing.features import FRAME_S, WINDOW_S, Features
-from webapi.voice_node import turns
+from webapi.voice_node import turn_state, turns
 from webapi.voice_node.scoring import Heard
 from webapi.voice_node.vad import SURE
 
 FRAME_US = 20_000
 Flags: TypeAlias = tuple[bool, ...]
 Probabilities: TypeAlias = tuple[float, ...]
-RULE = turns.TurnRule(start_frames=6, end_frames=10, preroll_frames=12, max_frames=6000, answered=False)
-NOBODY = turns.Speech(turn=-1, from_index=0, first_voiced_us=0, last_voiced_us=0, voiced_frames=0)
-PLAYS = turns.Reply(NOBODY, playing=True)
+RULE = turn_state.TurnRule(start_frames=6, end_frames=10, preroll_frames=12, max_frames=6000, answered=False)
+NOBODY = turn_state.Speech(turn=-1, from_index=0, first_voiced_us=0, last_voiced_us=0, voiced_frames=0)
+PLAYS = turn_state.Reply(NOBODY, playing=True)
 
 
 class Rule(NamedTuple):
@@ -28,15 +28,15 @@ class Rule(NamedTuple):
 
 def _reducer(f: Features, flags: Flags, probabilities: Probabilities | None, playing: bool = False) -> list[Heard]:
     """What the node's own reducer decides with N = 6, M = 10. `playing`: a reply plays all the time."""
-    state = turns.Hearing(reply=PLAYS if playing else None)
+    state = turn_state.Hearing(reply=PLAYS if playing else None)
     heard: list[Heard] = []
     starts: list[tuple[float, float]] = []  # when it was decided, the first voiced frame
 
-    def note(decisions: tuple[turns.Decision, ...], now_s: float) -> None:
+    def note(decisions: tuple[turn_state.Decision, ...], now_s: float) -> None:
         for decision in decisions:
-            if isinstance(decision, turns.Started):
+            if isinstance(decision, turn_state.Started):
                 starts.append((now_s, decision.voiced_us / 1e6))
-            elif isinstance(decision, turns.Ended):
+            elif isinstance(decision, turn_state.Ended):
                 heard.append(Heard(*starts[-1], now_s))
 
     for at, flag in enumerate(flags):

@@ -10,7 +10,7 @@ from pydantic import Field
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node import turns
+from webapi.voice_node import turn_state, turns
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
     US_PER_MS,
@@ -106,10 +106,10 @@ def turn_events(
         def subscribe(
             observer: abc.ObserverBase[TurnEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            state = turns.Hearing()
+            state = turn_state.Hearing()
             speaking = context.turn(0)  # the turn of the last utterance that started
             kept: deque[Frame] = deque()  # the frames that an utterance may still ask for
-            rule: turns.TurnRule | None = None
+            rule: turn_state.TurnRule | None = None
 
             def on_voiced(value: Voiced | AudioGap) -> None:
                 nonlocal state, rule
@@ -132,27 +132,27 @@ def turn_events(
                 )
                 if decisions:
                     tell(decisions, frame.t_us)
-                if state.speech and not any(isinstance(each, turns.Started) for each in decisions):
+                if state.speech and not any(isinstance(each, turn_state.Started) for each in decisions):
                     observer.on_next(PartialAudio(frame.t_us, speaking, frame.pcm))
                 oldest = turns.oldest_needed(state, frame.index, rule)
                 while kept[0].index < oldest:
                     kept.popleft()
 
-            def tell(decisions: tuple[turns.Decision, ...], t_us: int) -> None:
+            def tell(decisions: tuple[turn_state.Decision, ...], t_us: int) -> None:
                 nonlocal speaking
                 for decision in decisions:
-                    if isinstance(decision, turns.Started):
+                    if isinstance(decision, turn_state.Started):
                         speaking = context.turn(decision.speech.turn)
                         pcm = b"".join(f.pcm for f in kept if f.index >= decision.speech.from_index)
                         observer.on_next(SpeechStarted(t_us, speaking, decision.voiced_us, kept[-1].index))
                         partials.append(PartialAudio(t_us, speaking, pcm))
-                    elif isinstance(decision, turns.Ended):
+                    elif isinstance(decision, turn_state.Ended):
                         observer.on_next(ended(decision, t_us))
-                    elif isinstance(decision, turns.Halted):
+                    elif isinstance(decision, turn_state.Halted):
                         observer.on_next(HaltReply(t_us, context.turn(decision.turn)))
-                    elif isinstance(decision, turns.Resumed):
+                    elif isinstance(decision, turn_state.Resumed):
                         observer.on_next(ResumeReply(t_us, context.turn(decision.turn)))
-                    elif isinstance(decision, turns.Prompted):
+                    elif isinstance(decision, turn_state.Prompted):
                         observer.on_next(Prompted(t_us, context.turn(decision.turn), decision.prompt))
                     else:
                         observer.on_next(interrupted(decision, t_us))
@@ -161,7 +161,7 @@ def turn_events(
 
             partials: list[PartialAudio] = []
 
-            def ended(decision: turns.Ended, t_us: int) -> SpeechEnded:
+            def ended(decision: turn_state.Ended, t_us: int) -> SpeechEnded:
                 speech = decision.speech
                 frames = [f for f in kept if speech.from_index <= f.index <= decision.to_index]
                 return SpeechEnded(
@@ -178,7 +178,7 @@ def turn_events(
                     frame=decision.to_index,
                 )
 
-            def interrupted(decision: turns.Interrupted, t_us: int) -> TurnEvent:
+            def interrupted(decision: turn_state.Interrupted, t_us: int) -> TurnEvent:
                 turn, by = context.turn(decision.turn), context.turn(decision.by)
                 if decision.playing:
                     return BargeIn(t_us, turn, by, decision.voiced_us, kept[-1].index)
@@ -188,9 +188,9 @@ def turn_events(
                 nonlocal state
                 state = turns.playback(state, event)
 
-            def rule_for(frame: Frame) -> turns.TurnRule:
+            def rule_for(frame: Frame) -> turn_state.TurnRule:
                 us = frame_us(frame)
-                return turns.TurnRule(
+                return turn_state.TurnRule(
                     start_frames,
                     end_frames,
                     preroll_frames=preroll_ms * US_PER_MS // us,
