@@ -19,9 +19,25 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(signals, "AFTER_S", 0.01)
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.getsignal(number) for number in numbers]
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     yield
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
+
+
+def test_under_nohup_it_only_asks_for_the_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter([True])  # at the start, and never again
+
+    async def main() -> None:
+        stop, reload = asyncio.Event(), asyncio.Event()
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signals.handle_signals(asyncio.get_running_loop(), stop, reload)
+        os.kill(os.getpid(), signal.SIGHUP)
+        await reload.wait()
+        assert not stop.is_set()
+
+    monkeypatch.setattr(signals, "_has_terminal", lambda: next(looks))
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
