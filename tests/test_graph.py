@@ -296,6 +296,11 @@ WRONG = {
         changed("end_frames: 10,", "end_frames: 10, patience_ms: 200,"),
         "patience_ms: 200: end_frames waits 200 ms already",
     ),
+    "an utterance shorter than what is no cough": (
+        changed("end_frames: 10,", "end_frames: 10, barge_in: pause, cough_ms: 900, longest_s: 1,"),
+        "g.yaml:10:9: turn_events: cough_ms: 900: nobody could interrupt a reply: "
+        "whoever talks for longest_s (1 s, with preroll_ms) is still taken for a cough",
+    ),
     "an utterance shorter than what ends it": (
         changed("end_frames: 10,", "end_frames: 400, longest_s: 8,"),
         "at least 8.24 s here: 240 ms up to its start (preroll_ms, start_frames) and 8000 ms of end_frames",

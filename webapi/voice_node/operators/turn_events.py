@@ -58,6 +58,12 @@ def _room(kind: Kind, arguments: Mapping[str, Any]) -> str:
     end_ms, patience_ms = arguments["end_frames"] * ms, arguments["patience_ms"]
     if 0 < patience_ms <= end_ms:
         return f"patience_ms: {patience_ms}: end_frames waits {end_ms} ms already; give more, or 0"
+    cough_ms = arguments["cough_ms"]
+    if arguments["barge_in"] == "pause" and longest_s * 1000 < before_ms + cough_ms - arguments["start_frames"] * ms:
+        return (
+            f"cough_ms: {cough_ms}: nobody could interrupt a reply: "
+            f"whoever talks for longest_s ({longest_s} s, with preroll_ms) is still taken for a cough"
+        )
     least_ms = before_ms + max(end_ms, patience_ms)
     if longest_s * 1000 > least_ms:
         return ""
