@@ -23,7 +23,7 @@ WEBRTC_MODE = 3  # the strictest; modes 0 to 2 start falsely more often than the
 WEBRTC_RATES_HZ = (8000, 16000, 32000, 48000)
 WEBRTC_FRAME_MS = (10, 20, 30)
 SILERO_VOICED = 0.5  # Silero's own default
-SURE = 0.9  # Silero's probability that needs no flag of webrtc's, which is deaf to who is soft after somebody loud
+SURE = 0.97  # Silero's probability that needs no flag of webrtc's, which is deaf to who is soft after somebody loud
 
 
 class Backend(Protocol):
