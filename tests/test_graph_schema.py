@@ -26,7 +26,7 @@ NOT_SEEN = {  # what needs more than one place of the file, or what is installed
     "unused stream", "cycle", "frames of two lengths", "a port that only goes out", "two that make turns",
     "two that answer", "an utterance shorter than its pre-roll", "an utterance shorter than what starts it",
     "an utterance shorter than what ends it", "an utterance shorter than the patience",
-    "less patience than with everybody",
+    "less patience than with everybody", "an utterance shorter than what is no cough",
     "a VAD that is not there", "an orchestrator that is not there",
     "an orchestrator that is no class's path", "an orchestrator without a class", "an empty orchestrator",
 }  # fmt: skip
