@@ -1,7 +1,7 @@
 """Is there an echo at all, and how much of it is left? From the power of what was heard and played, piece by piece.
 
 A canceller that hears no echo still holds down the caller who talks over the bot. Measured with LiveKit's: of callers
-without a loudspeaker, it left a fifth to be found within 300 ms. So what it gives is used until it is plain that there
+without a loudspeaker, it left 13 % to be found within 300 ms. So what it gives is used until it is plain that there
 is no echo: for each delay that one may have, the bot was loud so long ago, and the microphone as quiet as ever. It is
 used again where what the microphone took up ended with what the bot said. Who talks over the very first words of the
 bot, when nothing is plain yet, is believed where they are louder than an echo that is still possible.

@@ -30,7 +30,7 @@ def gain(*, db: Decibels) -> Stage[Any]:
             def on_next(value: Any) -> None:
                 if isinstance(value, AudioChunk):
                     louder = np.clip(np.frombuffer(value.pcm, "<i2") * factor, -32768, 32767).astype("<i2")
-                    value = AudioChunk(value.t_us, louder.tobytes(), value.rate)
+                    value = value._replace(pcm=louder.tobytes())
                 observer.on_next(value)
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
