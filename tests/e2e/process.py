@@ -66,10 +66,11 @@ def json_lines(path: Path) -> list[dict[str, Any]]:
 
 
 def take_terminal() -> None:
-    """In a fresh process: let the terminal on its standard input control it."""
+    """In a fresh process: let the terminal on its standard input control it, also where the tests run under nohup."""
     import fcntl  # not on Windows
     import termios
 
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
