@@ -2,63 +2,11 @@
 
 from __future__ import annotations
 
+from tests.timelines import FRAME_US, RULE, marbles, run
 from webapi.voice_node import turns
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
 from webapi.voice_node.pauses import Pauses, after
-from webapi.voice_node.turn_state import (
-    Decision,
-    Ended,
-    Halted,
-    Hearing,
-    Interrupted,
-    Prompted,
-    Reply,
-    Resumed,
-    Started,
-    TurnRule,
-)
-
-RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
-FRAME_US = 20_000
-
-
-def run(
-    timeline: str, rule: TurnRule = RULE, state: Hearing | None = None
-) -> tuple[Hearing, list[tuple[int, Decision]]]:
-    """Feed a timeline, one character a frame: 1 voiced, 0 not. Returns the state and (frame index, decision) pairs.
-
-    Between frames: >0 the reply to turn 0 begins to play, !0 one that must be heard, <0 it is over, g the audio stops.
-    """
-    state = state or Hearing()
-    found: list[tuple[int, Decision]] = []
-    index = 0
-    chars = iter(timeline)
-    for char in chars:
-        if char in "><!":
-            turn = Turn("", int(next(chars)))
-            over = PlaybackEnded(0, turn, 0, completed=True)
-            state = turns.playback(state, over if char == "<" else PlaybackStarted(0, turn, interruptible=char == ">"))
-        elif char == "g":
-            state, decisions = turns.gap(state, index - 1, "muted", rule)
-            found += [(index - 1, d) for d in decisions]
-        else:
-            state, decisions = turns.frame(state, char == "1", index, (index + 1) * FRAME_US, rule)
-            found += [(index, d) for d in decisions]
-            index += 1
-    return state, found
-
-
-def marbles(timeline: str, rule: TurnRule = RULE) -> str:
-    """The decisions under their frames: S, E, B (barge-in), U (superseded), H (halted), R (resumed), A (prompted)."""
-    _, found = run(timeline, rule)
-    frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><!")
-    line = [""] * frames
-    for index, decision in found:
-        if isinstance(decision, Interrupted):
-            line[index] += "B" if decision.playing else "U"
-        else:
-            line[index] += {Started: "S", Ended: "E", Halted: "H", Resumed: "R", Prompted: "A"}[type(decision)]
-    return "".join(cell or "-" for cell in line)
+from webapi.voice_node.turn_state import Decision, Ended, Hearing, Interrupted, Started, TurnRule
 
 
 def test_speech_starts_after_n_voiced_and_ends_after_m_unvoiced() -> None:
@@ -176,64 +124,6 @@ def test_without_barge_in_a_reply_that_plays_makes_deaf_and_no_longer() -> None:
     assert marbles("1110000111", rule) == "--S---E--SU"  # nothing was heard yet: still a pause
 
 
-PAUSE = RULE._replace(cough_frames=6)
-
-
-def test_a_cough_halts_the_reply_and_its_end_lets_it_go_on() -> None:
-    assert marbles("1110000>0011110000000", PAUSE) == "--S---E---SH----ER---"
-    _, found = run("1110000>0011110000000", PAUSE)
-    (cough,) = (d for _, d in found if isinstance(d, Ended) and d.speech.turn == 1)
-    assert (cough.reason, cough.speech.voiced_frames) == ("cough", 4)
-
-
-def test_who_goes_on_speaking_interrupts_it_as_soon_as_it_is_no_cough() -> None:
-    assert marbles("1110000>00111111110000", PAUSE) == "--S---E---SH--B-----E"
-
-
-def test_voice_adds_up_over_short_pauses() -> None:
-    assert marbles("1110000>0011100100110", PAUSE) == "--S---E---SH------B-"
-
-
-def test_a_cough_is_followed_by_another_or_by_words() -> None:
-    assert marbles("1110000>00111000001110000000111111", PAUSE) == "--S---E---SH---ER---SH---ER-----SH--B"
-
-
-def test_what_follows_a_cough_is_a_turn_of_its_own_that_is_answered() -> None:
-    state, found = run("1110000>00111000001111110000", PAUSE)
-    last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (2, "silence", 6)
-    assert last.speech.from_index > 10  # the cough is none of it
-    assert state.reply == Reply(last.speech, playing=False, since=22)
-
-
-def test_a_reply_that_is_over_while_it_halts_leaves_the_words_a_turn() -> None:
-    state, found = run("1110000>00111<01110000", PAUSE)
-    last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 6)
-    assert state.reply == Reply(last.speech, playing=False, since=14)
-
-
-def test_a_reply_that_must_be_heard_from_its_filler_on_is_not_interrupted_by_who_already_speaks() -> None:
-    assert marbles("1110000>00111!0000001111", PAUSE) == "--S---E---SH---ER-----"
-    assert marbles("1110000>00111!0111110000", PAUSE) == "--S---E---SH--------ER"
-    state, found = run("1110000>00111!01110<0110000", PAUSE)  # what outlasts it is a turn
-    last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 8)
-    assert state.reply == Reply(last.speech, playing=False, since=17)
-
-
-def test_audio_that_stops_within_a_cough_lets_the_reply_go_on() -> None:
-    assert marbles("1110000>00111g", PAUSE) == "--S---E---SHER"
-
-
-def test_a_start_as_long_as_a_word_interrupts_at_once() -> None:
-    assert marbles("1110000>0000111", RULE._replace(cough_frames=3)) == "--S---E-----SB"
-
-
-def test_a_reply_that_is_not_heard_yet_is_superseded_whatever_the_policy() -> None:
-    assert marbles("1110000111", PAUSE) == "--S---E--SU"
-
-
 def test_where_nobody_answers_no_turn_is_superseded_and_none_carried() -> None:
     rule = RULE._replace(answered=False)
     _, found = run("1110000" + "0" * 10 + "1110000" + "11g", rule)
@@ -273,68 +163,6 @@ def test_a_voice_without_a_single_pause_is_noise_and_a_pause_must_come_before_th
     assert isinstance(started, Started)
     assert isinstance(ended, Ended)
     assert ended.reason == "noise"
-
-
-# ---------------------------------------------------------------- what the bot says of its own accord
-
-
-PROMPTS = RULE._replace(greeting="hello.wav", idle_prompt="still there", idle_frames=6)
-IDLE = PROMPTS._replace(greeting="")
-
-
-def test_a_greeting_comes_with_the_first_frame_and_never_again() -> None:
-    rule = PROMPTS._replace(idle_prompt="")
-    assert marbles("0000>0000<0000000000", rule) == "A" + "-" * 15
-    assert run("0", rule)[1] == [(0, Prompted(0, "hello.wav"))]
-    assert marbles("1", rule) == "A"
-
-
-def test_the_callers_first_turn_is_then_the_second() -> None:
-    _, found = run("0>000<00111", PROMPTS)
-    assert [d.speech.turn for _, d in found if isinstance(d, Started)] == [1]
-
-
-def test_a_greeting_may_be_talked_over_and_where_it_was_not_heard_nothing_is_carried() -> None:
-    assert marbles("0>0000111", PROMPTS) == "A-----SB"
-    assert marbles("0000000111", PROMPTS) == "A--------SU"
-    _, found = run("0000000111", PROMPTS)
-    started, interrupted = (d for _, d in found[1:])
-    assert isinstance(started, Started)
-    assert isinstance(interrupted, Interrupted)
-    assert (interrupted.turn, interrupted.by, interrupted.playing) == (0, 1, False)
-    assert (started.speech.from_index, started.speech.voiced_frames) == (5, 3)
-    assert marbles("0>0000111", PROMPTS._replace(barge_in=False)) == "A------"
-
-
-def test_a_prompt_that_is_awaited_keeps_no_audio() -> None:
-    state, _ = run("0" * 50, PROMPTS)
-    assert state.reply
-    assert turns.oldest_needed(state, 49, PROMPTS) == 45
-
-
-def test_an_idle_prompt_comes_once_in_a_silence() -> None:
-    assert marbles("0" * 30, IDLE) == "------A" + "-" * 23
-    assert marbles("0000000>000<0" + "0" * 20, IDLE) == "------A--" + "-" * 20
-    said = marbles("0000000>000<0" + "1110000" + ">100<1" + "0" * 20, IDLE)
-    assert said == "------A--" + "--S---E" + "--" + "------A" + "-" * 13
-
-
-def test_idle_is_who_neither_hears_the_bot_nor_waits_for_it_nor_speaks() -> None:
-    assert "A" not in marbles("1110000" + "0" * 30, IDLE)  # a reply is being made
-    assert "A" not in marbles("1110000>0" + "0" * 30, IDLE)  # it is played
-    assert "A" not in marbles("1" * 40, IDLE)
-    assert marbles("1110000>000<0" + "0" * 7, IDLE) == "--S---E--" + "------A"
-    assert marbles("0>0" + "0" * 30, PROMPTS) == "A" + "-" * 30  # the greeting goes on
-
-
-def test_silence_is_counted_in_frames_that_came_and_broken_by_a_turn_alone() -> None:
-    assert [index for index, _ in run("0000g000", IDLE)[1]] == [6]
-    assert [index for index, _ in run("0011000", IDLE)[1]] == [6]
-    assert [index for index, _ in run("000000110", IDLE)[1]] == [8]  # not just where a turn may be beginning
-
-
-def test_a_talked_over_idle_prompt_is_followed_by_another_silence() -> None:
-    assert marbles("0000000>00001110000>100<1" + "0" * 8, IDLE) == "------A" + "-----SB---E" + "--" + "------A-"
 
 
 # ---------------------------------------------------------------- with probabilities

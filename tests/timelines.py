@@ -1,0 +1,59 @@
+"""Timelines of frames for the turn reducer, and its decisions as marbles below them."""
+
+from __future__ import annotations
+
+from webapi.voice_node import turns
+from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
+from webapi.voice_node.turn_state import (
+    Decision,
+    Ended,
+    Halted,
+    Hearing,
+    Interrupted,
+    Prompted,
+    Resumed,
+    Started,
+    TurnRule,
+)
+
+RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
+FRAME_US = 20_000
+
+
+def run(
+    timeline: str, rule: TurnRule = RULE, state: Hearing | None = None
+) -> tuple[Hearing, list[tuple[int, Decision]]]:
+    """Feed a timeline, one character a frame: 1 voiced, 0 not. Returns the state and (frame index, decision) pairs.
+
+    Between frames: >0 the reply to turn 0 begins to play, !0 one that must be heard, <0 it is over, g the audio stops.
+    """
+    state = state or Hearing()
+    found: list[tuple[int, Decision]] = []
+    index = 0
+    chars = iter(timeline)
+    for char in chars:
+        if char in "><!":
+            turn = Turn("", int(next(chars)))
+            over = PlaybackEnded(0, turn, 0, completed=True)
+            state = turns.playback(state, over if char == "<" else PlaybackStarted(0, turn, interruptible=char == ">"))
+        elif char == "g":
+            state, decisions = turns.gap(state, index - 1, "muted", rule)
+            found += [(index - 1, d) for d in decisions]
+        else:
+            state, decisions = turns.frame(state, char == "1", index, (index + 1) * FRAME_US, rule)
+            found += [(index, d) for d in decisions]
+            index += 1
+    return state, found
+
+
+def marbles(timeline: str, rule: TurnRule = RULE) -> str:
+    """The decisions under their frames: S, E, B (barge-in), U (superseded), H (halted), R (resumed), A (prompted)."""
+    _, found = run(timeline, rule)
+    frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><!")
+    line = [""] * frames
+    for index, decision in found:
+        if isinstance(decision, Interrupted):
+            line[index] += "B" if decision.playing else "U"
+        else:
+            line[index] += {Started: "S", Ended: "E", Halted: "H", Resumed: "R", Prompted: "A"}[type(decision)]
+    return "".join(cell or "-" for cell in line)
