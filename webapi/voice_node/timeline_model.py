@@ -103,8 +103,7 @@ def timeline(replayed: Replayed, mix_seconds: float = 0.0) -> Timeline:
                 printable(str(started.get("prompt", ""))),
             )
         )
-    begins = [event for event in events if event["event"] in ("playback_started", "playback_resumed")]
-    playback = [_playback(event, events, end) for event in begins]
+    playback = _playback(events, end)
     fillers = []
     for trace, began in firsts.get("filler_started", {}).items():
         ends = [
@@ -142,15 +141,22 @@ def merged(spans: Sequence[Span], gap: float) -> list[Span]:
     return out
 
 
-def _playback(began: dict[str, Any], events: Sequence[dict[str, Any]], end: float) -> Playback:
-    """From there until the reply is over, or halts."""
-    start, turn = began["t"], began["turn_index"]
-    after = [e for e in events if e["trace_id"] == began["trace_id"] and e["t"] >= start and e is not began]
-    stops = [e for e in after if e["event"] in ("playback_paused", "playback_resumed", "playback_ended")]
-    if not stops:
-        return Playback(start, end, turn)
-    first, for_good = stops[0], len(stops) == 1 or stops[1]["event"] == "playback_ended"
-    return Playback(start, first["t"], turn, first["heard_ms"], cut=for_good and not stops[-1].get("completed", True))
+def _playback(events: Sequence[dict[str, Any]], end: float) -> list[Playback]:
+    """Each from where it starts or goes on until the reply is over, or halts."""
+    steps: dict[str, list[dict[str, Any]]] = {}  # of each reply, in order
+    for event in events:
+        if event["event"].startswith("playback_"):
+            steps.setdefault(event["trace_id"], []).append(event)
+    found = []
+    for of_one in steps.values():
+        cut_off = not of_one[-1].get("completed", True)
+        for began, over in zip(of_one, [*of_one[1:], None], strict=True):
+            if began["event"] in ("playback_started", "playback_resumed"):
+                until = over["t"] if over else end
+                cut = cut_off and over in of_one[-2:]  # that ends it, or it halts and does not go on
+                heard_ms = over["heard_ms"] if over else None
+                found.append(Playback(began["t"], until, began["turn_index"], heard_ms, cut))
+    return sorted(found, key=lambda playback: playback.start)
 
 
 def _delays(firsts: dict[str, dict[str, dict[str, Any]]], metrics: dict[str, dict[str, Any]]) -> list[Delay]:
