@@ -29,12 +29,12 @@ from rich.table import Table
 
 from bench.echo_room import RATE_HZ, Room, call
 from bench.hearing.voices import prompts
+from webapi.voice_node.audio.fir_resampler import Fir
+from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import BargeIn, Event, PlaybackEnded, PlaybackStarted
-from webapi.voice_node.fir import Fir
-from webapi.voice_node.graph import load_graph
-from webapi.voice_node.wav import write_wav
+from webapi.voice_node.graph.files import load_graph
 
 ROOMS = {
     f"−{-gain_db:.0f} dB, {late_ms} ms late": Room(late_ms, gain_db, ring_ms=40)

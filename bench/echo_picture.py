@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from bench.echo import LOUDNESS, as_pcm, at_48k, reading
 from bench.echo_room import CHUNK, RATE_HZ, Room
 from bench.hearing.voices import prompts
-from webapi.voice_node.echo_watch import EchoWatch
+from webapi.voice_node.audio.fir_resampler import Fir
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.fir import Fir
-from webapi.voice_node.livekit_echo import EchoCanceller
+from webapi.voice_node.hearing.echo_canceller import EchoCanceller
+from webapi.voice_node.hearing.echo_detector import EchoDetector
+from webapi.voice_node.hearing.turn_reducer import BARGE_IN, START
 from webapi.voice_node.operators.cancel_echo import power
-from webapi.voice_node.turns import BARGE_IN, START
 from webapi.voice_node.vad import VoiceActivityDetector
 
 SECONDS, SPEAKS_AT = 8.0, 5.2
@@ -38,7 +38,7 @@ def main(path: Path) -> None:
     words = at_48k(voice.samples * LOUDNESS / 2 / voice.rms)[: int(1.5 * RATE_HZ)]
     said[int(SPEAKS_AT * RATE_HZ) :][: len(words)] += words
     mouth, microphone = as_pcm(reading(BOT, SECONDS, SEED), 0), as_pcm(said, 1)
-    room, canceller, watch = Room(60, -10, ring_ms=40), EchoCanceller(), EchoWatch()
+    room, canceller, watch = Room(60, -10, ring_ms=40), EchoCanceller(), EchoDetector()
     levels: list[tuple[float, float, float]] = []
     left: list[float] = []
     cleaned = b""

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from webapi.voice_node.clock.replay_loops import run_paced, this_loop
 from webapi.voice_node.config import Settings
 from webapi.voice_node.events import Event
-from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.paced_loops import run_paced, this_loop
+from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.replay import ReplayMouth
-from webapi.voice_node.tape import Recorder
+from webapi.voice_node.recording.call_file import CallRecorder
+from webapi.voice_node.replay.wav_replay import ReplaySink
 
 RATE_HZ = 48_000
 CHUNK = RATE_HZ // 100 * 2  # bytes of 10 ms
@@ -65,7 +65,7 @@ def call(
     settings: Settings,
     *,
     echo: bool = True,
-    recorder: Recorder | None = None,
+    recorder: CallRecorder | None = None,
     fail: Callable[[Exception], Any],
 ) -> list[Event]:
     """A session whose caller says `said` (48 kHz int16 mono) in that room; what happened, in microseconds from 0."""
@@ -73,7 +73,7 @@ def call(
 
     async def main() -> None:
         loop = this_loop()
-        mouth = ReplayMouth(loop)
+        mouth = ReplaySink(loop)
         session = Session(
             graph,
             settings=settings,

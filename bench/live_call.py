@@ -18,9 +18,9 @@ from bench.stamps import SILENT_RMS, Doors
 from tests.e2e.caller import QUIET, Caller, Heard
 from tests.speech import vowel
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.dev_server import dev_server
-from webapi.voice_node.dev_server_process import free_port
-from webapi.voice_node.tokens import mint
+from webapi.voice_node.dev_server.process import free_port
+from webapi.voice_node.dev_server.server import dev_server
+from webapi.voice_node.room.tokens import mint
 
 ROOT = Path(__file__).parent.parent
 SPEECH_S = 0.6

@@ -21,11 +21,11 @@ from bench.stall_meter import Gap, StallMeter
 from bench.stamps import SILENT_RMS, Doors
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.events import US_PER_S, BargeIn, Event
-from webapi.voice_node.graph import load_graph
-from webapi.voice_node.live_session import Sessions
-from webapi.voice_node.livekit_call import Call, MakeSession, Served
+from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
+from webapi.voice_node.node.live_session import Sessions
 from webapi.voice_node.orchestrator_mock import MockOrchestrator
+from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
 
 REPLY = "tone:30"  # as MOCK_REPLY
 THINK_MS = 120  # the default of MOCK_THINK_MS
@@ -79,7 +79,7 @@ class Probed:
     outdated = False
     between_turns = True
 
-    def __init__(self, session: Served, doors: Doors) -> None:
+    def __init__(self, session: SessionPort, doors: Doors) -> None:
         self._session = session
         self._doors = doors
         self.lost = session.lost
@@ -105,7 +105,7 @@ class Probed:
 def probing(make_session: MakeSession, doors: Doors) -> MakeSession:
     """The same sessions, watched."""
 
-    def make(call: Call) -> Served:
+    def make(call: Call) -> SessionPort:
         def tap(event: Event) -> None:
             if isinstance(event, BargeIn):  # told in the loop's next round: its flush is the last one noted
                 NOTES.flushes[-1].first_voiced_s = event.t_first_voiced_us / US_PER_S

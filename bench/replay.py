@@ -23,13 +23,13 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.speech import silence, vowel
-from webapi.voice_node import silero
+from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.audio_io import Framer, resampler
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.graph import load_graph
-from webapi.voice_node.replay import chunks, replay
+from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.hearing import silero
+from webapi.voice_node.replay.wav_replay import chunks, replay
 from webapi.voice_node.vad import VoiceActivityDetector
-from webapi.voice_node.wav import write_wav
 
 GOAL = 0.7
 PAIRS = 5

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from webapi.voice_node.audio.fir_resampler import taps
 from webapi.voice_node.audio_io import SOXR_QUALITIES, resampler
-from webapi.voice_node.fir import taps
 
 ROUNDS = 15
 REPEATS = 100  # of the sums, in a round

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.tokens import mint
+from webapi.voice_node.room.tokens import mint
 
 ANY_LOOPBACK = "ws://localhost:7880"  # a token names no server; the development key is accepted for this one
 

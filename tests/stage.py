@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.speech import chatter, dial_tone, silence, vowel
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.config import Settings, load_settings, public
 from webapi.voice_node.events import Event
-from webapi.voice_node.graph import load_graph
-from webapi.voice_node.graph_reader import read_graph
+from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.tape import Recorder
-from webapi.voice_node.virtual_time import VirtualTimeLoop, run_virtual
+from webapi.voice_node.recording.call_file import CallRecorder
 
 RATE_HZ = 48_000
 CHUNK_MS = 10
@@ -150,7 +150,7 @@ def play(
         if record:
             header: dict[str, Any] = {"session_id": "s", "room": "demo", "graph": spec.name, "origin_us": origin_us}
             header["settings"] = public(made)
-            recorder = Recorder(record, header, spec.text, lambda why: failures.append(OSError(why)))
+            recorder = CallRecorder(record, header, spec.text, lambda why: failures.append(OSError(why)))
             events_to = recorder
         session = Session(
             spec,

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from webapi.voice_node.audio.fir_resampler import DELAY_MS, TAP_BITS, Fir, taps
 from webapi.voice_node.audio_io import (
     SOXR_QUALITIES,
     Framer,
@@ -24,7 +25,6 @@ from webapi.voice_node.audio_io import (
     resampler,
 )
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.fir import DELAY_MS, TAP_BITS, Fir, taps
 
 PAIRS = [(48_000, 8_000), (48_000, 16_000), (8_000, 48_000), (16_000, 48_000), (16_000, 8_000), (8_000, 16_000)]
 BANDS = [(8_000, 48_000), (16_000, 48_000), (8_000, 16_000)]  # the same filter serves both ways

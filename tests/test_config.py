@@ -20,7 +20,7 @@ from webapi.voice_node.config import (
     public,
 )
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.writable import check_writable
+from webapi.voice_node.files.preflight import check_writable
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 VARIABLES = {name.upper(): field for name, field in Settings.model_fields.items()}

@@ -16,11 +16,11 @@ import pytest
 
 from tests.speech import silence, vowel
 from webapi.voice_node import operators, orchestrator, vad
+from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.orchestrator import load_orchestrator
 from webapi.voice_node.plugins import Plugins
-from webapi.voice_node.wav import write_wav
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "shout"

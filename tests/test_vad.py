@@ -10,11 +10,11 @@ import pytest
 
 from tests.speech import chatter, dial_tone, silence
 from tests.stage import play
-from webapi.voice_node import silero
 from webapi.voice_node.audio_io import resampler
-from webapi.voice_node.background import Background
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.silero import Silero
+from webapi.voice_node.hearing import silero
+from webapi.voice_node.hearing.level_gate import LevelGate
+from webapi.voice_node.hearing.silero import Silero
 from webapi.voice_node.vad import SURE, VoiceActivityDetector, available_backends
 
 TALK = silence(1.0) + chatter(2.4) + silence(1.0)  # 48 kHz
@@ -105,7 +105,7 @@ def test_what_is_background_has_less_of_a_probability(monkeypatch: pytest.Monkey
     webrtc = VoiceActivityDetector("webrtc")
     likely = [weight * (p or 0) for p in probabilities(VoiceActivityDetector("silero"), heard)]
     voiced = [webrtc.is_speech(frame) or p >= SURE for frame, p in zip(heard, likely, strict=True)]
-    monkeypatch.setattr(Background, "weight", lambda *_: weight)
+    monkeypatch.setattr(LevelGate, "weight", lambda *_: weight)
     detector = VoiceActivityDetector("confirm")
     assert [detector.is_speech(frame) for frame in heard] == voiced
     detector.reset()
@@ -117,7 +117,7 @@ def test_a_soft_voice_to_which_webrtc_is_deaf_is_heard_where_silero_is_sure(
     monkeypatch: pytest.MonkeyPatch, likely: float, voiced: bool
 ) -> None:
     monkeypatch.setattr("webapi.voice_node.vad._Webrtc.is_speech", lambda *_: False)
-    monkeypatch.setattr("webapi.voice_node.silero.Silero.push", lambda *_: likely)
+    monkeypatch.setattr("webapi.voice_node.hearing.silero.Silero.push", lambda *_: likely)
     detector = VoiceActivityDetector("confirm")
     assert [detector.is_speech(frame) for frame in frames(TALK, 8000)[:50]] == [voiced] * 50
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from webapi.voice_node import turns
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
-from webapi.voice_node.turn_state import (
+from webapi.voice_node.hearing import turn_reducer as turns
+from webapi.voice_node.hearing.turn_state import (
     Decision,
     Ended,
     Halted,
-    Hearing,
     Interrupted,
-    Prompted,
+    PromptDue,
     Resumed,
     Started,
     TurnRule,
+    TurnState,
 )
 
 RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
@@ -21,13 +21,13 @@ FRAME_US = 20_000
 
 
 def run(
-    timeline: str, rule: TurnRule = RULE, state: Hearing | None = None
-) -> tuple[Hearing, list[tuple[int, Decision]]]:
+    timeline: str, rule: TurnRule = RULE, state: TurnState | None = None
+) -> tuple[TurnState, list[tuple[int, Decision]]]:
     """Feed a timeline, one character a frame: 1 voiced, 0 not. Returns the state and (frame index, decision) pairs.
 
     Between frames: >0 the reply to turn 0 begins to play, !0 one that must be heard, <0 it is over, g the audio stops.
     """
-    state = state or Hearing()
+    state = state or TurnState()
     found: list[tuple[int, Decision]] = []
     index = 0
     chars = iter(timeline)
@@ -55,5 +55,5 @@ def marbles(timeline: str, rule: TurnRule = RULE) -> str:
         if isinstance(decision, Interrupted):
             line[index] += "B" if decision.playing else "U"
         else:
-            line[index] += {Started: "S", Ended: "E", Halted: "H", Resumed: "R", Prompted: "A"}[type(decision)]
+            line[index] += {Started: "S", Ended: "E", Halted: "H", Resumed: "R", PromptDue: "A"}[type(decision)]
     return "".join(cell or "-" for cell in line)

@@ -28,8 +28,8 @@ from bench.hearing.rules import RULES
 from bench.hearing.scenes import BREATHLESS, SNRS_DB, conditions, harder, scene
 from bench.hearing.score import Tally, interval, tally, total
 from bench.hearing.voices import RATE_HZ
+from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.wav import write_wav
 
 FIVE = [name for name in NOISES if name != "talker"]
 GROUPS: dict[str, list[str]] = {

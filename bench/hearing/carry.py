@@ -25,10 +25,11 @@ from bench.hearing.features import FRAME_S, listen
 from bench.hearing.rules import FRAME_US, Flags, Probabilities
 from bench.hearing.scenes import ROOM_DB, SPEECH_DB, Scene
 from bench.hearing.voices import RATE_HZ, prompts
-from webapi.voice_node import turn_state, turns
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
-from webapi.voice_node.scoring import Span
+from webapi.voice_node.hearing import turn_reducer as turns
+from webapi.voice_node.hearing import turn_state
+from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 
 PAUSES_MS = ((200, 500), (500, 1000), (1000, 1500))
 THINK_MS = (120, 300, 600, 1000, 1500)
@@ -78,7 +79,7 @@ def scene(language: str, seed: int, number: int, pauses_ms: tuple[int, int]) -> 
             prompt = prompts(language)[int(random.integers(len(prompts(language))))]
             parts.append(prompt.samples * 10 ** (SPEECH_DB / 20) / prompt.rms)
             at += len(parts[-1])
-        spans.append(Span(start / RATE_HZ, at / RATE_HZ))
+        spans.append(SpeechSpan(start / RATE_HZ, at / RATE_HZ))
         parts.append(np.zeros(round(QUIET_S * RATE_HZ)))
         at += len(parts[-1])
     talk = np.concatenate(parts)
@@ -90,7 +91,7 @@ def hand_over(flags: Flags, likely: Probabilities, think_ms: int, patience_ms: i
     """What the node's reducer hands to an orchestrator that thinks for so long."""
     patience_frames = patience_ms * 1000 // FRAME_US
     rule = turn_state.TurnRule(6, 10, preroll_frames=12, max_frames=6000, patience_frames=patience_frames)
-    state, out, due = turn_state.Hearing(), Outcome([], []), dict[int, turn_state.Speech | None]()
+    state, out, due = turn_state.TurnState(), Outcome([], []), dict[int, turn_state.Speech | None]()
     think, plays = round(think_ms * 1000 / FRAME_US), round(REPLY_S / FRAME_S)
     playing: int | None = None
     for at, flag in enumerate(flags):
@@ -114,7 +115,7 @@ def hand_over(flags: Flags, likely: Probabilities, think_ms: int, patience_ms: i
     return out
 
 
-def judge(spans: Sequence[Span], outcome: Outcome) -> Told:
+def judge(spans: Sequence[SpeechSpan], outcome: Outcome) -> Told:
     """Which utterances came whole."""
     over = part = part_unheard = 0
     ends_ms = []

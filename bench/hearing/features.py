@@ -15,8 +15,11 @@ import numpy as np
 
 from bench.hearing.scenes import Scene, scene
 from bench.hearing.voices import RATE_HZ
-from webapi.voice_node import background, fir, silero, vad
-from webapi.voice_node.scoring import Span
+from webapi.voice_node import vad
+from webapi.voice_node.audio import fir_resampler as fir
+from webapi.voice_node.hearing import level_gate as background
+from webapi.voice_node.hearing import silero
+from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 from webapi.voice_node.vad import VoiceActivityDetector
 
 FRAME_S = 0.02
@@ -29,7 +32,7 @@ class Features(NamedTuple):
     """A scene as the detectors hear it, frame by frame."""
 
     condition: str
-    spans: tuple[Span, ...]
+    spans: tuple[SpeechSpan, ...]
     length_s: float
     flags: tuple[bool, ...]  # webrtc's
     silero: tuple[float, ...]  # its probabilities

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from bench.hearing.features import FRAME_S, WINDOW_S, Features
-from webapi.voice_node import turn_state, turns
-from webapi.voice_node.scoring import Heard
+from webapi.voice_node.hearing import turn_reducer as turns
+from webapi.voice_node.hearing import turn_state
+from webapi.voice_node.replay.sweep.scoring import Heard
 from webapi.voice_node.vad import SURE
 
 FRAME_US = 20_000
@@ -15,7 +16,7 @@ Flags: TypeAlias = tuple[bool, ...]
 Probabilities: TypeAlias = tuple[float, ...]
 RULE = turn_state.TurnRule(start_frames=6, end_frames=10, preroll_frames=12, max_frames=6000, answered=False)
 NOBODY = turn_state.Speech(turn=-1, from_index=0, first_voiced_us=0, last_voiced_us=0, voiced_frames=0)
-PLAYS = turn_state.Reply(NOBODY, playing=True)
+PLAYS = turn_state.PendingReply(NOBODY, playing=True)
 
 
 class Rule(NamedTuple):
@@ -28,7 +29,7 @@ class Rule(NamedTuple):
 
 def _reducer(f: Features, flags: Flags, probabilities: Probabilities | None, playing: bool = False) -> list[Heard]:
     """What the node's own reducer decides with N = 6, M = 10. `playing`: a reply plays all the time."""
-    state = turn_state.Hearing(reply=PLAYS if playing else None)
+    state = turn_state.TurnState(reply=PLAYS if playing else None)
     heard: list[Heard] = []
     starts: list[tuple[float, float]] = []  # when it was decided, the first voiced frame
 

@@ -10,7 +10,7 @@ import numpy as np
 from bench.hearing.noises import BANGS, NOISES, Random, bangs
 from bench.hearing.rooms import CALLERS, ROOMS
 from bench.hearing.voices import RATE_HZ, Samples, prompts
-from webapi.voice_node.scoring import Span
+from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 
 LENGTH_S = 60.0
 QUIET_S = (0.8, 2.5)  # between prompts
@@ -26,7 +26,7 @@ class Scene(NamedTuple):
 
     condition: str  # "clean", "babble 10 dB", "clicks", …
     pcm: bytes
-    spans: tuple[Span, ...]
+    spans: tuple[SpeechSpan, ...]
 
     @property
     def length_s(self) -> float:
@@ -65,11 +65,11 @@ def scene(condition: str, number: int, seed: int, language: str, background: str
     return Scene(condition, _pcm(talk + room + made * rms * _gain(-float(snr))), spans)
 
 
-def _talk(n: int, random: Random, language: str, *, breathless: bool) -> tuple[Samples, tuple[Span, ...], float]:
+def _talk(n: int, random: Random, language: str, *, breathless: bool) -> tuple[Samples, tuple[SpeechSpan, ...], float]:
     """Prompts of one language at random times; RMS of the speech, which an SNR is counted from."""
     rms = _gain(SPEECH_DB + random.uniform(-LOUDER_DB, LOUDER_DB))
     out = np.zeros(n)
-    spans: list[Span] = []
+    spans: list[SpeechSpan] = []
     at = round(2.0 * RATE_HZ)  # some noise first
     while True:
         prompt = prompts(language)[int(random.integers(len(prompts(language))))]
@@ -77,7 +77,7 @@ def _talk(n: int, random: Random, language: str, *, breathless: bool) -> tuple[S
         if end > n - RATE_HZ:
             return out, tuple(spans), rms
         out[at:end] = prompt.samples * (rms / prompt.rms)
-        spans += [Span(round(at / RATE_HZ + s, 4), round(at / RATE_HZ + e, 4)) for s, e in prompt.spans]
+        spans += [SpeechSpan(round(at / RATE_HZ + s, 4), round(at / RATE_HZ + e, 4)) for s, e in prompt.spans]
         hurries = breathless and end % (23 * RATE_HZ) < 20 * RATE_HZ
         at = end + round(random.uniform(*(BREATH_S if hurries else QUIET_S)) * RATE_HZ)
 

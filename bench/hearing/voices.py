@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from webapi.voice_node.audio.wav import read_wav
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.wav import read_wav
 
 SOUNDS = Path("/usr/share/asterisk/sounds")
 MUSIC = Path("/usr/share/asterisk/moh")  # asterisk-moh-opsound-wav

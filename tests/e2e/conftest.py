@@ -12,9 +12,9 @@ import pytest
 from tests.e2e.browser import write_hum
 from tests.e2e.stalls import Takes, taking
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET
-from webapi.voice_node.dev_server import avoid_proxy
-from webapi.voice_node.dev_server_binary import build_server, find_server
-from webapi.voice_node.dev_server_process import free_port, livekit
+from webapi.voice_node.dev_server.binary import build_server, find_server
+from webapi.voice_node.dev_server.process import free_port, livekit
+from webapi.voice_node.dev_server.server import avoid_proxy
 
 HOST = "127.0.0.1"
 

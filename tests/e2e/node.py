@@ -10,10 +10,10 @@ from typing import Any
 from loguru import logger
 
 from webapi.voice_node.config import Settings, load_settings
-from webapi.voice_node.graph import load_graph
-from webapi.voice_node.live_session import Sessions
-from webapi.voice_node.livekit_call import Call, MakeSession, Served
+from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
+from webapi.voice_node.node.live_session import Sessions
+from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
 
 READY_S = 20.0
 
@@ -47,7 +47,7 @@ class Node:
         self._runner = LiveKitRunner(self.settings, self._make, grace_s=grace_s)
         self.running: asyncio.Task[None] | None = None
 
-    def _make(self, call: Call) -> Served:
+    def _make(self, call: Call) -> SessionPort:
         self.calls.append(call)
         return self._make_session(call)
 

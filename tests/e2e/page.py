@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from playwright.async_api import Browser, Page, expect
 
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.web import STATIC, WebServer
+from webapi.voice_node.node.web import STATIC, WebServer
 
 LOUD, SILENT = 0.05, 0.002  # RMS; the tone has 0.21
 

@@ -11,7 +11,7 @@ from livekit.rtc._ffi_client import FfiClient
 
 from tests.e2e.caller import Caller
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET, load_settings
-from webapi.voice_node.tokens import mint
+from webapi.voice_node.room.tokens import mint
 
 
 def run(scenario: Coroutine[Any, Any, None], timeout_s: float = 120) -> None:

@@ -20,10 +20,10 @@ from tests.e2e.caller import Caller
 from tests.e2e.conftest import LiveKitServer
 from tests.speech import vowel
 from webapi.voice_node.config import DEV_KEY, load_settings
-from webapi.voice_node.dev_server import dev_server, listens
-from webapi.voice_node.dev_server_binary import find_server
-from webapi.voice_node.dev_server_process import free_port
-from webapi.voice_node.tokens import mint
+from webapi.voice_node.dev_server.binary import find_server
+from webapi.voice_node.dev_server.process import free_port
+from webapi.voice_node.dev_server.server import dev_server, listens
+from webapi.voice_node.room.tokens import mint
 
 ROOT = Path(__file__).parents[2]
 MINE = "a-secret-of-my-own-long-enough-for-no-warning"
@@ -31,7 +31,7 @@ MINE = "a-secret-of-my-own-long-enough-for-no-warning"
 # A node as small as can be: starts a server, says so, and after each Ctrl-C whether it is still there.
 NODE = """
 import asyncio, signal, sys
-from webapi.voice_node.dev_server import dev_server, listens
+from webapi.voice_node.dev_server.server import dev_server, listens
 
 async def main():
     pressed = asyncio.Event()
@@ -48,8 +48,8 @@ CALLER = """
 import asyncio, sys
 from livekit import rtc
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.dev_server import dev_server
-from webapi.voice_node.tokens import mint
+from webapi.voice_node.dev_server.server import dev_server
+from webapi.voice_node.room.tokens import mint
 
 async def main(url):
     async with dev_server(url):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from webapi.voice_node.cli.doctor import check_key, check_server
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.dev_server_process import free_port
-from webapi.voice_node.doctor import check_key, check_server
+from webapi.voice_node.dev_server.process import free_port
 
 
 def test_a_running_server_is_well_and_takes_its_own_key(livekit_url: str) -> None:

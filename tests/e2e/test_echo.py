@@ -12,7 +12,7 @@ from tests.e2e.process import NodeProcess
 from tests.e2e.rooms import caller, run
 from tests.e2e.stalls import taking
 from tests.speech import silence, vowel
-from webapi.voice_node.wav import write_wav
+from webapi.voice_node.audio.wav import write_wav
 
 pytestmark = pytest.mark.e2e
 

@@ -14,8 +14,8 @@ from tests.e2e.node import Node
 from tests.e2e.rooms import caller, run
 from tests.speech import silence, vowel
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.livekit_sink import LiveKitSink
-from webapi.voice_node.tokens import mint
+from webapi.voice_node.room.tokens import mint
+from webapi.voice_node.room.track_sink import LiveKitSink
 
 pytestmark = pytest.mark.e2e
 

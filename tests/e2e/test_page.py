@@ -12,7 +12,7 @@ from playwright.async_api import Page, Route, expect
 from tests.e2e.browser import ALLOWED, NO_NETWORK, chromium, microphone
 from tests.e2e.fake_bot import FakeBot, token
 from tests.e2e.page import LOUD, SILENT, as_file, level, opened, run, served, state, until
-from webapi.voice_node.web import STATIC
+from webapi.voice_node.node.web import STATIC
 
 pytestmark = pytest.mark.e2e
 

@@ -16,8 +16,8 @@ from livekit import rtc
 from tests.e2e.caller import QUIET, Caller
 from tests.speech import silence
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.livekit_sink import LiveKitSink
-from webapi.voice_node.tokens import mint
+from webapi.voice_node.room.tokens import mint
+from webapi.voice_node.room.track_sink import LiveKitSink
 
 pytestmark = pytest.mark.e2e
 

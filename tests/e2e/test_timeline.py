@@ -12,9 +12,9 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.browser import NO_NETWORK, chromium
+from tests.replay.test_wav_replay import run as voice_node
 from tests.speech import silence, vowel
-from tests.test_replay import run as voice_node
-from webapi.voice_node.wav import write_wav
+from webapi.voice_node.audio.wav import write_wav
 
 pytestmark = pytest.mark.e2e
 

@@ -12,9 +12,9 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from webapi.voice_node.audio.fir_resampler import Fir, whole_samples
+from webapi.voice_node.audio.wav import read_wav, write_wav
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.fir import Fir, whole_samples
-from webapi.voice_node.wav import read_wav, write_wav
 
 FULL_SCALE = 32768.0
 LOUDEST = 256.0  # 48 dB over full scale: a float beyond that is no sample but a fault

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
-from webapi.voice_node.tape import Input
+from webapi.voice_node.inputs import Input
 
 
-class Script(Protocol):
+class ReplyScript(Protocol):
     """Where the replies of a recorded call come from."""
 
     def connect(self, tell: Callable[[Reply], None]) -> None:
@@ -39,7 +39,7 @@ class Context:
     loop: asyncio.AbstractEventLoop
     clock: Callable[[], int]
     note: Callable[[Input], None] | None = None  # told of everything that comes in from outside, in order
-    script: Script | None = None  # a recorded call: replies come from it, and no orchestrator is asked
+    script: ReplyScript | None = None  # a recorded call: replies come from it, and no orchestrator is asked
     folder: Path = Path()  # of the graph's file, beside which its sounds lie
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)  # all that still runs for this session
 

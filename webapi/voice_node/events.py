@@ -16,10 +16,11 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 US_PER_S = 1_000_000
 US_PER_MS = 1_000
 BYTES_PER_SAMPLE = 2
+ROOM_RATE_HZ = 48_000  # of the audio that LiveKit delivers and takes
 
 ReplyOutcome: TypeAlias = Literal["completed", "failed", "timeout", "empty"]
 CutOutcome: TypeAlias = Literal["barged_in", "superseded", "closed"]
-COUGH = "cough"  # why speech ended that was too short to interrupt a reply: nobody answers it
+SHORT_INTERRUPTION = "cough"  # why speech ended that was too short to interrupt a reply: nobody answers it
 
 
 # ---------------------------------------------------------------- audio

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 
 from loguru import logger
 
-from webapi.voice_node import livekit_words as words
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.livekit_call import MakeSession
-from webapi.voice_node.livekit_events import RoomEvents
-from webapi.voice_node.livekit_host import GRACE_S, Host
-from webapi.voice_node.livekit_link import Joiner, Link, bounded
-from webapi.voice_node.livekit_sink import LiveKitSink
+from webapi.voice_node.room import error_messages as words
+from webapi.voice_node.room.connection import Connection, Joiner, bounded
+from webapi.voice_node.room.data_messages import RoomEvents
+from webapi.voice_node.room.host import GRACE_S, Host
+from webapi.voice_node.room.session_port import MakeSession
+from webapi.voice_node.room.track_sink import LiveKitSink
 
 # What each part of leaving may take; with the host's 2.5 s less than 5 s in all.
 EVENTS_S = 0.3
@@ -59,7 +59,7 @@ class LiveKitRunner:
         self._events = events
         host = self._host = Host(settings.lk_room, self._make_session, sink, events, self._grace_s)
         joiner = Joiner(settings, sink, host.attend)
-        link: Link | None = None
+        link: Connection | None = None
         ending = [asyncio.create_task(stop.wait()), asyncio.create_task(host.tend())]
         try:
             link = await _unless(ending, joiner.first())
@@ -85,7 +85,7 @@ class LiveKitRunner:
                 self._log.bind(event="leave").info(f"left room {settings.lk_room}")
             await joiner.close(ABANDON_S)
 
-    async def _lost(self, link: Link, host: Host, sink: LiveKitSink) -> None:
+    async def _lost(self, link: Connection, host: Host, sink: LiveKitSink) -> None:
         """The room is gone. UserError where the node is not to come back."""
         for_good = link.reason in ("ROOM_DELETED", "ROOM_CLOSED")
         host.lose(for_good=for_good)

@@ -15,10 +15,10 @@ from typing import Annotated, Any
 import typer
 
 from webapi.voice_node import __version__
+from webapi.voice_node.clock.run import run_in
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError, nearest
-from webapi.voice_node.loops import run_in
-from webapi.voice_node.signals import handle_signals
+from webapi.voice_node.node.signals import handle_signals
 
 app = typer.Typer(
     add_completion=False,
@@ -89,7 +89,7 @@ def run(
     watch: Annotated[bool, typer.Option("--watch", help="Read the graph anew when its file changes.")] = False,
 ) -> None:
     """Join the room and serve callers until Ctrl-C or SIGTERM; SIGHUP reads the graph anew. The default command."""
-    from webapi.voice_node.node import run_node  # livekit and aiohttp: only what runs needs them
+    from webapi.voice_node.node.run import run_node  # livekit and aiohttp: only what runs needs them
 
     settings = settings_from(
         set_, voice_graph=graph, lk_room=room, lk_bot_identity=identity, livekit_url=url, record_dir=record
@@ -123,13 +123,14 @@ def replay_recordings(
 
     A recorded call has its own graph and settings: with another --graph or --set it is compared with what it was.
     """
-    from webapi.voice_node.batch import cores
-    from webapi.voice_node.call_replay import Instead, checked
-    from webapi.voice_node.graph import load_graph
-    from webapi.voice_node.graph_watch import load_and_check
-    from webapi.voice_node.paced_loops import Pace
-    from webapi.voice_node.replay_files import find_recordings, replay_files
-    from webapi.voice_node.tape import is_call
+    from webapi.voice_node.cli.replay_command import replay_files
+    from webapi.voice_node.clock.replay_loops import Pace
+    from webapi.voice_node.graph.check import load_and_check
+    from webapi.voice_node.graph.files import load_graph
+    from webapi.voice_node.recording.call_file import is_call
+    from webapi.voice_node.replay.batch import cores
+    from webapi.voice_node.replay.call_replay import Changes, checked
+    from webapi.voice_node.replay.find import find_recordings
 
     settings = settings_from(set_, voice_graph=graph)
     one_of("--orchestrator", orchestrator, "recorded", "live")
@@ -153,8 +154,8 @@ def replay_recordings(
         jobs=jobs or cores(),
         say=typer.echo,
         complain=lambda text: typer.echo(text, err=True),
-        wavs=Instead(other, changes, pace=in_time),
-        calls=Instead(other or graph, {**pairs(set_), **changes}, orchestrator == "live", in_time),
+        wavs=Changes(other, changes, pace=in_time),
+        calls=Changes(other or graph, {**pairs(set_), **changes}, orchestrator == "live", in_time),
     )
     raise typer.Exit(code)
 
@@ -172,9 +173,9 @@ def sweep_settings(
     set_: Set = None,
 ) -> None:
     """Run a graph over recordings with every combination of settings, and compare what was heard."""
-    from webapi.voice_node.batch import cores
-    from webapi.voice_node.sweep import find_corpus, sweep_files
-    from webapi.voice_node.sweep_grid import cells
+    from webapi.voice_node.replay.batch import cores
+    from webapi.voice_node.replay.sweep.grid import cells
+    from webapi.voice_node.replay.sweep.run import find_corpus, sweep_files
 
     def load(point: Mapping[str, str]) -> Settings:
         return settings_from([*(set_ or ()), *(f"{k}={v}" for k, v in point.items())], voice_graph=graph)
@@ -197,7 +198,7 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Numbers for programs.")] = False,
 ) -> None:
     """Percentiles and pictures of metrics.jsonl."""
-    from webapi.voice_node.report import report as make_report
+    from webapi.voice_node.report.summary import report as make_report
 
     raise typer.Exit(make_report(metrics, out, json))
 
@@ -210,7 +211,7 @@ def token(
     set_: Set = None,
 ) -> None:
     """Print a token that lets a caller into one room."""
-    from webapi.voice_node.tokens import mint
+    from webapi.voice_node.room.tokens import mint
 
     settings = settings_from(set_, lk_room=room)
     typer.echo(mint(settings, identity, settings.lk_room, ttl=timedelta(minutes=minutes)))
@@ -219,7 +220,7 @@ def token(
 @app.command()
 def doctor(graph: Graph = None, set_: Set = None) -> None:
     """Check Python, packages, server, port, graph and VAD backends, and say what to do about each failure."""
-    from webapi.voice_node.doctor import doctor as check_all
+    from webapi.voice_node.cli.doctor import doctor as check_all
 
     raise typer.Exit(check_all(settings_from(set_, voice_graph=graph)))
 
@@ -227,7 +228,7 @@ def doctor(graph: Graph = None, set_: Set = None) -> None:
 @graphs_app.command("list")
 def list_graphs() -> None:
     """The graphs by name, each with its opening line."""
-    from webapi.voice_node.graph import find_graphs, opening_line
+    from webapi.voice_node.graph.files import find_graphs, opening_line
 
     for name, path in sorted(find_graphs().items()):
         typer.echo(f"{name:16} {opening_line(path)}")
@@ -240,8 +241,9 @@ def show(
     set_: Set = None,
 ) -> None:
     """Draw a graph: as text, as a Mermaid flowchart, or as an SVG picture."""
-    from webapi.voice_node import graph_drawing, graph_svg
-    from webapi.voice_node.graph import load_graph, opening_line
+    from webapi.voice_node.graph import svg as graph_svg
+    from webapi.voice_node.graph import text as graph_drawing
+    from webapi.voice_node.graph.files import load_graph, opening_line
 
     one_of("--format", format_, "text", "mermaid", "svg")
     graph = load_graph(name, settings_from(set_))
@@ -258,7 +260,7 @@ def schema() -> None:
     """Print a JSON Schema of graph files, with which an editor completes them."""
     import json
 
-    from webapi.voice_node.graph_schema import graph_schema
+    from webapi.voice_node.graph.schema import graph_schema
 
     typer.echo(json.dumps(graph_schema(), indent=2))
 
@@ -271,8 +273,8 @@ def check(
     set_: Set = None,
 ) -> None:
     """Say what is wrong with graphs; exit code 1 where something is."""
-    from webapi.voice_node.graph import find_graphs, graphs_at
-    from webapi.voice_node.graph_watch import load_and_check
+    from webapi.voice_node.graph.check import load_and_check
+    from webapi.voice_node.graph.files import find_graphs, graphs_at
 
     settings = settings_from(set_)
     wrong = 0

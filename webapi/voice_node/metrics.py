@@ -13,7 +13,7 @@ from loguru import logger
 
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import (
-    COUGH,
+    SHORT_INTERRUPTION,
     US_PER_MS,
     BargeIn,
     Event,
@@ -33,7 +33,7 @@ from webapi.voice_node.events import (
     Turn,
     seconds,
 )
-from webapi.voice_node.lines import line_file
+from webapi.voice_node.files.line_writer import line_file
 
 MAX_OPEN = 32  # turns; a node has two or three open, and a bug elsewhere must not fill the memory
 OUTCOMES = ("completed", "barged_in", "superseded", "failed", "timeout", "empty", "closed")
@@ -106,7 +106,7 @@ def step(turns: OpenTurns, event: Event) -> tuple[OpenTurns, tuple[ClosedTurn, .
         return _without(turns, [trace_id], "superseded")
     turns = {**turns, trace_id: _learn(turn, event)}
     if isinstance(event, SpeechEnded):
-        if event.reason == COUGH:
+        if event.reason == SHORT_INTERRUPTION:
             return _without(turns, [trace_id], "empty")
         # Not at the next start of speech: just after that, a reply that is being prepared may be superseded.
         silent = [key for key, t in turns.items() if t.unanswered and key != trace_id]

@@ -62,7 +62,7 @@ class Orchestrator(Protocol):
         """
 
 
-def nobody() -> Orchestrator:
+def null_orchestrator() -> Orchestrator:
     """In the orchestrator's place where a recording answers: nothing is called on it."""
     return cast(Orchestrator, SimpleNamespace())
 

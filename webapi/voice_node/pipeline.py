@@ -13,7 +13,7 @@ from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.context import Context, Script
+from webapi.voice_node.context import Context, ReplyScript
 from webapi.voice_node.events import (
     AudioChunk,
     AudioGap,
@@ -24,12 +24,13 @@ from webapi.voice_node.events import (
     SpeechEnded,
     SpeechStarted,
 )
-from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.hop import Hop, Port, merged, shared
+from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.inputs import Closed, Input
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import VOICED
-from webapi.voice_node.speaker import Sink, Speaker
-from webapi.voice_node.tape import Closed, Input
+from webapi.voice_node.playback.sink import Sink
+from webapi.voice_node.playback.speaker import Speaker
+from webapi.voice_node.reactive.direct import DirectObservable, DirectSubject, merged, shared
 
 Tap = Callable[[Event], None]
 Probe = Callable[[Any], None]  # sees what every detector gives, Voiced and AudioGap: for pictures, not for decisions
@@ -91,7 +92,7 @@ class Session:
         on_trouble: Callable[[Exception], None] | None = None,
         probe: Probe | None = None,
         note: Callable[[Input], None] | None = None,
-        script: Script | None = None,
+        script: ReplyScript | None = None,
         origin_us: int | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
@@ -99,17 +100,17 @@ class Session:
         self._closed_us: int | None = None
         self.context = Context(session_id, room, settings, loop, self._now, note, script, graph.path.parent)
         self.origin_us = clock() if origin_us is None else origin_us
-        self._caller: Port[CallerAudio] = Port()
+        self._caller: DirectSubject[CallerAudio] = DirectSubject()
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
         self._taps = Taps(taps, loop, self._on_trouble)
         self._speaking = False  # the caller
         self._graph = CompositeDisposable()  # before anything is subscribed: an operator may fail at once
         playback: Subject[Playback] = Subject()
-        played: Port[Played] | None = Port() if graph.readers("played") else None
+        played: DirectSubject[Played] | None = DirectSubject() if graph.readers("played") else None
         self._speaker = Speaker(sink, playback, self.context, played)
         ports = {"caller": self._caller, "playback": playback, "played": played or rx.never()}
-        streams = build(graph, ports, self.context, probe)
+        streams = build_streams(graph, ports, self.context, probe)
         scheduler = AsyncIOScheduler(loop)
 
         def listen(port: str, *listeners: Callable[[Any], None]) -> abc.DisposableBase:
@@ -204,7 +205,7 @@ class Session:
         self._on_failure(error)
 
 
-def build(
+def build_streams(
     graph: GraphSpec, ports: Mapping[str, Observable[Any]], context: Context, probe: Probe | None = None
 ) -> dict[str, Observable[Any]]:
     """The graph's streams and inward ports by name, ready to subscribe. One that is read twice is shared."""
@@ -238,4 +239,4 @@ def probed(source: Observable[Any], probe: Probe) -> Observable[Any]:
 
         return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-    return Hop(subscribe)
+    return DirectObservable(subscribe)

@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from webapi.voice_node.call_replay import replay_call
 from webapi.voice_node.config import pinned_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph import load_graph
-from webapi.voice_node.graph_spec import GraphSpec
-from webapi.voice_node.marble_difference import difference, read_marbles, write_marbles
-from webapi.voice_node.marbles import render
-from webapi.voice_node.replay import Replayed, replay
-from webapi.voice_node.tape import is_call
+from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.recording.call_file import is_call
+from webapi.voice_node.replay.call_replay import replay_call
+from webapi.voice_node.replay.marble_diff import difference, read_marbles, write_marbles
+from webapi.voice_node.replay.marbles import render
+from webapi.voice_node.replay.wav_replay import ReplayResult, replay
 
 AnyGraph: TypeAlias = str | Path | GraphSpec
 
@@ -66,7 +66,7 @@ def compare(
     return found and f"{title}: not as {file} says\n{found}\nWhere this is right now, {how} writes it"
 
 
-def _replayed(graph: AnyGraph, wav: Path, given: Mapping[str, object]) -> Replayed:
+def _replayed(graph: AnyGraph, wav: Path, given: Mapping[str, object]) -> ReplayResult:
     if is_call(wav):
         replayed = replay_call(wav)
         name = graph.name if isinstance(graph, GraphSpec) else Path(graph).stem

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import webrtcvad
 
-from webapi.voice_node import silero
-from webapi.voice_node.background import Background
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.events import BYTES_PER_SAMPLE
+from webapi.voice_node.hearing import silero
+from webapi.voice_node.hearing.level_gate import LevelGate
 from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.vads"
@@ -85,7 +85,7 @@ class _Confirm:
     def reset(self) -> None:
         self._webrtc.reset()
         self._silero.reset()
-        self._background = Background(self._frame_ms)
+        self._background = LevelGate(self._frame_ms)
         self.probability = 0.0
 
     def is_speech(self, frame: bytes) -> bool:

@@ -10,14 +10,14 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.audio_io import Framer
-from webapi.voice_node.echo_watch import EchoWatch
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, AudioChunk, CallerAudio, Played, ReplyAudio
-from webapi.voice_node.hop import Hop
+from webapi.voice_node.hearing.echo_detector import EchoDetector
 from webapi.voice_node.operators.kinds import PLAYED, Kind, Stage, operator
-from webapi.voice_node.play_queue import PlayQueue
+from webapi.voice_node.playback.play_queue import PlayQueue
+from webapi.voice_node.reactive.direct import DirectObservable
 
 if TYPE_CHECKING:
-    from webapi.voice_node.livekit_echo import EchoCanceller
+    from webapi.voice_node.hearing.echo_canceller import EchoCanceller
 
 RATE_HZ = 48_000
 PIECE_MS = 10  # what the canceller takes at a time
@@ -49,7 +49,7 @@ def cancel_echo(
         ) -> abc.DisposableBase:
             canceller: EchoCanceller | None = None
             wanted = False
-            far, watch = _Far(), EchoWatch()
+            far, watch = _Far(), EchoDetector()
             framer = Framer(PIECE_BYTES)
 
             def on_next(value: CallerAudio) -> None:
@@ -86,7 +86,7 @@ def cancel_echo(
                 source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler),
             )
 
-        return Hop(subscribe)
+        return DirectObservable(subscribe)
 
     return (lambda source: source) if when == "never" else apply
 
@@ -99,7 +99,7 @@ def power(pcm: bytes) -> float:
 
 def new_canceller() -> EchoCanceller:
     """Made where it is needed: a replay without echo runs without livekit."""
-    from webapi.voice_node.livekit_echo import EchoCanceller
+    from webapi.voice_node.hearing.echo_canceller import EchoCanceller
 
     return EchoCanceller()
 

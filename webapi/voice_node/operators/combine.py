@@ -9,8 +9,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.events import AudioGap, Voiced
-from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import VOICED, Stage, operator
+from webapi.voice_node.reactive.direct import DirectObservable
 
 FARTHEST = 500  # frames that one may be ahead of the other: 10 s; they hear the same caller, so it is none or one
 
@@ -65,6 +65,6 @@ def combine(*, other: Annotated[Observable[Any], VOICED], rule: Literal["both", 
                 source.subscribe(lambda v: take(mine, v), observer.on_error, on_completed, scheduler=scheduler),
             )
 
-        return Hop(subscribe)
+        return DirectObservable(subscribe)
 
     return apply

@@ -11,13 +11,13 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.context import Context
-from webapi.voice_node.desk import Desk, Late
 from webapi.voice_node.events import CutOutcome, Playback, Prompted, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
-from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
-from webapi.voice_node.orchestrator import load_orchestrator, nobody, unknown
-from webapi.voice_node.prompts import Prompt
-from webapi.voice_node.speech_source import Pace
+from webapi.voice_node.orchestrator import load_orchestrator, null_orchestrator, unknown
+from webapi.voice_node.reactive.direct import DirectObservable
+from webapi.voice_node.reply.orchestrator_adapter import FillerRule, OrchestratorAdapter
+from webapi.voice_node.reply.prompts import Prompt
+from webapi.voice_node.reply.reply_stream import QueueDepth
 
 T = TypeVar("T")
 AheadMs = Annotated[int, Field(ge=20, le=2000)]
@@ -59,13 +59,15 @@ def reply(
             observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             assert gives.rate is not None  # noqa: S101 - for the type checker: turns have one
-            desk = Desk(
-                nobody() if context.script else load_orchestrator(orchestrator, context.settings, gives.rate),
+            desk = OrchestratorAdapter(
+                null_orchestrator()
+                if context.script
+                else load_orchestrator(orchestrator, context.settings, gives.rate),
                 context,
-                Pace(high_ms=ahead_ms, low_ms=ahead_ms // 2),
+                QueueDepth(high_ms=ahead_ms, low_ms=ahead_ms // 2),
                 gives.rate,
                 tell=observer.on_next,
-                late=Late(filler, filler_after_ms / 1000) if filler else None,
+                late=FillerRule(filler, filler_after_ms / 1000) if filler else None,
             )
 
             def answer(event: Any) -> Observable[Reply]:
@@ -75,7 +77,7 @@ def reply(
                     return desk.prompt(event)
                 return desk.cut(event.turn, outcome_of(event), event.t_us)
 
-            voice = source.pipe(ops.filter(desk.hear), ops.map(answer), and_last(desk.close()), ops.switch_latest())
+            voice = source.pipe(ops.filter(desk.hear), ops.map(answer), append_value(desk.close()), ops.switch_latest())
             return CompositeDisposable(desk.follow(playback, scheduler), voice.subscribe(observer, scheduler=scheduler))
 
         return Observable(subscribe)
@@ -90,7 +92,7 @@ def outcome_of(silencer: TurnEvent) -> CutOutcome:
     return "superseded" if isinstance(silencer, Superseded) else "barged_in"
 
 
-def and_last(value: T) -> Callable[[Observable[T]], Observable[T]]:
+def append_value(value: T) -> Callable[[Observable[T]], Observable[T]]:
     """One more value where the source completes. (`rx.concat` would be late by a round of the loop.)"""
 
     def apply(source: Observable[T]) -> Observable[T]:
@@ -101,6 +103,6 @@ def and_last(value: T) -> Callable[[Observable[T]], Observable[T]]:
 
             return source.subscribe(observer.on_next, observer.on_error, on_completed, scheduler=scheduler)
 
-        return Hop(subscribe)
+        return DirectObservable(subscribe)
 
     return apply

@@ -17,8 +17,8 @@ from webapi.voice_node.events import (
     ReplyEnded,
     ReplyStarted,
 )
-from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import AUDIO, REPLIES, Kind, Stage, operator
+from webapi.voice_node.reactive.direct import DirectObservable
 
 Rate = Literal[8000, 16000, 48000]
 Engine = Literal["fir", "soxr-qq", "soxr-lq", "soxr-mq", "soxr-hq", "soxr-vhq"]
@@ -94,6 +94,6 @@ def resample(*, rate: Rate, engine: Engine = "fir", then: Kind = AUDIO) -> Stage
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-        return Hop(subscribe)
+        return DirectObservable(subscribe)
 
     return apply

@@ -10,8 +10,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from webapi.voice_node.events import AudioChunk, Frame, ReplyAudio, Voiced
+from webapi.voice_node.files.wav_tap import WavTap
 from webapi.voice_node.operators.kinds import AUDIO, FRAMES, REPLIES, VOICED, Kind, Stage, operator
-from webapi.voice_node.wav_tap import WavTap
 
 WavFile = Annotated[str, Field(pattern=r"\.wav$")]  # so that a slip of the pen replaces no other file
 Seconds = Annotated[int, Field(ge=1, le=3600)]

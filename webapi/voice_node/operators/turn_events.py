@@ -10,7 +10,6 @@ from pydantic import Field
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node import turn_state, turns
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
     US_PER_MS,
@@ -30,11 +29,13 @@ from webapi.voice_node.events import (
     Unheard,
     Voiced,
 )
-from webapi.voice_node.hop import Hop
+from webapi.voice_node.hearing import turn_reducer as turns
+from webapi.voice_node.hearing import turn_state
 from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, Kind, Stage, operator
-from webapi.voice_node.prompts import Prompt
+from webapi.voice_node.reactive.direct import DirectObservable
+from webapi.voice_node.reply.prompts import Prompt
 
-Frames = Annotated[int, Field(ge=1, le=500)]
+FrameCount = Annotated[int, Field(ge=1, le=500)]
 Ms = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 CoughMs = Annotated[int, Field(ge=20, le=5000)]
@@ -77,8 +78,8 @@ def _room(kind: Kind, arguments: Mapping[str, Any]) -> str:
 @operator(takes=VOICED, gives=lambda kind, _: Kind(TURNS.name, kind.rate), check=_odd)
 def turn_events(
     *,
-    start_frames: Frames = 6,
-    end_frames: Frames = 10,
+    start_frames: FrameCount = 6,
+    end_frames: FrameCount = 10,
     preroll_ms: Ms = 240,
     longest_s: Seconds = LONGEST_S,
     barge_in: Literal["stop", "pause", "ignore"] = "stop",
@@ -112,7 +113,7 @@ def turn_events(
         def subscribe(
             observer: abc.ObserverBase[TurnEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            state = turn_state.Hearing()
+            state = turn_state.TurnState()
             speaking = context.turn(0)  # the turn of the last utterance that started
             kept: deque[Frame] = deque()  # the frames that an utterance may still ask for
             rule: turn_state.TurnRule | None = None
@@ -158,7 +159,7 @@ def turn_events(
                         observer.on_next(HaltReply(t_us, context.turn(decision.turn)))
                     elif isinstance(decision, turn_state.Resumed):
                         observer.on_next(ResumeReply(t_us, context.turn(decision.turn)))
-                    elif isinstance(decision, turn_state.Prompted):
+                    elif isinstance(decision, turn_state.PromptDue):
                         observer.on_next(Prompted(t_us, context.turn(decision.turn), decision.prompt))
                     else:
                         observer.on_next(interrupted(decision, t_us))
@@ -216,7 +217,7 @@ def turn_events(
                 source.subscribe(on_voiced, observer.on_error, observer.on_completed, scheduler=scheduler),
             )
 
-        return Hop(subscribe)
+        return DirectObservable(subscribe)
 
     return apply
 

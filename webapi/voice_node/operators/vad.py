@@ -8,8 +8,8 @@ from pydantic import AfterValidator
 from reactivex import Observable, abc
 
 from webapi.voice_node.events import Frame, Voiced
-from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import FRAMES, Kind, Stage, becomes, operator
+from webapi.voice_node.reactive.direct import DirectObservable
 from webapi.voice_node.vad import VoiceActivityDetector, unknown
 
 FRAME_MS = (10, 20, 30)
@@ -23,11 +23,11 @@ def _known(backend: str) -> str:
     return backend
 
 
-Backend = Annotated[str, AfterValidator(_known)]
+BackendName = Annotated[str, AfterValidator(_known)]
 
 
 @operator(takes=tuple(Kind(FRAMES.name, rate, ms) for rate in RATES_HZ for ms in FRAME_MS), gives=becomes("voiced"))
-def vad(*, backend: Backend = "webrtc", gives: Kind) -> Stage[Any]:
+def vad(*, backend: BackendName = "webrtc", gives: Kind) -> Stage[Any]:
     """Frames to voiced frames. Each subscription has a detector of its own, which the end of the audio resets.
 
     in   --F--F--F--F--gap
@@ -51,6 +51,6 @@ def vad(*, backend: Backend = "webrtc", gives: Kind) -> Stage[Any]:
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-        return Hop(subscribe)
+        return DirectObservable(subscribe)
 
     return apply

@@ -9,8 +9,8 @@ from reactivex import Observable, abc
 
 from webapi.voice_node.audio_io import Framer
 from webapi.voice_node.events import BYTES_PER_SAMPLE, AudioChunk, AudioGap, CallerAudio, Frame
-from webapi.voice_node.hop import Hop
 from webapi.voice_node.operators.kinds import AUDIO, Kind, Stage, operator
+from webapi.voice_node.reactive.direct import DirectObservable
 
 Ms = Annotated[int, Field(ge=10, le=100)]
 
@@ -57,6 +57,6 @@ def window(*, ms: Ms = 20) -> Stage[Frame | AudioGap]:
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-        return Hop(subscribe)
+        return DirectObservable(subscribe)
 
     return apply

@@ -1,0 +1,117 @@
+"""The virtual loop: timers jump, ties stay ties, real I/O is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
+from webapi.voice_node.errors import UserError
+
+
+def test_an_hour_passes_at_once_and_to_the_microsecond() -> None:
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        for _ in range(50 * 60):
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(3540)
+        return loop.now_us
+
+    before = time.process_time()
+    assert run_virtual(main()) == 3_600_000_000
+    assert time.process_time() - before < 60
+
+
+def test_timers_at_the_same_instant_strike_together_and_in_the_same_order_every_time() -> None:
+    """Which order is asyncio's business (its heap is not first come, first served); that it never changes is ours."""
+
+    async def main() -> list[tuple[float, int]]:
+        order: list[tuple[float, int]] = []
+        loop = asyncio.get_running_loop()
+        for i in range(500):
+            loop.call_later(1.0, lambda i: order.append((loop.time(), i)), i)
+        await asyncio.sleep(1.1)
+        return order
+
+    first, second = run_virtual(main()), run_virtual(main())
+    assert first == second
+    assert {at for at, _ in first} == {1.0}
+    assert len(first) == 500
+
+
+def test_what_comes_at_an_instant_is_before_what_is_due_at_it_whatever_other_timers_there_are() -> None:
+    async def main(others: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        order: list[str] = []
+
+        async def chain() -> None:
+            await asyncio.sleep(0.119)
+            for _ in range(5):  # several rounds of the loop, all in the millisecond before
+                await asyncio.sleep(0)
+            order.append("before")
+            await asyncio.sleep(0.001)
+            order.append("at")
+
+        tasks = [asyncio.ensure_future(asyncio.sleep(i / 100)) for i in range(others)]
+        tasks.append(asyncio.ensure_future(chain()))
+        for _ in range(6):
+            await loop.until(loop.now_us + 20_000)
+        order.append("until")
+        await asyncio.wait(tasks)
+        return order
+
+    assert [run_virtual(main(others)) for others in (0, 1, 5, 40)] == [["before", "until", "at"]] * 4
+
+
+@pytest.mark.parametrize("days", [0, 1, 100, 400, 3650])
+def test_the_clock_keeps_whole_microseconds_however_long_the_machine_has_been_up(days: int) -> None:
+    """A recorded call begins where the machine's clock stood; the floats of late timers are coarse."""
+
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        times = []
+        for _ in range(50):
+            await loop.until(loop.now_us + 7_000)
+            await asyncio.gather(asyncio.sleep(0.013), asyncio.sleep(0.007))
+            times.append(loop.now_us - start_us)
+        return times
+
+    start_us = days * 86_400 * 1_000_000
+    assert run_virtual(main(), start_us=start_us) == [20_000 * i for i in range(1, 51)]
+
+
+def test_what_waits_for_nothing_is_said() -> None:
+    with pytest.raises(UserError, match="nothing will ever happen"):
+        run_virtual(asyncio.Event().wait())
+
+
+def test_a_connection_is_refused() -> None:
+    with pytest.raises(UserError, match="opened a connection"):
+        run_virtual(asyncio.open_connection("127.0.0.1", 9))
+
+
+def test_a_thread_is_refused() -> None:
+    with pytest.raises(UserError, match="wants a thread"):
+        run_virtual(asyncio.to_thread(time.sleep, 0))
+
+
+def test_what_is_left_running_is_cancelled() -> None:
+    closed: list[str] = []
+
+    async def forever() -> None:
+        try:
+            await asyncio.sleep(10**6)
+        finally:
+            closed.append("yes")
+
+    async def main() -> None:
+        main.task = asyncio.ensure_future(forever())  # type: ignore[attr-defined]  # kept, so that it is not collected
+        await asyncio.sleep(1)
+
+    run_virtual(main())
+    assert closed == ["yes"]

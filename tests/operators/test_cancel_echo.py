@@ -1,0 +1,233 @@
+"""The bot's own voice comes back from a loudspeaker: it must not interrupt the bot, and the caller still must."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.echo_room import Room, call
+from tests.speech import silence, vowel
+from webapi.voice_node.audio.wav import write_wav
+from webapi.voice_node.config import load_settings, public
+from webapi.voice_node.events import AudioChunk, AudioGap, Event, PlaybackEnded, ReplyAudio, Turn, record
+from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.operators.cancel_echo import PIECE_BYTES, cancel_echo
+from webapi.voice_node.playback.play_queue import PlayQueue
+from webapi.voice_node.recording.call_file import CallRecorder
+
+CHUNK = 960  # bytes of 10 ms at 48 kHz
+ASK = silence(0.3) + vowel(0.6)
+REPLY = (vowel(0.4) + silence(0.2)) * 10
+REPLY_S = 6.0
+
+
+def talk(
+    said: bytes, room: Room, folder: Path, *, echo: bool = True, record_to: Path | None = None, **settings: Any
+) -> list[Event]:
+    """A call from such a room; what happened. The bot answers with a voice, for six seconds."""
+    reply = folder / "reply.wav"
+    write_wav(reply, REPLY, 48_000)
+    made = load_settings(None, vad_backend="webrtc", mock_reply=str(reply), **settings)
+    graph = load_graph("default", made)
+    recorder = None
+    if record_to:
+        header: dict[str, Any] = {"session_id": "s", "room": "r", "graph": "default", "origin_us": 0}
+        header["settings"] = public(made)
+        recorder = CallRecorder(record_to, header, graph.path.read_text(), pytest.fail)
+    events = call(said, room, graph, made, echo=echo, recorder=recorder, fail=lambda error: pytest.fail(str(error)))
+    if recorder:
+        recorder.close()
+    return events
+
+
+def barge_ins(events: list[Event]) -> list[float]:
+    return [event.t_us / 1e6 for event in events if event.name == "barge_in"]
+
+
+LOUD = -10.0  # dB
+
+
+def test_without_it_the_bot_interrupts_itself(tmp_path: Path) -> None:
+    """Else the tests below would show nothing."""
+    said = ASK + silence(6.0)
+    assert barge_ins(talk(said, Room(120, LOUD), tmp_path, echo_cancel="never"))
+    assert barge_ins(talk(said, Room(120, LOUD), tmp_path, echo=False))  # the client says that it cancels
+
+
+@pytest.mark.parametrize("late_ms", [60, 120, 250])
+@pytest.mark.parametrize("gain_db", [-10, -20])
+def test_the_bot_does_not_interrupt_itself(tmp_path: Path, late_ms: int, gain_db: int) -> None:
+    events = talk(ASK + silence(7.5), Room(late_ms, gain_db), tmp_path)
+    assert barge_ins(events) == []
+    (ended,) = (event for event in events if isinstance(event, PlaybackEnded))
+    assert (ended.heard_ms, ended.completed) == (REPLY_S * 1000, True)
+
+
+def test_the_caller_still_does(tmp_path: Path) -> None:
+    said = ASK + silence(4.0) + vowel(1.0) + silence(1.0)
+    (at,) = barge_ins(talk(said, Room(120, LOUD), tmp_path))
+    spoke = 0.9 + 4.0
+    assert spoke < at < spoke + 0.3
+
+
+@pytest.mark.parametrize("after_s", [0.1, 0.3, 1.0, 4.0])
+def test_a_caller_without_a_loudspeaker_is_heard_at_once(tmp_path: Path, after_s: float) -> None:
+    """Where there is no echo, a canceller holds down whoever talks over the bot: so it is not believed then."""
+    begins = next(e.t_us for e in talk(ASK + silence(1.0), Room(120, -300), tmp_path) if e.name == "playback_started")
+    said = ASK + silence(begins / 1e6 + after_s - 0.9) + vowel(1.0) + silence(1.0)
+    (at,) = barge_ins(talk(said, Room(120, -300), tmp_path))
+    assert at - begins / 1e6 - after_s < 0.3
+
+
+def test_a_recorded_call_decides_the_same_again(tmp_path: Path) -> None:
+    from webapi.voice_node.replay.call_replay import replay_call
+
+    said = ASK + silence(2.0) + vowel(1.0) + silence(3.0)
+    events = talk(said, Room(120, LOUD), tmp_path, record_to=tmp_path / "call")
+    assert replay_call(tmp_path / "call").events == [record(event, 0) for event in events]
+
+
+# ---------------------------------------------------------------- the operator alone
+
+TURN = Turn("t", 0)
+
+
+def through(script: Callable[[Any, Any], None], when: str = "needed") -> list[Any]:
+    """What comes out for what the script puts into the two streams."""
+    from reactivex import Subject
+
+    caller: Subject[Any] = Subject()
+    played: Subject[Any] = Subject()
+    out: list[Any] = []
+    cancel_echo(when=when, played=played)(caller).subscribe(out.append, pytest.fail)  # type: ignore[arg-type]
+    script(caller, played)
+    return out
+
+
+def piece(index: int, echo: bool = True) -> AudioChunk:
+    return AudioChunk((index + 1) * 10_000, vowel(0.5)[index * CHUNK : (index + 1) * CHUNK], 48_000, echo)
+
+
+def test_an_endless_reply_to_a_caller_who_is_muted_fills_no_memory() -> None:
+    def script(caller: Any, played: Any) -> None:
+        caller.on_next(piece(0))
+        caller.on_next(AudioGap(10_000, "muted"))
+        tracemalloc.start()
+        try:
+            for index in range(60 * 50):
+                played.on_next(ReplyAudio(index * 20_000, TURN, bytes(2 * CHUNK), 48_000))
+            assert tracemalloc.get_traced_memory()[0] < 2_000_000  # of 5.8 MB
+        finally:
+            tracemalloc.stop()
+
+    through(script)
+
+
+def test_audio_from_before_the_client_cancelled_by_itself_does_not_come_after_it() -> None:
+    def script(caller: Any, played: Any) -> None:
+        caller.on_next(piece(0))
+        played.on_next(ReplyAudio(10_000, TURN, bytes(2 * CHUNK), 48_000))
+        for t_us, echo in ((15_000, True), (20_000, False), (25_000, True), (30_000, True)):
+            caller.on_next(AudioChunk(t_us, bytes(CHUNK // 2), 48_000, echo))
+
+    assert [(value.t_us, len(value.pcm)) for value in through(script)] == [
+        (10_000, CHUNK),
+        (20_000, CHUNK // 2),  # as it came
+        (30_000, CHUNK),  # of the two chunks after that
+    ]
+
+
+def test_until_the_bot_has_spoken_audio_passes_as_it_came() -> None:
+    given = [piece(i) for i in range(20)] + [AudioGap(200_000, "muted")]
+
+    def script(caller: Any, _: Any) -> None:
+        for each in given:
+            caller.on_next(each)
+
+    assert through(script) == given
+
+
+def test_a_client_that_cancels_is_left_alone() -> None:
+    given = [piece(i, echo=False) for i in range(20)]
+
+    def script(caller: Any, played: Any) -> None:
+        for each in given:
+            caller.on_next(each)
+            played.on_next(ReplyAudio(each.t_us, TURN, each.pcm, 48_000))
+
+    assert through(script) == given
+    assert through(script, "always") != given
+
+
+def test_how_much_of_the_echo_may_be_left_reaches_the_frames() -> None:
+    from reactivex import Subject
+
+    from webapi.voice_node.operators.resample import resample
+    from webapi.voice_node.operators.window import window
+
+    caller: Subject[Any] = Subject()
+    played: Subject[Any] = Subject()
+    out: list[Any] = []
+    frames = cancel_echo(when="needed", played=played)(caller)
+    window(ms=20)(resample(rate=8000)(frames)).subscribe(out.append)
+    for index in range(60):
+        if index == 20:
+            played.on_next(ReplyAudio(200_000, TURN, vowel(0.5), 48_000))
+        weaker = (np.frombuffer(piece(index % 30).pcm, "<i2") // 4).tobytes()
+        caller.on_next(AudioChunk((index + 1) * 10_000, weaker, 48_000, True))
+    left = [frame.echo_left for frame in out]
+    assert left[:9] == [None] * 9  # the bot has not spoken
+    assert 0.5 < left[-1] < left[-5] < 1
+
+
+def test_the_same_bits_however_the_audio_is_cut(tmp_path: Path) -> None:
+    def script(size: int) -> Callable[[Any, Any], None]:
+        def run(caller: Any, played: Any) -> None:
+            caller.on_next(AudioChunk(0, b"", 48_000, True))
+            played.on_next(ReplyAudio(0, TURN, vowel(0.5), 48_000))
+            pcm = vowel(0.3)
+            for at in range(0, len(pcm), size * CHUNK):
+                caller.on_next(AudioChunk((at // CHUNK + size) * 10_000, pcm[at : at + size * CHUNK], 48_000, True))
+
+        return run
+
+    cut = [b"".join(chunk.pcm for chunk in through(script(size))) for size in (1, 2, 10)]
+    assert len(cut[0]) == len(vowel(0.3))
+    assert cut[0] == cut[1] == cut[2]
+
+
+def test_chunks_that_come_unevenly_keep_step() -> None:
+    """A chunk is up to 30 ms late now and then: what was played stays in step with the samples, not the arrivals."""
+
+    def script(late_us: list[int]) -> Callable[[Any, Any], None]:
+        def run(caller: Any, played: Any) -> None:
+            caller.on_next(AudioChunk(0, b"", 48_000, True))
+            played.on_next(ReplyAudio(0, TURN, vowel(0.5), 48_000))
+            for index, late in enumerate(late_us):
+                even = piece(index)
+                caller.on_next(AudioChunk(even.t_us + late, even.pcm, 48_000, True))
+
+        return run
+
+    even = [0] * 45
+    uneven = [0, *(30_000 * (index % 7 == 3) for index in range(44))]
+    assert [chunk.pcm for chunk in through(script(uneven))] == [chunk.pcm for chunk in through(script(even))]
+
+
+def test_what_plays_is_taken_in_its_time() -> None:
+    queue = PlayQueue()
+    queue.push(10, b"\1\0" * 20)
+    queue.push(12, b"\2\0" * 20)  # behind the first
+    assert np.frombuffer(queue.take(15), "<i2").tolist() == [0] * 10 + [1] * 5
+    queue.skip(28)
+    assert np.frombuffer(queue.take(32), "<i2").tolist() == [1, 1, 2, 2]
+    queue.cut(40)
+    rest = np.frombuffer(queue.take(60), "<i2")
+    assert rest[:8].tolist() == [2] * 8
+    assert rest[-8:].tolist() == [0] * 8
+    assert PIECE_BYTES == CHUNK

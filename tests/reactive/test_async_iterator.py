@@ -1,0 +1,204 @@
+"""The bridge from async iterators: a dispose really closes, an error really arrives."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from reactivex import Observable, Subject
+from reactivex import operators as ops
+
+from webapi.voice_node.clock.virtual_time import run_virtual
+from webapi.voice_node.reactive.async_iterator import from_async_iterator
+from webapi.voice_node.reply.reply_stream import ReplyTimedOutError, ReplyTimeout
+
+
+class Source:
+    """Counts 0, 1, 2… a second apart and notes what is done to it."""
+
+    def __init__(self, name: str, until: int = 5, error: Exception | None = None) -> None:
+        self.name = name
+        self.until = until
+        self.error = error
+        self.closed_at: list[float] = []
+
+    async def values(self) -> AsyncGenerator[str, None]:
+        try:
+            for i in range(self.until):
+                yield f"{self.name}{i}"
+                await asyncio.sleep(1)
+            if self.error:
+                raise self.error
+        finally:
+            self.closed_at.append(asyncio.get_running_loop().time())
+
+
+def test_values_come_then_the_end_and_the_generator_is_closed() -> None:
+    async def main() -> None:
+        source, got = Source("a", 3), list[str]()
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        from_async_iterator(source.values, loop.create_task).subscribe(
+            got.append, done.set_exception, lambda: done.set_result(None)
+        )
+        await done
+        await asyncio.sleep(0)
+        assert got == ["a0", "a1", "a2"]
+        assert source.closed_at == [3]
+        assert len(asyncio.all_tasks()) == 1
+
+    run_virtual(main())
+
+
+def test_an_error_arrives_as_one() -> None:
+    async def main() -> None:
+        source = Source("a", 1, ValueError("no"))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+        from_async_iterator(source.values, loop.create_task).subscribe(on_error=done.set_exception)
+        with pytest.raises(ValueError, match="no"):
+            await done
+
+    run_virtual(main())
+
+
+def test_switch_map_closes_the_old_one_before_the_new_one_speaks() -> None:
+    """Subscription windows: a is subscribed from 0 to 2.5, b from 2.5 on."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        sources = {"a": Source("a"), "b": Source("b", 2)}
+        got: list[tuple[float, str]] = []
+        turns: Subject[str] = Subject()
+
+        def open_source(name: str) -> Observable[str]:
+            return from_async_iterator(sources[name].values, loop.create_task)
+
+        turns.pipe(ops.switch_map(open_source)).subscribe(
+            lambda value: got.append((loop.time(), value)), on_error=lambda error: pytest.fail(str(error))
+        )
+        turns.on_next("a")
+        await asyncio.sleep(2.5)
+        turns.on_next("b")
+        await asyncio.sleep(5)
+        assert got == [(0, "a0"), (1, "a1"), (2, "a2"), (2.5, "b0"), (3.5, "b1")]
+        assert sources["a"].closed_at == [2.5]
+        assert sources["b"].closed_at == [4.5]
+        assert len(asyncio.all_tasks()) == 1
+
+    run_virtual(main())
+
+
+def test_a_dispose_before_the_first_value_asks_for_none() -> None:
+    async def main() -> None:
+        source = Source("a")
+        got: list[str] = []
+        from_async_iterator(source.values, asyncio.get_running_loop().create_task).subscribe(got.append).dispose()
+        await asyncio.sleep(1)
+        assert (got, source.closed_at) == ([], [])
+        assert len(asyncio.all_tasks()) == 1
+
+    run_virtual(main())
+
+
+def test_a_dispose_from_inside_its_own_value_closes_it() -> None:
+    async def main() -> None:
+        source = Source("a")
+        got: list[str] = []
+        stream = from_async_iterator(source.values, asyncio.get_running_loop().create_task)
+        stream.pipe(ops.take(2)).subscribe(got.append)
+        await asyncio.sleep(10)
+        assert got == ["a0", "a1"]
+        assert len(source.closed_at) == 1
+        assert len(asyncio.all_tasks()) == 1
+
+    run_virtual(main())
+
+
+def test_a_cancel_that_nobody_asked_for_is_an_error() -> None:
+    async def main() -> None:
+        async def values() -> AsyncGenerator[int, None]:
+            yield 1
+            raise asyncio.CancelledError
+
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+        from_async_iterator(values, loop.create_task).subscribe(on_error=done.set_exception)
+        with pytest.raises(RuntimeError, match="cancelled from inside"):
+            await done
+
+    run_virtual(main())
+
+
+def test_patience_ends_in_time_and_leaves_the_task_usable() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        patience = ReplyTimeout(2)
+        with pytest.raises(ReplyTimedOutError):
+            await patience.wait(asyncio.sleep(10))
+        assert loop.time() == 2
+        patience.renew()
+        assert await patience.wait(asyncio.sleep(1, "in time")) == "in time"
+        await asyncio.sleep(5)  # the timer of the one that came in time does not strike later
+        assert loop.time() == 8
+
+    run_virtual(main())
+
+
+def test_patience_renewed_lasts_its_whole_time_again() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        patience = ReplyTimeout(2)
+        for i in range(5):
+            assert await patience.wait(asyncio.sleep(1.5, i)) == i
+            patience.renew()
+        with pytest.raises(ReplyTimedOutError):
+            await patience.wait(asyncio.sleep(10))
+        assert loop.time() == 5 * 1.5 + 2
+
+    run_virtual(main())
+
+
+def test_patience_passes_a_real_cancel_on() -> None:
+    async def main() -> None:
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def wait() -> None:
+        await ReplyTimeout(10).wait(asyncio.sleep(5))
+
+    run_virtual(main())
+
+
+def test_a_real_cancel_is_one_also_after_a_wait_that_outlived_its_patience() -> None:
+    async def main() -> None:
+        task = asyncio.ensure_future(wait())
+        await asyncio.sleep(3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    async def stubborn() -> str:
+        try:
+            await asyncio.sleep(10)
+        except asyncio.CancelledError:
+            return "all the same"
+        return ""
+
+    async def wait() -> None:
+        patience = ReplyTimeout(2)
+        assert await patience.wait(stubborn()) == "all the same"
+        if sys.version_info >= (3, 11):
+            task = asyncio.current_task()
+            assert task
+            assert task.cancelling() == 0
+        patience.renew()
+        await patience.wait(asyncio.sleep(10))
+
+    run_virtual(main())

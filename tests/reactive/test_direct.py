@@ -1,0 +1,94 @@
+"""Streams without a guard: who hears what, in which order, and until when."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reactivex import Observable, Subject, abc
+from reactivex import operators as ops
+
+from webapi.voice_node.reactive.direct import DirectObservable, DirectSubject, shared
+
+
+def noted(heard: list[Any], name: str) -> tuple[Any, Any, Any]:
+    """Three functions that note what they are called with."""
+    return (
+        lambda value: heard.append((name, value)),
+        lambda error: heard.append((name, str(error))),
+        lambda: heard.append((name, "|")),
+    )
+
+
+def doubled(source: Observable[int]) -> Observable[int]:
+    """An operator as ours are."""
+
+    def subscribe(observer: abc.ObserverBase[int], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        return source.subscribe(
+            lambda value: observer.on_next(2 * value), observer.on_error, observer.on_completed, scheduler=scheduler
+        )
+
+    return DirectObservable(subscribe)
+
+
+def test_a_hop_takes_what_an_observable_takes() -> None:
+    source: Subject[int] = Subject()
+    heard: list[Any] = []
+    into: Subject[int] = Subject()
+    into.subscribe(*noted(heard, "observer"))
+    stream = doubled(source)
+    stream.subscribe(*noted(heard, "functions"))
+    stream.subscribe(into)
+    stream.pipe(ops.take(1)).subscribe(*noted(heard, "piped"))
+    source.on_next(1)
+    source.on_next(2)
+    source.on_completed()
+    assert heard == [
+        ("functions", 2), ("observer", 2), ("piped", 2), ("piped", "|"),
+        ("functions", 4), ("observer", 4), ("functions", "|"), ("observer", "|"),
+    ]  # fmt: skip
+
+
+def test_after_a_dispose_nothing_comes() -> None:
+    source: DirectSubject[int] = DirectSubject()
+    heard: list[Any] = []
+    subscription = doubled(doubled(source)).subscribe(*noted(heard, "a"))
+    source.on_next(1)
+    subscription.dispose()
+    source.on_next(2)
+    source.on_completed()
+    assert heard == [("a", 4)]
+
+
+def test_a_port_tells_all_in_their_order_and_nothing_after_its_end() -> None:
+    for error in (None, ValueError("no")):
+        port: DirectSubject[int] = DirectSubject()
+        heard: list[Any] = []
+        port.subscribe(*noted(heard, "a"))
+        port.subscribe(*noted(heard, "b"))
+        port.on_next(1)
+        for _ in range(2):
+            if error:
+                port.on_error(error)
+            else:
+                port.on_completed()
+        port.on_next(2)
+        told = "no" if error else "|"
+        assert heard == [("a", 1), ("b", 1), ("a", told), ("b", told)]
+
+
+def test_what_is_shared_is_subscribed_once_and_disposed_with_the_last() -> None:
+    heard: list[Any] = []
+
+    def subscribe(observer: abc.ObserverBase[int], _: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        heard.append("subscribed")
+        return source.subscribe(observer)
+
+    source: DirectSubject[int] = DirectSubject()
+    stream = shared(DirectObservable(subscribe))
+    a, b = stream.subscribe(*noted(heard, "a")), stream.subscribe(*noted(heard, "b"))
+    source.on_next(1)
+    a.dispose()
+    source.on_next(2)
+    b.dispose()
+    source.on_next(3)
+    assert heard == ["subscribed", ("a", 1), ("b", 1), ("b", 2)]

@@ -1,0 +1,26 @@
+"""What the orchestrator reports from elsewhere comes into the graph in its own thread, in order."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from tests.stage import play
+from webapi.voice_node.reply.orchestrator_adapter import OrchestratorAdapter
+
+
+def test_reports_from_another_thread_are_handed_to_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    note = OrchestratorAdapter._note
+
+    def noting(self: OrchestratorAdapter, value: Any) -> None:
+        threads.append(threading.get_ident())
+        note(self, value)
+
+    monkeypatch.setattr(OrchestratorAdapter, "_note", noting)
+    played = play([("speech", 0.5), ("quiet", 1.5)], orchestrator="tests.orchestrators:Threaded")
+    assert played.marbles() == "SERPZp"
+    assert len(played.of("llm_request_done")) == len(played.of("tts_first_chunk")) == 1
+    assert set(threads) == {threading.get_ident()}

@@ -1,0 +1,237 @@
+"""The report: numbers that add up, bad lines named and left out, pictures that are there."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.report.metrics_reader import MEASURES
+from webapi.voice_node.report.plots import draw
+from webapi.voice_node.report.summary import report, show, summary
+
+ROOT = Path(__file__).parents[2]
+
+
+def turn(index: int, **changes: Any) -> dict[str, Any]:
+    """A turn that went well: a second of speech, an answer after 100 + `index` ms."""
+    wait = 0.1 + index / 1000
+    return {
+        "trace_id": f"t{index}",
+        "session_id": "s",
+        "room": "demo",
+        "turn_index": index,
+        "t1_first_user_audio": 10.0,
+        "t2_speech_ended": 11.0,
+        "t3_logic_start": 11.001,
+        "t4_llm_request_done": None,
+        "t5_tts_first_chunk": 11 + wait - 0.01,
+        "t6_first_bot_audio": 11 + wait,
+        "barge_in": False,
+        "playback_cancelled": False,
+        "outcome": "completed",
+        "latency_user_to_first_bot_chunk_ms": 1000 + wait * 1000,
+        "latency_speech_end_to_first_bot_chunk_ms": wait * 1000,
+        "vad_speech_ms": 700,
+        "speech_end": "silence",
+        "heard_ms": 500,
+        "barge_in_stop_ms": None,
+        "graph": "default",
+        **changes,
+    }
+
+
+CUT = {"outcome": "barged_in", "barge_in": True, "playback_cancelled": True, "barge_in_stop_ms": 140.0}
+
+
+def written(path: Path, turns: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(t) + "\n" for t in turns), encoding="utf-8")
+    return path
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    numbers: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return numbers
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def test_numbers_of_several_files_and_standard_input(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = written(tmp_path / "1.jsonl", [turn(i) for i in range(50)])
+    two = written(tmp_path / "2.jsonl", [turn(i, session_id="s2") for i in range(50, 100)])
+    third = "\n".join(json.dumps(t) for t in [turn(100, **CUT), {**turn(0), "outcome": "timeout", "heard_ms": 0}])
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(third.encode())))
+    assert report([one, two, "-"], as_json=True) == 0
+    numbers = printed(capsys)
+    assert (numbers["turns"], numbers["sessions"], numbers["skipped_lines"]) == (102, 2, 0)
+    assert numbers["outcomes"] == {"completed": 100, "barged_in": 1, "timeout": 1}
+    assert (numbers["barge_ins"], numbers["playbacks_cancelled"]) == (1, 1)
+    assert set(numbers["measures"]) == set(MEASURES)
+    assert numbers["measures"]["barge_in_stop_ms"] == dict.fromkeys(("p50", "p90", "p95", "p99", "max"), 140.0) | {
+        "n": 1
+    }
+
+
+def test_percentiles_and_stages() -> None:
+    numbers = summary([turn(i) for i in range(101)])
+    assert numbers["measures"]["latency_speech_end_to_first_bot_chunk_ms"] == pytest.approx(
+        {"n": 101, "p50": 150, "p90": 190, "p95": 195, "p99": 199, "max": 200}
+    )
+    assert numbers["stages"]["t5_t6_ms"]["p50"] == pytest.approx(10)
+    assert numbers["stages"]["t2_t3_ms"]["max"] == pytest.approx(1)
+    assert numbers["stages"]["t3_t4_ms"] == {"n": 0}  # what did not happen has no number
+
+
+def test_prompts_are_no_answers() -> None:
+    nothing = {"t1_first_user_audio": None, "t2_speech_ended": None, "speech_end": None, "vad_speech_ms": None}
+    nothing |= {"latency_speech_end_to_first_bot_chunk_ms": None, "latency_user_to_first_bot_chunk_ms": None}
+    prompts = [turn(7, prompt="hello.wav", **nothing), {**turn(8, prompt="hello.wav", **nothing), "outcome": "empty"}]
+    answers = [turn(i) for i in range(5)]
+    numbers = summary([*answers, *prompts])
+    assert numbers["prompts"] == {"completed": 1, "empty": 1}
+    assert {**numbers, "prompts": {}} == summary(answers)
+    console = Console(file=io.StringIO(), width=100)
+    show(numbers, console)
+    assert isinstance(console.file, io.StringIO)
+    assert "prompts: completed 1  empty 1\n" in console.file.getvalue()
+
+
+def test_people_get_a_table() -> None:
+    console = Console(file=io.StringIO(), width=100)
+    show(summary([turn(0), turn(1, **CUT), turn(2, outcome="[red]odd", speech_end="noise")]), console)
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "speech ended by: noise 1  silence 2" in text
+    assert "3 turns, 1 session" in text
+    assert "completed 1  barged_in 1  [red]odd 1" in text
+    row = next(line for line in text.splitlines() if "end of speech to first bot audio" in line)
+    assert row.split()[-6:] == ["3", "101", "102", "102", "102", "102"]
+    row = next(line for line in text.splitlines() if "language model" in line)
+    assert row.split()[-6:] == ["0", "–", "–", "–", "–", "–"]
+
+
+def test_a_narrow_terminal_gets_whole_words_and_numbers() -> None:
+    texts = []
+    for width in (100, 40):
+        console = Console(file=io.StringIO(), width=width)
+        show(summary([turn(0), turn(1, **CUT)]), console)
+        assert isinstance(console.file, io.StringIO)
+        texts.append(console.file.getvalue())
+    assert texts[0] == texts[1]
+
+
+# ---------------------------------------------------------------- bad input
+
+
+def test_bad_lines_are_named_and_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.jsonl"
+    good = json.dumps(turn(0)).encode()
+    bad = [
+        good[: len(good) // 2],  # the node was killed while it wrote
+        b"[1, 2]",
+        b"\xff\xfe",
+        b'{"outcome": "completed"}',
+        b'{"trace_id": "x", "outcome": 3}',
+        b'{"trace_id": "x", "outcome": "completed", "heard_ms": "much"}',
+        b'{"trace_id": "x", "outcome": "completed", "heard_ms": true}',
+        b'{"trace_id": "x", "outcome": "completed", "t6_first_bot_audio": NaN}',
+        b"[" * 100_000,
+    ]
+    path.write_bytes(b"\n".join([good, b"", *bad, good]))
+    assert report([path], as_json=True) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["turns"] == 2
+    assert json.loads(said.out)["skipped_lines"] == len(bad)
+    lines = said.err.splitlines()
+    assert [line.split(": ")[0] for line in lines] == [f"{path}:{i + 3}" for i in range(len(bad))]
+    assert "no trace_id" in lines[3]
+    assert "heard_ms is neither a number nor null" in lines[5]
+
+
+def test_many_bad_lines_are_not_all_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text("x\n" * 500)
+    assert report([path]) == 1  # nothing in it was a turn
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 11
+    assert lines[-1] == "… and 490 more lines like these"
+
+
+def test_an_empty_file_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = written(tmp_path / "m.jsonl", [])
+    assert report([path], tmp_path / "out") == 0
+    assert capsys.readouterr().out == "0 turns, 0 sessions\n"
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone\.jsonl can't be read: No such file"):
+        report([tmp_path / "gone.jsonl"])
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_pictures_of_every_kind_are_drawn_and_the_same_each_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "m.jsonl", [turn(i, **(CUT if i % 7 == 0 else {})) for i in range(60)])
+    assert report([path], tmp_path / "a") == 0
+    assert report([path], tmp_path / "b") == 0
+    names = sorted(p.name for p in (tmp_path / "a").iterdir())
+    assert names == [f"{n}.{k}" for n in ("barge_in_stop", "latency", "timeline") for k in ("png", "svg")]
+    assert capsys.readouterr().err.count("wrote ") == 2 * len(names)
+    for name in names:
+        picture = (tmp_path / "a" / name).read_bytes()
+        assert picture == (tmp_path / "b" / name).read_bytes()
+        if name.endswith("svg"):
+            assert ElementTree.fromstring(picture).tag.endswith("svg")  # noqa: S314 - our own file
+        else:
+            assert picture.startswith(b"\x89PNG")
+
+
+def test_a_picture_without_values_is_left_out(tmp_path: Path) -> None:
+    never = dict.fromkeys(("t6_first_bot_audio", *MEASURES))
+    failed = [turn(0, **{**never, "outcome": "failed"}), {"trace_id": "x", "outcome": "closed"}]
+    assert {path.name for path in draw(failed, tmp_path)} == {"timeline.png", "timeline.svg"}
+    assert draw(failed[1:], tmp_path) == []
+
+
+def test_one_turn_at_time_zero_can_be_drawn(tmp_path: Path) -> None:
+    zero = dict.fromkeys(MEASURES, 0)
+    assert len(draw([turn(0, **zero, barge_in=True)], tmp_path)) == 6
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="pictures can't be written"):
+        draw([turn(0)], tmp_path / "file")
+
+
+def test_without_matplotlib_the_numbers_still_come_and_pictures_say_what_to_install(tmp_path: Path) -> None:
+    path = written(tmp_path / "m.jsonl", [turn(0)])
+    program = f"""
+import sys
+sys.modules["matplotlib"] = None  # what an import of a missing package looks like
+from pathlib import Path
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.report.summary import report
+assert report([{str(path)!r}]) == 0
+try:
+    report([{str(path)!r}], Path({str(tmp_path)!r}))
+except UserError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "pip install 'matplotlib" in done.stdout.splitlines()[-1]

@@ -1,0 +1,1 @@
+"""PCM: the FIR resampler, and WAV files."""

@@ -1,0 +1,1 @@
+"""The commands: each prints its result and returns an exit code."""

@@ -1,0 +1,1 @@
+"""Event loops: virtual time, real time, and running one to a bounded end."""

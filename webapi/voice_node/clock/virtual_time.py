@@ -1,0 +1,90 @@
+"""An asyncio event loop whose clock jumps to the next timer when nothing is ready: replay and tests wait for nothing.
+
+An `async def` that sleeps 120 ms runs in it unchanged and costs nothing. What does real I/O can't: the loop says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine
+from concurrent.futures import Executor
+from typing import Any, TypeVar
+
+from webapi.voice_node.clock.run import run_in
+from webapi.voice_node.errors import UserError
+
+T = TypeVar("T")
+
+DUE_S = 1e-7  # a timer that is less than this away counts as due: floats are not quite whole microseconds
+REAL_IO = "real I/O (sockets, threads, subprocesses) can't run in virtual time"
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """`time()` begins at 0 and counts virtual seconds, kept as whole microseconds so that ties stay ties."""
+
+    def __init__(self) -> None:
+        self.now_us = 0
+        super().__init__(_JumpingSelector(self))
+        self._clock_resolution = DUE_S  # elsewhere it is the machine's: 15 ms on some
+
+    def time(self) -> float:
+        """Virtual seconds."""
+        return self.now_us / 1_000_000
+
+    def clock_us(self) -> int:
+        """Virtual microseconds: the `clock` of a session."""
+        return self.now_us
+
+    async def until(self, t_us: int) -> None:
+        """Be at `t_us`, with all done that is due before it, and nothing due at it: what comes in then is first.
+
+        asyncio leaves the order of two timers of one moment to chance, so that of a sleep until then would be, too.
+        Where nothing is due, this costs no round of the loop.
+        """
+        # asyncio has no public word for "is anything due?". These two have been its queues since Python 3.4.
+        ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
+        while self.now_us < t_us:
+            if ready:
+                await asyncio.sleep(0)
+            elif timers and timers[0].when() * 1_000_000 < t_us - 0.5:
+                await asyncio.sleep(timers[0].when() - self.time())
+            else:
+                self.now_us = t_us
+
+    def run_in_executor(  # type: ignore[override]  # the stub ties func to args; here nothing is ever run
+        self, executor: Executor | None, func: Any, *args: Any
+    ) -> Any:
+        """Refused: a thread's time is not this loop's."""
+        raise UserError(f"{REAL_IO}: {getattr(func, '__name__', func)} wants a thread")
+
+
+class _JumpingSelector(selectors.SelectSelector):
+    """Where a selector would wait, the loop's clock is moved on instead."""
+
+    def __init__(self, loop: VirtualTimeLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        """The loop's own wake-up pipe is the first to register, and the only one that may."""
+        if self.get_map():
+            raise UserError(
+                f"{REAL_IO}: something opened a connection. Replay it with --pace real, or from a recorded call."
+            )
+        return super().register(fileobj, events, data)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Nothing is ever ready, so the system is not asked: the time of the next timer comes at once."""
+        if timeout is None:
+            raise UserError("everything waits, and nothing will ever happen: no timer is set in this virtual time")
+        if timeout > DUE_S / 2:  # to the nearest microsecond: float timers would drift
+            self._loop.now_us += max(1, round(timeout * 1_000_000))
+        return []
+
+
+def run_virtual(main: Coroutine[Any, Any, T], *, start_us: int = 0) -> T:
+    """Run `main` in virtual time, from `start_us` on."""
+    loop = VirtualTimeLoop()
+    loop.now_us = start_us
+    return run_in(loop, main)

@@ -1,0 +1,41 @@
+"""The LiveKit server in Docker, by docker-compose.livekit.yml: where a Docker engine answers."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from webapi.voice_node.dev_server.command import Say, ask, run
+from webapi.voice_node.dev_server.process import ServerProcess, free_port
+
+NAME = "docker-compose.livekit.yml"
+FOLDERS = (Path(__file__).parents[3], Path(__file__).parents[1] / "_docker")  # in a clone; in a wheel
+PULL_S = 600.0
+
+
+def compose_file() -> Path | None:
+    """The compose file; None where it is not there."""
+    return next((folder / NAME for folder in FOLDERS if (folder / NAME).is_file()), None)
+
+
+async def docker_answers() -> bool:
+    """Whether there is a Docker engine that runs, and `docker compose`: the command alone is no Docker."""
+    engine = await ask(["docker", "version", "--format", "{{.Server.Version}}"])
+    return bool(engine) and await ask(["docker", "compose", "version"]) is not None
+
+
+async def docker_server(
+    compose: Path, host: str, port: int, key: str, secret: str, log: Path, say: Say
+) -> ServerProcess:
+    """The server of the compose file, its image pulled, not yet started. UserError where the image can't be had."""
+    env = {
+        "LIVEKIT_PORT": str(port),
+        "LIVEKIT_TCP_PORT": str(free_port("tcp", port + 1)),
+        "LIVEKIT_UDP_PORT": str(free_port("udp", port + 2)),
+        "LIVEKIT_KEYS": json.dumps({key: secret}),
+    }
+    docker = ["docker", "compose", "--project-name", f"voice-node-{port}", "--file", str(compose)]
+    await run([*docker, "pull"], {**os.environ, **env}, PULL_S, "getting the LiveKit server's Docker image", say)
+    up = ["up", "--force-recreate", "--no-color", "--no-log-prefix"]
+    return ServerProcess([*docker, *up], host, port, log, env)

@@ -1,0 +1,1 @@
+"""A graph file: read, checked, drawn, and described as a JSON Schema."""

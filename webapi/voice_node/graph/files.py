@@ -1,0 +1,61 @@
+"""Graph files: where they are, and one of them as a GraphSpec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.graph.reader import read_graph
+from webapi.voice_node.graph.spec import GraphSpec
+
+FOLDERS = (Path("graphs"), Path(__file__).parents[3] / "graphs", Path(__file__).parents[1] / "_graphs")
+
+
+def find_graphs() -> dict[str, Path]:
+    """Every graph by name: ./graphs first, then the ones that come with the project."""
+    found: dict[str, Path] = {}
+    for folder in FOLDERS:
+        for path in sorted(folder.glob("*.yaml")):
+            if path.is_file():
+                found.setdefault(path.stem, path)
+    return found
+
+
+def opening_line(path: Path) -> str:
+    """The comment that a graph opens with: what it is for."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        line = file.readline()
+    return line[1:].strip() if line.startswith("#") else ""
+
+
+def graphs_at(name: str) -> list[str]:
+    """What to load for `name`: the graphs in a folder, as paths; else itself. UserError for a folder without any."""
+    if name in find_graphs() or not Path(name).is_dir():
+        return [name]
+    found = [str(path) for path in sorted(Path(name).glob("*.yaml"))]
+    if not found:
+        raise UserError(f"{name}: a folder without a graph (a file that ends in .yaml)")
+    return found
+
+
+def load_graph(name: str, settings: Settings) -> GraphSpec:
+    """The graph `name`: of graphs/, or a path that ends in .yaml or .yml. UserError with all that is wrong with it."""
+    is_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
+    path = Path(name) if is_path else find_graphs().get(name)
+    if (path or Path(name)).is_dir():
+        raise UserError(f"graph {name}: a folder. Name a graph in it: a file that ends in .yaml")
+    if path is None:
+        there = sorted(find_graphs())
+        raise UserError(
+            f"graph {name!r}: there is none of that name.{nearest(name, there)} "
+            f"There are: {', '.join(there) or 'none'}. "
+            "A path ending in .yaml works too."
+        )
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a text file: byte {error.start} is not UTF-8") from None
+    except OSError as error:
+        raise UserError(f"graph {path}: can't be read: {error.strerror}") from None
+    return read_graph(text, path, settings)

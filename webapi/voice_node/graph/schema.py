@@ -1,0 +1,138 @@
+"""A JSON Schema of graph files, so that an editor completes operators and arguments and underlines what is wrong.
+
+Everything comes from where it is said once: operators and their arguments from their signatures, ports from the ports,
+variables from the settings. What needs the whole graph (does it fit, is it used, does it exist) `graphs check` knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from pydantic import SecretStr
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.graph.reader import NAME
+from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, VERSION
+from webapi.voice_node.operators import TABLE
+from webapi.voice_node.operators.kinds import Operator
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+Schema: TypeAlias = dict[str, Any]
+
+STREAMS: Schema = {"$ref": "#/$defs/streams"}
+VARIABLE: Schema = {"$ref": "#/$defs/variable"}
+
+
+def graph_schema() -> Schema:
+    """The schema (draft 2020-12) of what this installation can run, operators of other packages included."""
+    defs: Schema = {"variable": _variable(), "streams": _streams(), "operator": _operator()}
+    for operator in TABLE.values():
+        arguments = operator.arguments.model_json_schema(ref_template="#/$defs/{model}")
+        defs.update(arguments.pop("$defs", {}))
+        defs[f"{operator.name} arguments"] = _arguments(operator, arguments)
+    return {
+        "$schema": DIALECT,
+        "title": "A voice_node graph",
+        "description": "Named streams, each from somewhere and through some operators, bound to output ports.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["version", "streams", "outputs"],
+        "properties": {
+            "version": {"const": VERSION, "description": "Of the language of graph files."},
+            "streams": {
+                "description": "The streams by name.",
+                "type": "object",
+                "propertyNames": {"pattern": "^" + NAME.pattern.replace(r"\Z", "$"), "not": {"enum": list(INPUTS)}},
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "required": ["from"],
+                    "properties": {
+                        "from": STREAMS,
+                        "through": {
+                            "description": "Operators, in order.",
+                            "type": "array",
+                            "items": {"$ref": "#/$defs/operator"},
+                        },
+                    },
+                },
+            },
+            "outputs": {
+                "description": "Which streams leave, by port.",
+                "type": "object",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "properties": {
+                    port: {**STREAMS, "description": f"Carries {' or '.join(map(str, kinds))}."}
+                    for port, kinds in OUTPUTS.items()
+                },
+            },
+        },
+        "$defs": defs,
+    }
+
+
+def _variable() -> Schema:
+    names = [
+        f"${{{name.upper()}}}" for name, field in Settings.model_fields.items() if field.annotation is not SecretStr
+    ]
+    return {
+        "description": "A setting of .env.example, with its type.",
+        "type": "string",
+        "pattern": r"\$\{(" + "|".join(name[2:-1] for name in names) + r")\}",
+        "examples": names,
+    }
+
+
+def _streams() -> Schema:
+    one = {"type": "string", "examples": list(INPUTS)}
+    return {
+        "description": f"A stream or an input port ({', '.join(INPUTS)}), or a list of alike ones, which are merged.",
+        "anyOf": [one, {"type": "array", "items": one, "minItems": 1}],
+    }
+
+
+def _operator() -> Schema:
+    """`{name: {argument: value}}`, or the name alone where no argument must be given."""
+    bare = [operator for operator in TABLE.values() if not _required(operator)]
+    return {
+        "anyOf": [
+            {"anyOf": [{"const": operator.name, "description": operator.summary} for operator in bare]},
+            {
+                "type": "object",
+                "additionalProperties": False,
+                "minProperties": 1,
+                "maxProperties": 1,
+                "properties": {
+                    operator.name: {"$ref": f"#/$defs/{operator.name} arguments"} for operator in TABLE.values()
+                },
+            },
+        ]
+    }
+
+
+def _arguments(operator: Operator[Any, Any], model: Schema) -> Schema:
+    """The model's schema as a graph file has it: any value may be a variable, streams are named."""
+    properties: Schema = {}
+    for name, value in model.get("properties", {}).items():
+        allowed = {key: inner for key, inner in value.items() if key not in ("title", "default", "description")}
+        shown = {key: value[key] for key in ("default", "description") if key in value}
+        properties[name] = {"anyOf": [allowed, VARIABLE], **shown}
+    for name, kind in operator.streams.items():
+        properties[name] = {"type": "string", "description": f"A stream or port that carries {kind}."}
+        if name in INPUTS:
+            properties[name]["default"] = name
+    takes = " or ".join(map(str, operator.takes))
+    return {
+        "description": f"{operator.summary} Takes {takes}.",
+        "type": "object" if _required(operator) else ["object", "null"],
+        "additionalProperties": False,
+        "required": _required(operator),
+        "properties": properties,
+    }
+
+
+def _required(operator: Operator[Any, Any]) -> list[str]:
+    fields = operator.arguments.model_fields
+    streams = [name for name in operator.streams if name not in INPUTS]
+    return [*(name for name, field in fields.items() if field.is_required()), *streams]

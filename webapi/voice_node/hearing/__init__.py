@@ -1,0 +1,1 @@
+"""Pure decisions about the caller: who talks, how loud, and what is echo."""

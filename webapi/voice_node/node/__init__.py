@@ -1,0 +1,1 @@
+"""What `voice-node run` puts together: server, page, log, metrics, and a session for each caller."""

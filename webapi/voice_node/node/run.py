@@ -1,0 +1,93 @@
+"""What `run` puts together and takes apart: server, page, log, metrics, and a session for each caller."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+from loguru import logger
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.dev_server.server import dev_server
+from webapi.voice_node.files.preflight import check_writable
+from webapi.voice_node.graph.check import load_to_run
+from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.livekit_runner import LiveKitRunner
+from webapi.voice_node.metrics import MetricsFile
+from webapi.voice_node.node.graph_reload import GraphWatch
+from webapi.voice_node.node.live_session import Sessions
+from webapi.voice_node.node.log_setup import configure
+from webapi.voice_node.node.web import WebServer
+from webapi.voice_node.orchestrator import load_orchestrator
+from webapi.voice_node.recording.retention import check_recordings
+from webapi.voice_node.vad import VoiceActivityDetector
+
+Say = Callable[[str], None]
+
+
+async def run_node(
+    settings: Settings,
+    stop: asyncio.Event,
+    reload: asyncio.Event,
+    *,
+    watch: bool,
+    local_server: bool,
+    page: bool,
+    say: Say,
+) -> None:
+    """Serve callers until `stop` is set. UserError for what the user can mend; `say` gets what people want to know.
+
+    The graph's file is read again when `reload` is set, and with `watch` whenever it has changed.
+    """
+    graph = load_to_run(settings.voice_graph, settings)
+    load_orchestrator(settings.orchestrator, settings)  # so that a wrong one ends the node now and not its first turn
+    vad = VoiceActivityDetector(  # for the same reason
+        settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms
+    )
+    check_writable(settings)
+    check_recordings(settings)
+    async with AsyncExitStack() as ending:
+        ending.callback(configure(settings))
+        logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
+        if vad.fallback:
+            logger.bind(event="vad_fallback", vad_backend=settings.vad_backend).warning(f"VAD: {vad.fallback}")
+        metrics = MetricsFile(settings.metrics_file) if settings.metrics_file else None
+        if metrics:
+            ending.callback(metrics.close)
+        sessions = Sessions(graph, settings, metrics.write if metrics else lambda _: None)
+        runner = LiveKitRunner(settings, sessions)
+
+        def loaded(changed: GraphSpec) -> None:
+            sessions.graph = changed
+            runner.renew()
+
+        def refused(why: str) -> None:
+            runner.tell({"event": "graph_refused", "graph": graph.name, "detail": why})
+
+        following = GraphWatch(graph, settings, loaded=loaded, refused=refused).follow(reload, watch=watch)
+        ending.callback(asyncio.create_task(following, name="graph-watch").cancel)
+        key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
+        server = dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say)
+        if not await done_before(stop, ending.enter_async_context(server)):
+            return
+        url = ""
+        if page:
+            web = WebServer(settings)
+            url = await web.start()
+            ending.push_async_callback(web.stop)
+        await runner.run(stop, joined=lambda: say(f"Open {url}") if url else None)
+
+
+async def done_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` was done before `stop` was set; if not, it is cancelled. Getting a server may take minutes."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+    for each in (task, stopped):
+        each.cancel()
+    await asyncio.wait([task, stopped])
+    if task.cancelled():
+        return False
+    task.result()
+    return True

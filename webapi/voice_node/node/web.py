@@ -1,0 +1,185 @@
+"""The web server of the client page: static files, and on loopback a token to join with.
+
+Import this module only where the page is wanted: without aiohttp (the `web` extra) the import raises UserError.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import secrets
+import socket
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from loguru import logger
+
+from webapi.voice_node.errors import UserError
+
+try:  # before anything else of ours: livekit-api needs aiohttp too, and would say it in a programmer's words
+    from aiohttp import web
+except ImportError as missing:
+    raise UserError(
+        "The client page is served with aiohttp, which is not installed: pip install 'voice-node[web]'."
+    ) from missing
+
+from webapi.voice_node.config import Settings, is_loopback_host
+from webapi.voice_node.room.tokens import mint
+
+STATIC = Path(__file__).resolve().parents[2] / "static"
+TOKEN_TTL = timedelta(minutes=10)  # long enough to click Join; a joined client gets fresh ones from LiveKit
+PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
+# Scripts come from here and, where livekit-client is not installed, from its CDN. Where the LiveKit server is
+# can be typed into the page, so any host may be connected to; `http:` is LiveKit's own check of a refused token.
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self' https://cdn.jsdelivr.net",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "media-src 'self' blob: mediastream:",
+        "connect-src 'self' ws: wss: http: https:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class WebServer:
+    """Serves the client page on WEB_HOST:WEB_PORT until it is stopped."""
+
+    def __init__(self, settings: Settings, *, static: Path = STATIC) -> None:
+        self._settings = settings
+        self._static = static
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen, and return the page's URL. Raises UserError where the address can't be had."""
+        if not (self._static / "client.html").is_file():
+            raise UserError(f"The client page is missing: {self._static / 'client.html'}. Install voice-node again.")
+        app = web.Application(middlewares=[_secure])
+        app.router.add_get("/", self._page)
+        app.router.add_get("/api/config", self._config)
+        app.router.add_static("/", self._static)  # aiohttp refuses traversal, links out of it, and listings
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await runner.setup()
+        host, port = self._settings.web_host.strip("[]"), self._settings.web_port
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise _cannot_listen(error, host, port) from None
+        self._runner = runner
+        port = runner.addresses[0][1]  # WEB_PORT=0 took any free one
+        url = f"http://{_name_for_people(host)}:{port}"
+        logger.bind(event="page", url=url).info(f"client page on {url}")
+        return url
+
+    async def stop(self) -> None:
+        """Close the port and what is still open on it. Does nothing where the server doesn't run."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(self._static / "client.html")
+
+    async def _config(self, request: web.Request) -> web.StreamResponse:
+        """Where to join; and, for this machine's own browser only, a token of a fresh identity."""
+        settings = self._settings
+        identity = token = None
+        if may_have_token(settings.web_host, request):
+            identity = f"caller-{secrets.token_hex(4)}"
+            token = mint(settings, identity, settings.lk_room, ttl=TOKEN_TTL)
+        return web.json_response(
+            {"url": settings.livekit_url, "room": settings.lk_room, "token": token, "identity": identity}
+        )
+
+
+def may_have_token(web_host: str, request: web.Request) -> bool:
+    """True where WEB_HOST, the peer, and the name that the browser was given are all this machine's loopback.
+
+    The name keeps out DNS rebinding (a stranger's name that resolves to 127.0.0.1), Sec-Fetch-Site other sites'
+    pages in the same browser, and the proxy headers whoever is behind a reverse proxy on this machine.
+    """
+    return (
+        is_loopback_host(web_host)
+        and _is_loopback_address(request.remote)
+        and _is_loopback_name(request.headers.get("Host"))
+        and request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+        and not any(header in request.headers for header in PROXY_HEADERS)
+    )
+
+
+def _is_loopback_address(address: str | None) -> bool:
+    try:
+        ip = ipaddress.ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = getattr(ip, "ipv4_mapped", None)  # Python before 3.13 doesn't see that ::ffff:127.0.0.1 is loopback
+    return ip.is_loopback or (mapped is not None and mapped.is_loopback)
+
+
+def _is_loopback_name(host_header: str | None) -> bool:
+    try:
+        return is_loopback_host(urlsplit(f"//{host_header or ''}").hostname or "")
+    except ValueError:  # no host at all
+        return False
+
+
+@web.middleware
+async def _secure(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The security headers on every answer, errors too; nothing of /api is kept by any cache."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        error.headers.update(_headers_for(request))
+        raise
+    response.headers.update(_headers_for(request))
+    return response
+
+
+def _headers_for(request: web.Request) -> dict[str, str]:
+    fresh = "no-store" if request.path.startswith("/api/") else "no-cache"  # no-cache: asked about again each time
+    return {**HEADERS, "Cache-Control": fresh}
+
+
+def _name_for_people(host: str) -> str:
+    """A host for the URL that is printed: one that a browser on this machine can open."""
+    if host in ("127.0.0.1", "localhost", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> UserError:
+    where = f"The client page can't be served on WEB_HOST={host}, WEB_PORT={port}"
+    if error.errno == errno.EADDRINUSE:
+        return UserError(
+            f"{where}: another program has that port. End it, or choose another port: WEB_PORT={port + 1},"
+            " or WEB_PORT=0 for any free one."
+        )
+    if error.errno == errno.EACCES:
+        return UserError(f"{where}: this user may not open that port. Choose one from 1024 on: WEB_PORT=8080.")
+    # asyncio of Python 3.13 says that none of a host's addresses could be had without an errno.
+    unbound = error.errno is None and "could not bind" in str(error)
+    if error.errno == errno.EADDRNOTAVAIL or unbound or isinstance(error, socket.gaierror):
+        return UserError(
+            f"{where}: that is no address of this machine. WEB_HOST=127.0.0.1 serves it to this machine only,"
+            " WEB_HOST=0.0.0.0 to others too."
+        )
+    return UserError(f"{where}: {error.strerror or error}.")

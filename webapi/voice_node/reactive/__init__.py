@@ -1,0 +1,1 @@
+"""The two pieces that reactivex lacks: direct observables, and async iterators as observables."""

@@ -1,0 +1,1 @@
+"""A call on disk, and how long it is kept."""

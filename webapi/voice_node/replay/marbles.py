@@ -1,0 +1,174 @@
+"""A replay as marble text: a picture in 80 columns that is also a list of what happened, and that parses back.
+
+        0s        1s        2s        3s
+        |         |         |         |
+voice   ----------#############---------
+turns   -----------S------------E-------
+bot     -------------------------=======
+
+ 1.120  S 0  speech_started
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from webapi.voice_node.replay.wav_replay import ReplayResult
+
+COLUMN_MS = 100
+COLUMNS = 70  # and ten for the names of the rows
+NAMES = 8
+
+TITLE = re.compile(r"[^\n]*  [0-9.]+ s  graph [^\n]*  a column is [0-9]+ ms\n")
+
+LETTERS = {
+    "speech_started": "S",
+    "speech_ended": "E",
+    "barge_in": "B",
+    "superseded": "U",
+    "prompted": "A",
+    "filler_started": "F",
+    "playback_started": "P",
+    "playback_paused": "H",
+    "playback_resumed": "R",
+    "playback_ended": "p",
+}
+BOTS = "FPHRp"  # of these, the row of the bot tells
+SIGNS = {"filler_started": "+", "playback_started": "=", "playback_paused": ":", "playback_resumed": "="}
+PARTED = "~"  # before what comes after two replays have parted
+TELLING = "BUSEA"  # where several fall into one column, the picture shows the first of these; the list has all
+
+
+@dataclass(frozen=True)
+class Marble:
+    """Something that happened, as a line of the list."""
+
+    t: str  # seconds with three digits: text, so that it compares and prints the same
+    letter: str
+    turn: int
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.t:>9}  {self.letter} {self.turn}  {self.text}"
+
+
+def render(replayed: ReplayResult) -> str:
+    """The picture, and the list below it."""
+    end_s = max([replayed.seconds, *(e["t"] for e in replayed.events)])
+    columns = int(end_s * 1000 // COLUMN_MS) + 1
+    rows = {
+        "voice": _voice(replayed, columns),
+        "turns": _turns(replayed.events, columns),
+        "bot": _bot(replayed.events, columns),
+    }
+    parted_s = next((event["t"] for event in replayed.events if event.get("parted")), None)
+    if parted_s is not None:
+        since = int(parted_s * 1000 // COLUMN_MS)
+        rows["parted"] = " " * since + PARTED * (columns - since)
+    lines = [f"{replayed.name}  {replayed.seconds:.3f} s  graph {replayed.graph}  a column is {COLUMN_MS} ms", ""]
+    for start in range(0, columns, COLUMNS):
+        lines += scale(start, min(columns, start + COLUMNS))
+        lines += [f"{name:{NAMES}}{row[start : start + COLUMNS]}" for name, row in rows.items()]
+        lines.append("")
+    for event in replayed.events:
+        if event["event"] in LETTERS:
+            line = str(_marble(event))
+            lines.append(PARTED + line[1:] if event.get("parted") else line)
+    return "\n".join(lines) + "\n"
+
+
+def marbles(replayed: ReplayResult) -> list[Marble]:
+    """What happened, in order."""
+    return [_marble(event) for event in replayed.events if event["event"] in LETTERS]
+
+
+def _marble(event: dict[str, Any]) -> Marble:
+    return Marble(f"{event['t']:.3f}", LETTERS[event["event"]], event["turn_index"], _text(event))
+
+
+def parse(text: str) -> list[Marble]:
+    """The list of a marble text. Lines that are none of it (the picture, comments) are passed over."""
+    found = []
+    for line in text.splitlines():
+        parts = line.removeprefix(PARTED).split(maxsplit=3)
+        if len(parts) == 4 and parts[1] in LETTERS.values() and parts[2].isdigit() and _is_time(parts[0]):
+            found.append(Marble(parts[0], parts[1], int(parts[2]), parts[3]))
+    return found
+
+
+def is_marbles(text: str) -> bool:
+    """Whether a text begins as `render` lets them begin. Another text may have marbles in it, as a document does."""
+    return bool(TITLE.match(text))
+
+
+def scale(start: int, stop: int) -> list[str]:
+    """Seconds above the columns they begin at."""
+    per_second = 1000 // COLUMN_MS
+    words, ticks = [" "] * (stop - start + 6), [" "] * (stop - start)
+    for column in range(start, stop):
+        if column % per_second == 0:
+            ticks[column - start] = "|"
+            label = f"{column // per_second}s"
+            words[column - start : column - start + len(label)] = label
+    return [" " * NAMES + "".join(words).rstrip(), " " * NAMES + "".join(ticks).rstrip()]
+
+
+def _is_time(word: str) -> bool:
+    return word.replace(".", "", 1).isdigit()
+
+
+def _text(event: dict[str, Any]) -> str:
+    name = str(event["event"])
+    if name == "speech_ended":
+        said_s = event["t_last_byte"] - event["t_first_byte"]
+        return f"{name}  {said_s:.3f} s, {event['voiced_ms']} ms voiced, {event['reason']}"
+    if name == "playback_ended":
+        return f"{name}  heard {event['heard_ms']} ms{'' if event['completed'] else ', cut off'}"
+    if name == "playback_paused":
+        return f"{name}  heard {event['heard_ms']} ms so far"
+    if name == "prompted":
+        return f"{name}  {event['prompt']}"
+    return name
+
+
+def _voice(replayed: ReplayResult, columns: int) -> str:
+    row = ["-"] * columns
+    per_column: dict[int, list[bool]] = {}
+    for arrived_us, voiced in zip(replayed.arrived_us, replayed.voiced, strict=True):
+        per_column.setdefault((arrived_us - replayed.frame_us) // (COLUMN_MS * 1000), []).append(voiced)
+    for column, flags in per_column.items():
+        if column < columns and sum(flags) * 2 > len(flags):
+            row[column] = "#"
+    return "".join(row)
+
+
+def _turns(events: Sequence[dict[str, Any]], columns: int) -> str:
+    row = ["-"] * columns
+    for event in events:
+        letter = LETTERS.get(event["event"], "")
+        if letter and letter not in BOTS:
+            column = int(event["t"] * 1000 // COLUMN_MS)
+            if row[column] == "-" or TELLING.index(letter) < TELLING.index(row[column]):
+                row[column] = letter
+    return "".join(row)
+
+
+def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
+    row = ["-"] * columns
+    since: float | None = None
+    sign = "="
+    for event in events:
+        what = event["event"]
+        if since is not None and what.startswith("playback_"):
+            first, last = (int(t * 1000 // COLUMN_MS) for t in (since, event["t"]))
+            row[first : last + 1] = sign * (last + 1 - first)
+            if what == "playback_ended" and not event["completed"]:
+                row[last] = "x"
+        if what in SIGNS:
+            since, sign = event["t"], SIGNS[what]
+        elif what == "playback_ended":
+            since = None
+    return "".join(row)

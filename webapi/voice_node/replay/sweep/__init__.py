@@ -1,0 +1,1 @@
+"""A corpus of recordings over a grid of settings, scored."""

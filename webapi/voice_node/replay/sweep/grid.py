@@ -1,0 +1,91 @@
+"""The grid of a sweep: `--grid NAME=VALUES` as cells, each with its settings and its graph."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.graph.settings_used import settings_used
+from webapi.voice_node.graph.spec import GraphSpec
+
+RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?::(\d+))?")
+MAX_CELLS = 10_000
+GRAPH = "VOICE_GRAPH"
+
+Load = Callable[[Mapping[str, str]], Settings]  # the settings of the command line, and these on top
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid."""
+
+    values: dict[str, str]  # by the setting's name, as they were given
+    settings: Settings
+    graph: GraphSpec
+
+
+def cells(given: Sequence[str], fixed: Sequence[str], load: Load) -> list[Cell]:
+    """Every combination, the last grid's values changing fastest. `fixed`: settings that the command line sets already.
+
+    UserError for a grid that can't be read, a value that a setting can't have, and a setting that no graph here uses.
+    """
+    grids: dict[str, list[str]] = {}
+    for text in given:
+        name, values = parse(text)
+        if name in grids or name in fixed:
+            raise UserError(f"--grid {text}: {name} is set twice on this command line; once is enough")
+        for value in values:
+            load({name: value})  # here, where each is checked once and not in every cell
+        grids[name] = values
+    count = 1
+    for values in grids.values():
+        count *= len(values)
+    if count > MAX_CELLS:
+        raise UserError(f"the grids have {count:,} cells; {MAX_CELLS:,} is the most")
+    found = []
+    for combination in itertools.product(*grids.values()):
+        point = dict(zip(grids, combination, strict=True))
+        settings = load(point)
+        found.append(Cell(point, settings, load_graph(settings.voice_graph, settings)))
+    _check_used(list(grids), found)
+    return found
+
+
+def parse(text: str) -> tuple[str, list[str]]:
+    """`NAME=4..10`, `NAME=4..10:2` or `NAME=a,b,c` (or of both kinds: `1,4..6`) as a setting and its values."""
+    name, equals, after = (part.strip() for part in text.partition("="))
+    name = name.upper()
+    if not equals or not after:
+        raise UserError(f"--grid {text}: it is --grid NAME=4..10, NAME=4..10:2 (in steps of 2) or NAME=a,b,c")
+    if name.lower() not in Settings.model_fields:
+        names = [field.upper() for field in Settings.model_fields]
+        raise UserError(f"--grid {text}: there is no setting {name!r}.{nearest(name, names)} See .env.example")
+    values: dict[str, None] = {}
+    for piece in after.split(","):
+        span = RANGE.fullmatch(piece.strip())
+        if span is None:
+            values[piece.strip()] = None
+            continue
+        first, last, step = int(span[1]), int(span[2]), int(span[3] or 1)
+        if last < first or step < 1 or (last - first) // step >= MAX_CELLS:
+            raise UserError(
+                f"--grid {text}: {piece.strip()}: a range goes up by 1 or more, to {MAX_CELLS:,} values at most"
+            )
+        values.update(dict.fromkeys(str(value) for value in range(first, last + 1, step)))
+    return name, list(values)
+
+
+def _check_used(names: Sequence[str], cells: Sequence[Cell]) -> None:
+    graphs = {cell.graph.name: cell.graph for cell in cells}
+    used = {GRAPH}.union(*(settings_used(cell.graph) for cell in cells))
+    for name in names:
+        if name not in used:
+            raise UserError(
+                f"--grid {name}: the graph {' or '.join(graphs)} does not use it, so every cell would be the same. "
+                f"It uses: {', '.join(sorted(used - {GRAPH})) or 'none'}; and {GRAPH} takes several graphs"
+            )

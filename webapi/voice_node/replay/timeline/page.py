@@ -1,0 +1,112 @@
+"""A replay as a page to listen to: one file with the picture, the numbers and the audio in it, and nothing to fetch."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html import escape
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from webapi.voice_node.replay.timeline.model import Timeline
+from webapi.voice_node.replay.timeline.svg import about
+from webapi.voice_node.replay.timeline.wave import Outline
+
+TEMPLATE = Path(__file__).resolve().parents[3] / "static" / "replay" / "timeline.html"
+INSIDE_BYTES = 40_000_000  # of the mix; a longer one (about ten minutes) stays beside the page
+STYLE = re.compile(r'<link rel="stylesheet" href="([\w.]+)">')
+SCRIPT = re.compile(r'<script src="([\w.]+)"></script>')
+
+
+def page(timeline: Timeline, outline: Outline, mix: Path, inside_bytes: int = INSIDE_BYTES) -> str:
+    """The page as HTML. `mix` is the WAV that it plays: from inside of it where that is not too large."""
+    size = mix.stat().st_size
+    audio = "none" if outline.seconds == 0 else "inside" if size <= inside_bytes else "beside"
+    template = TEMPLATE.read_text(encoding="utf-8")
+    hashes: dict[str, list[str]] = {"style": [], "script": []}
+
+    def inline(tag: str, found: re.Match[str]) -> str:
+        text = (TEMPLATE.parent / found[1]).read_text(encoding="utf-8")
+        digest = hashlib.sha256(f"\n{text}".encode()).digest()
+        hashes[tag].append(f"'sha256-{base64.b64encode(digest).decode()}'")
+        return f"<{tag}>\n{text}</{tag}>"
+
+    template = STYLE.sub(lambda found: inline("style", found), template)
+    template = SCRIPT.sub(lambda found: inline("script", found), template)
+    policy = (
+        f"default-src 'none'; style-src {' '.join(hashes['style'])}; script-src {' '.join(hashes['script'])}; "
+        "media-src data: 'self' file:; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    parts = {
+        "<!-- policy -->": f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        "<title>Timeline</title>": f"<title>{escape(timeline.name)}: timeline</title>",
+        "<!-- mix -->": _audio(mix, audio),
+        '<script id="data" type="application/json"></script>': (
+            f'<script id="data" type="application/json">{_json(_data(timeline, outline, audio, size))}</script>'
+        ),
+    }
+    for place, content in parts.items():
+        before, _, after = template.partition(place)
+        template = before + content + after
+    return template
+
+
+def _audio(mix: Path, audio: str) -> str:
+    if audio == "none":
+        return ""
+    held = base64.b64encode(mix.read_bytes()).decode() if audio == "inside" else ""
+    source = f"data:audio/wav;base64,{held}" if held else mix.name
+    return f'<audio id="mix" preload="auto" src="{source}"></audio>'
+
+
+def _json(data: dict[str, Any]) -> str:
+    """JSON that can stand in a script: nothing in it ends the script or begins a comment."""
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _data(timeline: Timeline, outline: Outline, audio: str, size: int) -> dict[str, Any]:
+    return {
+        "name": timeline.name,
+        "about": about(timeline),
+        "figures": _figures(timeline),
+        "seconds": _s(timeline.seconds),
+        "audio": audio,
+        "megabytes": round(size / 1_000_000),
+        "column_s": outline.column_s,
+        "peaks": {
+            side: base64.b64encode(peaks.tobytes()).decode()
+            for side, peaks in zip(("caller", "bot"), outline.peaks, strict=True)
+        },
+        "voiced": [[_s(span.start), _s(span.end)] for span in timeline.voiced],
+        "likely": timeline.likely,
+        "speech": [[_s(span.start), _s(span.end), span.turn] for span in timeline.speech],
+        "playback": [[_s(p.start), _s(p.end), p.turn, p.cut, p.heard_ms] for p in timeline.playback],
+        "fillers": [[_s(span.start), _s(span.end), span.turn] for span in timeline.fillers],
+        "delays": [[_s(delay.start), _s(delay.end), delay.turn, delay.kind, delay.ms] for delay in timeline.delays],
+        "events": timeline.events,
+        "turns": [{**vars(turn), "start": _s(turn.start)} for turn in timeline.turns],
+    }
+
+
+def _figures(timeline: Timeline) -> list[tuple[str, str]]:
+    """The numbers of the whole call: name and value."""
+
+    def middle(kind: str) -> str:
+        found = [delay.ms for delay in timeline.delays if delay.kind == kind]
+        return f"{median(found):.0f} ms" if found else "–"
+
+    cut = sum(1 for turn in timeline.turns if turn.outcome == "barged_in")
+    return [
+        ("Turns", str(sum(1 for turn in timeline.turns if not turn.prompt))),
+        ("Reply after (median)", middle("reply")),
+        ("Barge-ins", str(cut)),
+        ("Silent after (median)", middle("stop")),
+    ]
+
+
+def _s(seconds: float) -> float:
+    return round(seconds, 6)

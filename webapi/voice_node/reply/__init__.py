@@ -1,0 +1,1 @@
+"""One orchestrator at work: its calls made safe, its audio paced, fillers and prompts."""

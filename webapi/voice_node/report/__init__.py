@@ -1,0 +1,1 @@
+"""metrics.jsonl read back: percentiles and plots."""

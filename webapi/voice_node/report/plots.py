@@ -1,0 +1,119 @@
+"""Pictures of metrics.jsonl: how long callers wait, how fast the bot falls silent, and where each turn's time goes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from webapi.voice_node.metrics import TIMES, percentiles
+from webapi.voice_node.report.metrics_reader import MEASURES, TurnLine, values
+from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LATENCIES = ("latency_speech_end_to_first_bot_chunk_ms", "latency_user_to_first_bot_chunk_ms")
+COLOURS = ("#0072B2", "#D55E00")  # told apart by the colour-blind too
+# One stretch of a turn: from, to, what it is, colour. t4 is left out: most turns of a streaming orchestrator have none.
+STRETCHES = (
+    (TIMES[0], TIMES[1], "caller talks, and the pause that ends it", "#56B4E9"),
+    (TIMES[1], TIMES[2], "hand over", "#999999"),
+    (TIMES[2], TIMES[4], "orchestrator", "#E69F00"),
+    (TIMES[4], TIMES[5], "publish", "#009E73"),
+)
+SHOWN_TURNS = 40
+
+
+def draw(turns: Sequence[TurnLine], out: Path) -> list[Path]:
+    """Write latency, barge_in_stop and timeline, each as PNG and SVG, into `out`; a picture with no values is left out.
+
+    Returns the paths. Raises UserError where `out` can't be written.
+    """
+    with style():
+        drawn = {"latency": latency(turns), "barge_in_stop": barge_in_stop(turns), "timeline": timeline(turns)}
+        return save({name: figure for name, figure in drawn.items() if figure}, out)
+
+
+def latency(turns: Sequence[TurnLine]) -> Figure | None:
+    """For each latency a histogram, and below it the share of turns that were at least as fast."""
+    fields = [(name, values(turns, name)) for name in LATENCIES]
+    fields = [(name, numbers) for name, numbers in fields if numbers]
+    if not fields:
+        return None
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.subplots(2, len(fields), sharex="col", squeeze=False)
+    for column, ((name, numbers), colour) in enumerate(zip(fields, COLOURS, strict=False)):
+        above, below = axes[0][column], axes[1][column]
+        _histogram(above, numbers, colour)
+        above.set_title(f"{MEASURES[name]}\n{len(numbers)} turns", fontsize=10)
+        ordered = sorted(numbers)
+        shares = [(i + 1) / len(ordered) * 100 for i in range(len(ordered))]
+        below.step([ordered[0], *ordered], [0, *shares], where="post", color=colour)
+        for share in (50, 95):
+            t_ms = percentiles(numbers)[f"p{share}"]
+            below.annotate(f"{share} %: {t_ms:.0f} ms", (t_ms, share), xytext=(8, -12), textcoords="offset points")
+            below.plot(t_ms, share, "o", color=colour)
+        below.set(xlim=(0, ordered[-1] * 1.35 + 1), ylim=(0, 103), xlabel="ms")  # room for the words
+        below.grid(alpha=0.3)
+        axes[0][0].set_ylabel("turns")
+        axes[1][0].set_ylabel("% of turns within")
+    return figure
+
+
+def barge_in_stop(turns: Sequence[TurnLine]) -> Figure | None:
+    """From the interrupting speech's first voiced frame to the flush."""
+    numbers = values(turns, "barge_in_stop_ms")
+    if not numbers:
+        return None
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    _histogram(axes, numbers, COLOURS[1])
+    axes.set_title(f"{MEASURES['barge_in_stop_ms']}, {len(numbers)} barge-ins", fontsize=10)
+    axes.set(xlabel="ms", ylabel="barge-ins")
+    return figure
+
+
+def timeline(turns: Sequence[TurnLine]) -> Figure | None:
+    """A bar for each of the last turns that has an end of speech, all aligned there: what is right of 0 is waiting."""
+    shown = [turn for turn in turns if turn.get(TIMES[1]) is not None][-SHOWN_TURNS:]
+    if not shown:
+        return None
+    figure = Figure(figsize=(10, 1.8 + 0.22 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    for row, turn in enumerate(shown):
+        for start, end, _, colour in STRETCHES:
+            if turn.get(start) is not None and turn.get(end) is not None:
+                left = (turn[start] - turn[TIMES[1]]) * 1000
+                axes.barh(row, (turn[end] - turn[start]) * 1000, left=left, height=0.7, color=colour)
+        _name_outcome(axes, row, turn)
+    for _, _, label, colour in STRETCHES:
+        axes.barh(0, 0, color=colour, label=label)
+    axes.axvline(0, color="black", linewidth=0.8)
+    axes.set_yticks(range(len(shown)), [str(turn.get("turn_index", "")) for turn in shown], fontsize=8)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    # Waiting is what it is about: a long speech is cut at the left, so that half of the picture is for the wait.
+    waits = [turn[end] - turn[TIMES[1]] for turn in shown for end in TIMES[2:] if turn.get(end) is not None]
+    reach_ms = max([*waits, 0.5]) * 1000 * 1.15
+    axes.set_xlim(-reach_ms, reach_ms)
+    axes.set(xlabel="ms after the end of speech", ylabel="turn")
+    left_out = f"last {len(shown)} of {len(turns)} turns" if len(turns) > len(shown) else f"{len(shown)} turns"
+    axes.set_title(f"{left_out}, up to the first bot audio (long speech is cut at the left)", fontsize=10, pad=28)
+    axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8)
+    return figure
+
+
+def _name_outcome(axes: Axes, row: int, turn: TurnLine) -> None:
+    """What became of the turn, where that is not simply `completed`."""
+    if turn["outcome"] == "completed":
+        return
+    ends = [turn[name] for name in TIMES if turn.get(name) is not None]
+    x = (max(ends) - turn[TIMES[1]]) * 1000
+    axes.annotate(turn["outcome"], (x, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7)
+
+
+def _histogram(axes: Axes, numbers: Sequence[float], colour: str) -> None:
+    """Counts over ms, from 0 on: a picture that began later would make small differences look large."""
+    axes.hist(numbers, bins=40, range=(0, max([*numbers, 1.0])), color=colour, alpha=0.85)
+    axes.set_xlim(left=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
