@@ -69,7 +69,7 @@ def check(played: Played) -> None:
     stamps = [event.t_us for event in played.events]
     assert stamps == sorted(stamps)
     started = [event.turn for event in played.events if event.name in ("speech_started", "prompted")]
-    assert [turn.index for turn in started] == list(range(len(started)))
+    assert [turn.number for turn in started] == list(range(len(started)))
     assert sorted(line["trace_id"] for line in played.lines) == [turn.trace_id for turn in started]  # one line a turn
     ended = [event.turn for event in played.of("playback_ended")]
     assert len(ended) == len(set(ended))  # a reply ends once

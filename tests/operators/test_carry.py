@@ -22,8 +22,8 @@ def test_who_goes_on_before_the_reply_is_heard_is_handed_over_whole(pause_ms: in
     pause = ("quiet", pause_ms / 1000)
     script = [("quiet", 0.4), ("speech", SAID[0]), pause, ("speech", SAID[1]), pause, ("speech", SAID[2]), ("quiet", 4)]
     played = play(script, vad_backend="webrtc", mock_think_ms=pause_ms + ahead_ms, mock_reply="tone:1")
-    dropped = {event.turn.index for event in played.of("superseded")}
-    stands = [event for event in played.of("speech_ended") if event.turn.index not in dropped]
+    dropped = {event.turn.number for event in played.of("superseded")}
+    stands = [event for event in played.of("speech_ended") if event.turn.number not in dropped]
     assert len(stands) == 1
     assert len(dropped) == 2
     said_s = sum(SAID) + 2 * pause_ms / 1000

@@ -27,7 +27,7 @@ def run(script: str, rule: Any) -> str:
     def on_next(value: Voiced | AudioGap) -> None:
         out.append("g" if isinstance(value, AudioGap) else str(int(value.voiced)))
         if isinstance(value, Voiced):
-            frames.append(value.frame.index)
+            frames.append(value.frame.number)
             assert value.frame.rate == 8000  # the source's, never the other's
 
     combine(other=streams["b"], rule=rule)(streams["a"]).subscribe(on_next, on_completed=lambda: out.append("."))

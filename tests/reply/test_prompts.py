@@ -62,7 +62,7 @@ def test_the_bot_asks_once_in_a_silence_and_again_after_the_next_turn(hello: str
     answered = played.of("playback_ended")[1]
     assert at_ms(played, "prompted") == [3020, pytest.approx(answered.t_us / 1000 + 3020, abs=20)]
     assert [line.get("prompt") for line in played.lines] == [hello, None, hello]
-    assert [event.turn.index for event in played.of("prompted")] == [0, 2]
+    assert [event.turn.number for event in played.of("prompted")] == [0, 2]
 
 
 def test_a_caller_who_speaks_with_the_first_frame_is_heard_once() -> None:

@@ -51,7 +51,7 @@ class Frame(NamedTuple):
     t_us: int  # arrival of its last sample
     pcm: bytes
     rate: int  # Hz
-    index: int  # type: ignore[assignment]  # frames since the session began
+    number: int  # frames since the session began
     echo_left: float | None = None  # of the chunk that it ends in
 
 
@@ -70,7 +70,7 @@ class Turn(NamedTuple):
     """Who a value belongs to: one utterance of the caller and the reply to it."""
 
     trace_id: str  # unique per turn
-    index: int  # type: ignore[assignment]  # 0, 1, 2… within the session
+    number: int  # 0, 1, 2… within the session
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +299,7 @@ def record(event: Event, origin_us: int) -> dict[str, Any]:
     line: dict[str, Any] = {
         "event": event.name,
         "t": seconds(event.t_us - origin_us),
-        "turn_index": event.turn.index,
+        "turn_index": event.turn.number,
         "trace_id": event.turn.trace_id,
     }
     for field in fields(event):

@@ -193,7 +193,7 @@ def line(closed: ClosedTurn, *, session_id: str, room: str, graph: str, origin_u
         "trace_id": turn.turn.trace_id,
         "session_id": session_id,
         "room": room,
-        "turn_index": turn.turn.index,
+        "turn_index": turn.turn.number,
         **{name: None if t is None else seconds(t - origin_us) for name, t in zip(TIMES, times, strict=True)},
         "barge_in": turn.barge_us is not None,
         "playback_cancelled": cut_short and t6 is not None,

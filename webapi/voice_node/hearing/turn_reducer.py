@@ -159,7 +159,7 @@ def unheard(s: TurnState) -> tuple[TurnState, int | None]:
 
 def playback(s: TurnState, event: Playback) -> TurnState:
     """What the speaker says. The only source of `playing`."""
-    if s.reply is None or s.reply.to.turn != event.turn.index:
+    if s.reply is None or s.reply.to.turn != event.turn.number:
         return s
     if isinstance(event, FillerStarted):
         return s._replace(reply=s.reply._replace(playing=True))

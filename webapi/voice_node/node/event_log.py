@@ -68,7 +68,7 @@ def level_of(event: Event) -> str:
 
 def sentence(event: Event) -> str:
     """What happened, in a few words; turns are numbered from 0 as in the files."""
-    turn = f"(turn {event.turn.index})"
+    turn = f"(turn {event.turn.number})"
     if isinstance(event, SpeechStarted):
         return f"caller started talking {turn}"
     if isinstance(event, SpeechEnded):

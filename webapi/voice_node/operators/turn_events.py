@@ -123,7 +123,7 @@ def turn_events(
                 if isinstance(value, AudioGap):
                     if kept and rule:
                         # The state is renewed before anything is told: what follows may come back through playback.
-                        state, decisions = turns.gap(state, kept[-1].index, value.reason, rule)
+                        state, decisions = turns.gap(state, kept[-1].number, value.reason, rule)
                         tell(decisions, value.t_us)
                     if value.unheard:
                         state, silenced = turns.unheard(state)
@@ -135,14 +135,14 @@ def turn_events(
                     rule = rule_for(frame)
                 kept.append(frame)
                 state, decisions = turns.frame(
-                    state, value.voiced, frame.index, frame.t_us, rule, value.probability, frame.echo_left
+                    state, value.voiced, frame.number, frame.t_us, rule, value.probability, frame.echo_left
                 )
                 if decisions:
                     tell(decisions, frame.t_us)
                 if state.speech and not any(isinstance(each, turn_state.Started) for each in decisions):
                     observer.on_next(PartialAudio(frame.t_us, speaking, frame.pcm))
-                oldest = turns.oldest_needed(state, frame.index, rule)
-                while kept[0].index < oldest:
+                oldest = turns.oldest_needed(state, frame.number, rule)
+                while kept[0].number < oldest:
                     kept.popleft()
 
             def tell(decisions: tuple[turn_state.Decision, ...], t_us: int) -> None:
@@ -150,8 +150,8 @@ def turn_events(
                 for decision in decisions:
                     if isinstance(decision, turn_state.Started):
                         speaking = context.turn(decision.speech.turn)
-                        pcm = b"".join(f.pcm for f in kept if f.index >= decision.speech.from_index)
-                        observer.on_next(SpeechStarted(t_us, speaking, decision.voiced_us, kept[-1].index))
+                        pcm = b"".join(f.pcm for f in kept if f.number >= decision.speech.from_index)
+                        observer.on_next(SpeechStarted(t_us, speaking, decision.voiced_us, kept[-1].number))
                         partials.append(PartialAudio(t_us, speaking, pcm))
                     elif isinstance(decision, turn_state.Ended):
                         observer.on_next(ended(decision, t_us))
@@ -170,7 +170,7 @@ def turn_events(
 
             def ended(decision: turn_state.Ended, t_us: int) -> SpeechEnded:
                 speech = decision.speech
-                frames = [f for f in kept if speech.from_index <= f.index <= decision.to_index]
+                frames = [f for f in kept if speech.from_index <= f.number <= decision.to_index]
                 return SpeechEnded(
                     t_us,
                     context.turn(speech.turn),
@@ -188,7 +188,7 @@ def turn_events(
             def interrupted(decision: turn_state.Interrupted, t_us: int) -> TurnEvent:
                 turn, by = context.turn(decision.turn), context.turn(decision.by)
                 if decision.playing:
-                    return BargeIn(t_us, turn, by, decision.voiced_us, kept[-1].index)
+                    return BargeIn(t_us, turn, by, decision.voiced_us, kept[-1].number)
                 return Superseded(t_us, turn, by)
 
             def on_playback(event: Playback) -> None:

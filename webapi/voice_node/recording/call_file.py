@@ -177,7 +177,7 @@ def _begun(path: Path) -> bool:
 
 
 def _turn(turn: Turn) -> list[Any]:
-    return [turn.trace_id, turn.index]
+    return [turn.trace_id, turn.number]
 
 
 def _input(line: dict[str, Any], audio: dict[str, _Pcm]) -> Input | None:

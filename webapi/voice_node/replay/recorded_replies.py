@@ -165,7 +165,7 @@ def _read(tape: RecordedCall, origin_us: int) -> dict[int, RecordedReply]:
         raise UserError(f"{tape.folder / EVENTS}: not what a recording has there: {error}") from None
     for order, given in enumerate(tape.inputs()):
         if isinstance(given, (OrchestratorOutput, PlayedOut)) and not _is_hook(given):
-            turn = _turn(given).index
+            turn = _turn(given).number
             if turn in found:
                 found[turn].values.append((order, given))
     return found

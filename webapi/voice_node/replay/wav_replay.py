@@ -64,7 +64,7 @@ class ReplayResult:
     def watch(self, value: Any) -> None:
         """A probe of the graph: notes which frames were voiced, and how likely that was."""
         if type(value) is Voiced:
-            at = value.frame.index
+            at = value.frame.number
             if at >= len(self.voiced):
                 self.voiced.append(value.voiced)
                 self.likely.append(value.probability)
