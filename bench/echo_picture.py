@@ -20,7 +20,7 @@ from webapi.voice_node.audio.fir_resampler import Fir
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.hearing.echo_canceller import EchoCanceller
 from webapi.voice_node.hearing.echo_detector import EchoDetector
-from webapi.voice_node.hearing.turn_reducer import BARGE_IN, START
+from webapi.voice_node.hearing.onset import BARGE_IN, START
 from webapi.voice_node.operators.cancel_echo import power
 from webapi.voice_node.vad import VoiceActivityDetector
 

@@ -93,9 +93,7 @@ def test_every_package_has_its_place_in_the_architecture() -> None:
     named = re.findall(r"`(\w+(?:\.py|/))`", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
     node = ROOT / "webapi" / "voice_node"
     there = [path.name for path in node.glob("[!_]*.py")]
-    there += [
-        f"{path.parent.name}/" for path in node.glob("*/__init__.py")
-    ]
+    there += [f"{path.parent.name}/" for path in node.glob("*/__init__.py")]
     assert [name for name in there if name not in named] == []
 
 

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
-from webapi.voice_node.hearing import turn_reducer as turns
-from webapi.voice_node.hearing.turn_state import (
-    Decision,
-    Ended,
-    Halted,
-    Interrupted,
-    PromptDue,
-    Resumed,
-    Started,
-    TurnRule,
-    TurnState,
-)
+from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing.decisions import Decision, Ended, Halted, Interrupted, PromptDue, Resumed, Started
+from webapi.voice_node.hearing.turn_rule import TurnRule
+from webapi.voice_node.hearing.turn_state import TurnState
 
 RULE = TurnRule(start_frames=3, end_frames=4, preroll_frames=5, max_frames=1000)
 FRAME_US = 20_000
@@ -35,12 +27,14 @@ def run(
         if char in "><!":
             turn = Turn("", int(next(chars)))
             over = PlaybackEnded(0, turn, 0, completed=True)
-            state = turns.playback(state, over if char == "<" else PlaybackStarted(0, turn, interruptible=char == ">"))
+            state = turn_reducer.playback(
+                state, over if char == "<" else PlaybackStarted(0, turn, interruptible=char == ">")
+            )
         elif char == "g":
-            state, decisions = turns.gap(state, index - 1, "muted", rule)
+            state, decisions = turn_reducer.gap(state, index - 1, "muted", rule)
             found += [(index - 1, d) for d in decisions]
         else:
-            state, decisions = turns.frame(state, char == "1", index, (index + 1) * FRAME_US, rule)
+            state, decisions = turn_reducer.frame(state, char == "1", index, (index + 1) * FRAME_US, rule)
             found += [(index, d) for d in decisions]
             index += 1
     return state, found

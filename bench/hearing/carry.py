@@ -27,8 +27,11 @@ from bench.hearing.scenes import ROOM_DB, SPEECH_DB, Scene
 from bench.hearing.voices import RATE_HZ, prompts
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
-from webapi.voice_node.hearing import turn_reducer as turns
-from webapi.voice_node.hearing import turn_state
+from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing.decisions import Ended, Interrupted
+from webapi.voice_node.hearing.turn_rule import TurnRule
+from webapi.voice_node.hearing.turn_state import TurnState
+from webapi.voice_node.hearing.utterance import Utterance
 from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 
 PAUSES_MS = ((200, 500), (500, 1000), (1000, 1500))
@@ -90,27 +93,27 @@ def scene(language: str, seed: int, number: int, pauses_ms: tuple[int, int]) -> 
 def hand_over(flags: Flags, likely: Probabilities, think_ms: int, patience_ms: int = 0) -> Outcome:
     """What the node's reducer hands to an orchestrator that thinks for so long."""
     patience_frames = patience_ms * 1000 // FRAME_US
-    rule = turn_state.TurnRule(6, 10, preroll_frames=12, max_frames=6000, patience_frames=patience_frames)
-    state, out, due = turn_state.TurnState(), Outcome([], []), dict[int, turn_state.Speech | None]()
+    rule = TurnRule(6, 10, preroll_frames=12, max_frames=6000, patience_frames=patience_frames)
+    state, out, due = TurnState(), Outcome([], []), dict[int, Utterance | None]()
     think, plays = round(think_ms * 1000 / FRAME_US), round(REPLY_S / FRAME_S)
     playing: int | None = None
     for at, flag in enumerate(flags):
         speech = due.pop(at, None)
         if speech and state.reply and state.reply.to == speech:
-            state = turns.playback(state, PlaybackStarted(0, Turn("", speech.turn)))
+            state = turn_reducer.playback(state, PlaybackStarted(0, Turn("", speech.turn)))
             playing = at + plays
         if playing == at and state.reply:
-            state = turns.playback(state, PlaybackEnded(0, Turn("", state.reply.to.turn), 0, True))
-        state, decisions = turns.frame(state, flag, at, (at + 1) * FRAME_US, rule, likely[at])
+            state = turn_reducer.playback(state, PlaybackEnded(0, Turn("", state.reply.to.turn), 0, True))
+        state, decisions = turn_reducer.frame(state, flag, at, (at + 1) * FRAME_US, rule, likely[at])
         for decision in decisions:
-            if isinstance(decision, turn_state.Ended):
-                said = decision.speech
-                heard = said.from_index * FRAME_S, said.last_voiced_us / 1e6, (at + 1) * FRAME_S
+            if isinstance(decision, Ended):
+                said = decision.utterance
+                heard = said.first_frame * FRAME_S, said.last_voiced_us / 1e6, (at + 1) * FRAME_S
                 out.handed.append(Handed(*heard, superseded=False))
                 due[at + 1 + think] = said
-            elif isinstance(decision, turn_state.Interrupted) and decision.playing:
+            elif isinstance(decision, Interrupted) and decision.playing:
                 out.over_s.append(at * FRAME_S)
-            elif isinstance(decision, turn_state.Interrupted):
+            elif isinstance(decision, Interrupted):
                 out.handed[-1] = out.handed[-1]._replace(superseded=True)
     return out
 

@@ -6,17 +6,21 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from bench.hearing.features import FRAME_S, WINDOW_S, Features
-from webapi.voice_node.hearing import turn_reducer as turns
-from webapi.voice_node.hearing import turn_state
+from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing.decisions import Decision, Ended, Started
+from webapi.voice_node.hearing.interruption import PendingReply
+from webapi.voice_node.hearing.turn_rule import TurnRule
+from webapi.voice_node.hearing.turn_state import TurnState
+from webapi.voice_node.hearing.utterance import Utterance
 from webapi.voice_node.replay.sweep.scoring import Heard
 from webapi.voice_node.vad import SURE
 
 FRAME_US = 20_000
 Flags: TypeAlias = tuple[bool, ...]
 Probabilities: TypeAlias = tuple[float, ...]
-RULE = turn_state.TurnRule(start_frames=6, end_frames=10, preroll_frames=12, max_frames=6000, answered=False)
-NOBODY = turn_state.Speech(turn=-1, from_index=0, first_voiced_us=0, last_voiced_us=0, voiced_frames=0)
-PLAYS = turn_state.PendingReply(NOBODY, playing=True)
+RULE = TurnRule(start_frames=6, end_frames=10, preroll_frames=12, max_frames=6000, answered=False)
+NOBODY = Utterance(turn=-1, first_frame=0, first_voiced_us=0, last_voiced_us=0, voiced_frames=0)
+PLAYS = PendingReply(NOBODY, playing=True)
 
 
 class Rule(NamedTuple):
@@ -29,24 +33,24 @@ class Rule(NamedTuple):
 
 def _reducer(f: Features, flags: Flags, probabilities: Probabilities | None, playing: bool = False) -> list[Heard]:
     """What the node's own reducer decides with N = 6, M = 10. `playing`: a reply plays all the time."""
-    state = turn_state.TurnState(reply=PLAYS if playing else None)
+    state = TurnState(reply=PLAYS if playing else None)
     heard: list[Heard] = []
     starts: list[tuple[float, float]] = []  # when it was decided, the first voiced frame
 
-    def note(decisions: tuple[turn_state.Decision, ...], now_s: float) -> None:
+    def note(decisions: tuple[Decision, ...], now_s: float) -> None:
         for decision in decisions:
-            if isinstance(decision, turn_state.Started):
+            if isinstance(decision, Started):
                 starts.append((now_s, decision.voiced_us / 1e6))
-            elif isinstance(decision, turn_state.Ended):
+            elif isinstance(decision, Ended):
                 heard.append(Heard(*starts[-1], now_s))
 
     for at, flag in enumerate(flags):
         p = probabilities[at] if probabilities else None
-        state, decisions = turns.frame(state, flag, at, at * FRAME_US, RULE, p)
+        state, decisions = turn_reducer.frame(state, flag, at, at * FRAME_US, RULE, p)
         note(decisions, (at + 1) * FRAME_S)
-        if playing and state.speech is None and state.reply is None:
+        if playing and state.utterance is None and state.reply is None:
             state = state._replace(reply=PLAYS)
-    note(turns.gap(state, len(flags) - 1, "over", RULE)[1], f.length_s)
+    note(turn_reducer.gap(state, len(flags) - 1, "over", RULE)[1], f.length_s)
     return heard
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from webapi.voice_node.hearing import turn_reducer as turns
+from webapi.voice_node.hearing.endpoint import END
 from webapi.voice_node.hearing.level_gate import KEEPS, LevelGate
+from webapi.voice_node.hearing.onset import START
 
 RATE = 8000
 
@@ -68,8 +69,8 @@ def test_who_has_begun_may_go_on_softer_than_one_begins() -> None:
 
 
 def test_what_may_go_on_is_too_little_to_begin_and_enough_not_to_end() -> None:
-    assert turns.START > KEEPS
-    assert turns.START * KEEPS >= turns.END
+    assert START > KEEPS
+    assert START * KEEPS >= END
 
 
 def test_steady_noise_hides_nothing() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tests.timelines import FRAME_US, RULE, marbles, run
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
-from webapi.voice_node.hearing import turn_reducer as turns
+from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing.decisions import Decision, Ended, Interrupted, Started
 from webapi.voice_node.hearing.pause_estimator import PauseEstimate, update
-from webapi.voice_node.hearing.turn_state import Decision, Ended, Interrupted, Started, TurnRule, TurnState
+from webapi.voice_node.hearing.turn_rule import TurnRule
+from webapi.voice_node.hearing.turn_state import TurnState
 
 
 def test_speech_starts_after_n_voiced_and_ends_after_m_unvoiced() -> None:
@@ -23,14 +25,14 @@ def test_runs_are_strict_and_broken_by_one_frame() -> None:
 def test_the_preroll_reaches_back_from_the_start_but_not_before_the_audio() -> None:
     _, early = run("111")
     _, late = run("00000000111")
-    assert [d.speech.from_index for _, d in early + late if isinstance(d, Started)] == [0, 6]
+    assert [d.utterance.first_frame for _, d in early + late if isinstance(d, Started)] == [0, 6]
 
 
 def test_a_voiced_run_longer_than_the_preroll_is_carried_whole() -> None:
     _, found = run("000111111", RULE._replace(start_frames=6, preroll_frames=2))
     ((_, started),) = found
     assert isinstance(started, Started)
-    assert started.speech.from_index == 3
+    assert started.utterance.first_frame == 3
 
 
 def test_the_first_voiced_frame_of_the_run_is_where_the_speech_began() -> None:
@@ -39,8 +41,8 @@ def test_the_first_voiced_frame_of_the_run_is_where_the_speech_began() -> None:
     assert isinstance(started, Started)
     assert isinstance(ended, Ended)
     assert started.voiced_us == 6 * FRAME_US
-    assert (ended.speech.first_voiced_us, ended.speech.last_voiced_us) == (6 * FRAME_US, 8 * FRAME_US)
-    assert ended.speech.voiced_frames == 3
+    assert (ended.utterance.first_voiced_us, ended.utterance.last_voiced_us) == (6 * FRAME_US, 8 * FRAME_US)
+    assert ended.utterance.voiced_frames == 3
 
 
 def test_talking_over_a_reply_that_plays_is_a_barge_in() -> None:
@@ -56,22 +58,22 @@ def test_talking_before_the_reply_plays_supersedes_it_and_carries_the_audio() ->
     assert isinstance(u, Interrupted)
     assert isinstance(e1, Ended)
     assert (u.turn, u.by, u.playing) == (0, 1, False)
-    assert e1.speech.turn == 1
-    assert e1.speech.from_index == e0.speech.from_index == s0.speech.from_index
-    assert e1.speech.first_voiced_us == s0.voiced_us
-    assert e1.speech.voiced_frames == 6
+    assert e1.utterance.turn == 1
+    assert e1.utterance.first_frame == e0.utterance.first_frame == s0.utterance.first_frame
+    assert e1.utterance.first_voiced_us == s0.voiced_us
+    assert e1.utterance.voiced_frames == 6
 
 
 def test_a_pause_upon_a_pause_is_carried_whole() -> None:
     _, found = run("1110000" * 4)
     last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert (last.speech.turn, last.speech.from_index, last.speech.voiced_frames) == (3, 0, 12)
+    assert (last.utterance.turn, last.utterance.first_frame, last.utterance.voiced_frames) == (3, 0, 12)
 
 
 def test_a_reply_that_was_heard_is_not_carried() -> None:
     _, found = run("1110000>0000<0001110000")
     last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert last.speech.from_index > 7
+    assert last.utterance.first_frame > 7
     assert not [d for _, d in found if isinstance(d, Interrupted)]
 
 
@@ -82,8 +84,8 @@ def test_a_reply_that_came_to_nothing_is_over() -> None:
 
 def test_playback_of_another_turn_changes_nothing() -> None:
     state, _ = run("1110000")
-    assert turns.playback(state, PlaybackStarted(0, Turn("", 7))) == state
-    assert turns.playback(state, PlaybackEnded(0, Turn("", 7), 0, True)) == state
+    assert turn_reducer.playback(state, PlaybackStarted(0, Turn("", 7))) == state
+    assert turn_reducer.playback(state, PlaybackEnded(0, Turn("", 7), 0, True)) == state
 
 
 def test_audio_that_stops_ends_the_utterance_and_forgets_the_run() -> None:
@@ -112,7 +114,7 @@ def test_after_the_longest_turn_the_same_breath_does_not_talk_over_its_reply() -
 def test_a_carried_utterance_keeps_to_the_longest() -> None:
     rule = RULE._replace(max_frames=12)
     _, found = run("1110000" + "0" * 20 + "1110000", rule)
-    lengths = [i - d.speech.from_index + 1 for i, d in found if isinstance(d, Ended)]
+    lengths = [i - d.utterance.first_frame + 1 for i, d in found if isinstance(d, Ended)]
     assert max(lengths) <= 12
 
 
@@ -128,32 +130,32 @@ def test_where_nobody_answers_no_turn_is_superseded_and_none_carried() -> None:
     rule = RULE._replace(answered=False)
     _, found = run("1110000" + "0" * 10 + "1110000" + "11g", rule)
     assert [type(d) for _, d in found] == [Started, Ended, Started, Ended]
-    assert [d.speech.voiced_frames for _, d in found if isinstance(d, Ended)] == [3, 3]
+    assert [d.utterance.voiced_frames for _, d in found if isinstance(d, Ended)] == [3, 3]
     assert run("111g", rule)[0].reply is None
 
 
 def test_what_may_still_be_asked_for_is_kept_and_no_more() -> None:
     state, _ = run("0" * 50)
-    assert turns.oldest_needed(state, 49, RULE) == 45
+    assert turn_reducer.oldest_needed(state, 49, RULE) == 45
     state, _ = run("0" * 50 + "111")
-    assert turns.oldest_needed(state, 52, RULE) == 48
+    assert turn_reducer.oldest_needed(state, 52, RULE) == 48
     state, _ = run("0" * 50 + "1110000" + "0" * 30)
-    assert turns.oldest_needed(state, 86, RULE) == 48  # a reply that is not yet heard may be superseded
+    assert turn_reducer.oldest_needed(state, 86, RULE) == 48  # a reply that is not yet heard may be superseded
     state, _ = run("0" * 50 + "1110000" + ">0" + "0" * 30)
-    assert turns.oldest_needed(state, 86, RULE) == 82
+    assert turn_reducer.oldest_needed(state, 86, RULE) == 82
 
 
 def test_the_preroll_does_not_reach_over_a_gap() -> None:
     _, found = run("0000000g00111")
     (started,) = (d for _, d in found)
     assert isinstance(started, Started)
-    assert started.speech.from_index == 7
+    assert started.utterance.first_frame == 7
 
 
 def test_a_reply_that_never_comes_does_not_keep_the_audio_for_ever() -> None:
     rule = RULE._replace(max_frames=40)
     state, _ = run("1110000" + "0" * 200, rule)
-    assert turns.oldest_needed(state, 206, rule) >= 206 - 40
+    assert turn_reducer.oldest_needed(state, 206, rule) >= 206 - 40
 
 
 def test_a_voice_without_a_single_pause_is_noise_and_a_pause_must_come_before_the_next() -> None:
@@ -178,7 +180,9 @@ def likely(
     state = state or TurnState()
     found: list[tuple[int, Decision]] = []
     for index, (flag, tenths) in enumerate(zip(frames[::2], frames[1::2], strict=True)):
-        state, decisions = turns.frame(state, flag == "+", index, index * FRAME_US, rule, int(tenths) / 10, echo_left)
+        state, decisions = turn_reducer.frame(
+            state, flag == "+", index, index * FRAME_US, rule, int(tenths) / 10, echo_left
+        )
         found += [(index, decision) for decision in decisions]
     return state, found
 
@@ -197,7 +201,7 @@ def test_the_probability_must_agree_with_a_start_which_then_is_two_frames_sooner
 
 def test_over_a_reply_that_plays_all_frames_are_needed_and_more_probability() -> None:
     waiting, _ = likely("+9+9+9-0-0-0")
-    playing = turns.playback(waiting, PlaybackStarted(0, Turn("", 0)))
+    playing = turn_reducer.playback(waiting, PlaybackStarted(0, Turn("", 0)))
     assert starts("+9+9+9+9+9+9+9", playing) == [3]
     assert starts("+8+8+8+8+8+8+8+8+8+9", playing) == [9]
     assert starts("+9+9+9+9", waiting) == [1]
@@ -205,7 +209,7 @@ def test_over_a_reply_that_plays_all_frames_are_needed_and_more_probability() ->
 
 def test_over_a_reply_more_is_asked_in_proportion_to_the_echo_that_may_be_left() -> None:
     waiting, _ = likely("+9+9+9-0-0-0")
-    playing = turns.playback(waiting, PlaybackStarted(0, Turn("", 0)))
+    playing = turn_reducer.playback(waiting, PlaybackStarted(0, Turn("", 0)))
 
     def barge_in(frames: str, echo_left: float | None) -> int | None:
         return next((at for at, _ in likely(frames, state=playing, echo_left=echo_left)[1]), None)
@@ -221,11 +225,11 @@ def test_over_a_reply_more_is_asked_in_proportion_to_the_echo_that_may_be_left()
 
 def test_without_a_probability_frames_alone_are_asked_for() -> None:
     waiting, _ = likely("+9+9+9-0-0-0")
-    playing = turns.playback(waiting, PlaybackStarted(0, Turn("", 0)))
+    playing = turn_reducer.playback(waiting, PlaybackStarted(0, Turn("", 0)))
     for echo_left, at in ((None, 3), (0.0, 3), (0.5, 7), (1.0, 11)):
         state, started = playing, []
         for index in range(20):
-            state, decisions = turns.frame(state, True, index, index * FRAME_US, SURE_RULE, None, echo_left)
+            state, decisions = turn_reducer.frame(state, True, index, index * FRAME_US, SURE_RULE, None, echo_left)
             started += [index for decision in decisions if isinstance(decision, Started)]
         assert started == [at]
 
@@ -234,7 +238,7 @@ def test_noise_that_stays_voiced_ends_a_turn_and_that_is_told() -> None:
     _, (_, (at, ended)) = likely("+9+9+9+5+6+5+5+5+5+5")
     assert isinstance(ended, Ended)
     assert (at, ended.reason) == (7, "noise")
-    assert (ended.speech.voiced_frames, ended.speech.last_voiced_us) == (4, 4 * FRAME_US)
+    assert (ended.utterance.voiced_frames, ended.utterance.last_voiced_us) == (4, 4 * FRAME_US)
     _, ((at, ended),) = likely("+9+5-5-5-5", state=likely("+9+9")[0])
     assert isinstance(ended, Ended)
     assert (at, ended.reason) == (3, "silence")
@@ -245,7 +249,7 @@ def test_after_noise_the_next_turn_begins_with_the_voice_and_not_with_the_noise(
     assert at == 21
     assert isinstance(started, Started)
     assert started.voiced_us == 19 * FRAME_US  # the last frame that was doubted
-    assert started.speech.from_index == 19
+    assert started.utterance.first_frame == 19
 
 
 def test_after_the_longest_a_pause_must_come_and_a_doubt_is_one() -> None:
@@ -267,7 +271,7 @@ PAUSING = "111" + "1000" * 3 + "1"  # three pauses of 3 frames: mean 3, and not 
 def ends(timeline: str, rule: TurnRule) -> list[int]:
     """How many quiet frames went before each end."""
     _, found = run(timeline, rule)
-    return [index - d.speech.last_voiced_us // FRAME_US + 1 for index, d in found if isinstance(d, Ended)]
+    return [index - d.utterance.last_voiced_us // FRAME_US + 1 for index, d in found if isinstance(d, Ended)]
 
 
 def test_who_pauses_often_is_waited_for_and_who_does_not_is_not() -> None:
@@ -285,19 +289,21 @@ def test_nobody_is_waited_for_longer_than_that() -> None:
 def test_a_pause_that_superseded_a_reply_counts_and_one_that_a_reply_filled_does_not() -> None:
     again = "0" * 8 + "1111" + "0" * 30
     state, _ = run("1111" + again, PATIENT)
-    assert state.pauses == PauseEstimate(8 * 8, 2 * 8)
+    assert state.endpoint.pauses == PauseEstimate(8 * 8, 2 * 8)
     state, _ = run("1111" + "0" * 4 + ">0" + again, PATIENT)
-    assert state.pauses is None
+    assert state.endpoint.pauses is None
     state, _ = run("1111" + again, RULE)
-    assert state.pauses is None
+    assert state.endpoint.pauses is None
 
 
 def test_what_follows_an_end_without_silence_is_no_pause() -> None:
     long = PATIENT._replace(max_frames=20)
     state, found = run("1" * 30 + "0" * PATIENT.end_frames + "111", long)  # too long; the breath goes on, unheard
     assert [type(d) for _, d in found] == [Started, Ended, Started, Interrupted]
-    assert state.pauses is None
-    assert run("1111g000000111", PATIENT)[0].pauses is None  # frames do not tell how long a muted caller was away
+    assert state.endpoint.pauses is None
+    assert (
+        run("1111g000000111", PATIENT)[0].endpoint.pauses is None
+    )  # frames do not tell how long a muted caller was away
 
 
 def test_pauses_that_are_all_alike_are_waited_for_hardly_longer() -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from tests.timelines import RULE, marbles, run
-from webapi.voice_node.hearing.turn_state import Ended, PendingReply
+from webapi.voice_node.hearing.decisions import Ended
+from webapi.voice_node.hearing.interruption import PendingReply
 
-PAUSE = RULE._replace(cough_frames=6)
+PAUSE = RULE._replace(min_interruption_frames=6)
 
 
 def test_a_cough_halts_the_reply_and_its_end_lets_it_go_on() -> None:
     assert marbles("1110000>0011110000000", PAUSE) == "--S---E---SH----ER---"
     _, found = run("1110000>0011110000000", PAUSE)
-    (cough,) = (d for _, d in found if isinstance(d, Ended) and d.speech.turn == 1)
-    assert (cough.reason, cough.speech.voiced_frames) == ("cough", 4)
+    (cough,) = (d for _, d in found if isinstance(d, Ended) and d.utterance.turn == 1)
+    assert (cough.reason, cough.utterance.voiced_frames) == ("cough", 4)
 
 
 def test_who_goes_on_speaking_interrupts_it_as_soon_as_it_is_no_cough() -> None:
@@ -30,16 +31,16 @@ def test_a_cough_is_followed_by_another_or_by_words() -> None:
 def test_what_follows_a_cough_is_a_turn_of_its_own_that_is_answered() -> None:
     state, found = run("1110000>00111000001111110000", PAUSE)
     last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (2, "silence", 6)
-    assert last.speech.from_index > 10  # the cough is none of it
-    assert state.reply == PendingReply(last.speech, playing=False, since=22)
+    assert (last.utterance.turn, last.reason, last.utterance.voiced_frames) == (2, "silence", 6)
+    assert last.utterance.first_frame > 10  # the cough is none of it
+    assert state.reply == PendingReply(last.utterance, playing=False, since=22)
 
 
 def test_a_reply_that_is_over_while_it_halts_leaves_the_words_a_turn() -> None:
     state, found = run("1110000>00111<01110000", PAUSE)
     last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 6)
-    assert state.reply == PendingReply(last.speech, playing=False, since=14)
+    assert (last.utterance.turn, last.reason, last.utterance.voiced_frames) == (1, "silence", 6)
+    assert state.reply == PendingReply(last.utterance, playing=False, since=14)
 
 
 def test_a_reply_that_must_be_heard_from_its_filler_on_is_not_interrupted_by_who_already_speaks() -> None:
@@ -47,8 +48,8 @@ def test_a_reply_that_must_be_heard_from_its_filler_on_is_not_interrupted_by_who
     assert marbles("1110000>00111!0111110000", PAUSE) == "--S---E---SH--------ER"
     state, found = run("1110000>00111!01110<0110000", PAUSE)  # what outlasts it is a turn
     last = [d for _, d in found if isinstance(d, Ended)][-1]
-    assert (last.speech.turn, last.reason, last.speech.voiced_frames) == (1, "silence", 8)
-    assert state.reply == PendingReply(last.speech, playing=False, since=17)
+    assert (last.utterance.turn, last.reason, last.utterance.voiced_frames) == (1, "silence", 8)
+    assert state.reply == PendingReply(last.utterance, playing=False, since=17)
 
 
 def test_audio_that_stops_within_a_cough_lets_the_reply_go_on() -> None:
@@ -56,7 +57,7 @@ def test_audio_that_stops_within_a_cough_lets_the_reply_go_on() -> None:
 
 
 def test_a_start_as_long_as_a_word_interrupts_at_once() -> None:
-    assert marbles("1110000>0000111", RULE._replace(cough_frames=3)) == "--S---E-----SB"
+    assert marbles("1110000>0000111", RULE._replace(min_interruption_frames=3)) == "--S---E-----SB"
 
 
 def test_a_reply_that_is_not_heard_yet_is_superseded_whatever_the_policy() -> None:

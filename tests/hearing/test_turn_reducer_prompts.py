@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.timelines import RULE, marbles, run
-from webapi.voice_node.hearing import turn_reducer as turns
-from webapi.voice_node.hearing.turn_state import Interrupted, PromptDue, Started
+from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing.decisions import Interrupted, PromptDue, Started
 
 PROMPTS = RULE._replace(greeting="hello.wav", idle_prompt="still there", idle_frames=6)
 IDLE = PROMPTS._replace(greeting="")
@@ -19,7 +19,7 @@ def test_a_greeting_comes_with_the_first_frame_and_never_again() -> None:
 
 def test_the_callers_first_turn_is_then_the_second() -> None:
     _, found = run("0>000<00111", PROMPTS)
-    assert [d.speech.turn for _, d in found if isinstance(d, Started)] == [1]
+    assert [d.utterance.turn for _, d in found if isinstance(d, Started)] == [1]
 
 
 def test_a_greeting_may_be_talked_over_and_where_it_was_not_heard_nothing_is_carried() -> None:
@@ -30,14 +30,14 @@ def test_a_greeting_may_be_talked_over_and_where_it_was_not_heard_nothing_is_car
     assert isinstance(started, Started)
     assert isinstance(interrupted, Interrupted)
     assert (interrupted.turn, interrupted.by, interrupted.playing) == (0, 1, False)
-    assert (started.speech.from_index, started.speech.voiced_frames) == (5, 3)
+    assert (started.utterance.first_frame, started.utterance.voiced_frames) == (5, 3)
     assert marbles("0>0000111", PROMPTS._replace(barge_in=False)) == "A------"
 
 
 def test_a_prompt_that_is_awaited_keeps_no_audio() -> None:
     state, _ = run("0" * 50, PROMPTS)
     assert state.reply
-    assert turns.oldest_needed(state, 49, PROMPTS) == 45
+    assert turn_reducer.oldest_needed(state, 49, PROMPTS) == 45
 
 
 def test_an_idle_prompt_comes_once_in_a_silence() -> None:

@@ -1,0 +1,83 @@
+"""Onset: a table of frames, and where an utterance opens. N = 6."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapi.voice_node.hearing import onset
+from webapi.voice_node.hearing.endpoint import END
+from webapi.voice_node.hearing.onset import NO_RUN, Onset
+from webapi.voice_node.hearing.turn_rule import TurnRule
+
+RULE = TurnRule(start_frames=6, end_frames=4, preroll_frames=0, max_frames=1000)
+
+
+def opens(frames: str, start: Onset = NO_RUN) -> str:
+    """`^` under each frame that opens. Frames: 1 voiced, 0 not, d voiced by the flag but doubted by the probability."""
+    state, found = start, ""
+    for number, char in enumerate(frames):
+        state = onset.frame(state, char != "0", char == "d", number, number, RULE)
+        found += "^" if onset.opens(state, None, None, False, RULE) else "-"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected", "start"),
+    [
+        ("0011111100", "-------^--", NO_RUN),
+        ("1111101111", "----------", NO_RUN),  # one unvoiced frame breaks a run
+        ("11111111", "-----^^^", NO_RUN),  # it stays open: the reducer looks only while nobody speaks
+        ("ddddd1", "-----^", NO_RUN),  # doubted frames count; the probability has its say in `opens`
+        ("1111111111", "----------", Onset(pause_needed=1)),  # after steady noise: no pause, no onset
+        ("11110111111", "----------^", Onset(pause_needed=1)),
+        ("1d111111", "-------^", Onset(pause_needed=1)),  # a doubted frame is a pause too
+        ("11000111000011111", "-----------------", Onset(pause_needed=4)),
+        ("110001110000111111", "-----------------^", Onset(pause_needed=4)),
+    ],
+)
+def test_where_it_opens(frames: str, expected: str, start: Onset) -> None:
+    assert opens(frames, start) == expected
+
+
+@pytest.mark.parametrize(
+    ("frames", "first"),
+    [("00111111", 2), ("11011111111", 3), ("1111ddd1", 6), ("11111ddd1", 7), ("111111ddd111", 8)],
+)
+def test_where_the_run_began(frames: str, first: int) -> None:
+    """Doubted frames after N voiced ones move the beginning: noise may be voiced for long before a voice begins."""
+    state = NO_RUN
+    for number, char in enumerate(frames):
+        state = onset.frame(state, char != "0", char == "d", number, 20 * number, RULE)
+    assert (state.first_frame, state.first_us) == (first, 20 * first)
+
+
+@pytest.mark.parametrize(
+    ("run", "probability", "echo_left", "playing", "expected"),
+    [
+        (5, None, None, False, False),
+        (6, None, None, False, True),
+        (3, 0.99, None, False, False),
+        (4, 0.79, None, False, False),
+        (4, 0.8, None, False, True),  # SOONER, where the probability is there
+        (5, 0.99, None, True, False),  # over a reply: N frames
+        (6, 0.89, None, True, False),
+        (6, 0.9, None, True, True),
+        (6, None, None, True, True),  # without a probability, frames alone
+        (4, 0.8, 0.0, True, True),  # all of the echo is cancelled: as without a reply
+        (17, 1.0, 1.0, True, False),  # none of it is: three times N frames of certainty
+        (18, 0.99, 1.0, True, False),
+        (18, 1.0, 1.0, True, True),
+        (11, 0.9, 0.5, True, True),
+        (10, 0.9, 0.5, True, False),
+        (11, 0.89, 0.5, True, False),
+        (4, 0.8, 1.0, False, True),  # no reply plays: echo does not matter
+    ],
+)
+def test_what_is_asked(
+    run: int, probability: float | None, echo_left: float | None, playing: bool, expected: bool
+) -> None:
+    assert onset.opens(Onset(run), probability, echo_left, playing, RULE) is expected
+
+
+def test_a_start_needs_more_certainty_than_going_on() -> None:
+    assert END < onset.START < onset.BARGE_IN

@@ -1,0 +1,27 @@
+"""The counts that the turn reducer goes by."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class TurnRule(NamedTuple):
+    """All counts are frames; `operators/turn_events.py` makes them from the arguments of a graph."""
+
+    start_frames: int  # N: voiced in a row that start an utterance
+    end_frames: int  # M: unvoiced in a row that end it
+    preroll_frames: int  # before the start, that the utterance also carries
+    max_frames: int  # longest utterance, so that endless noise can't fill the memory
+    steady_frames: int = 750  # voiced in a row that no talker reaches, where no probability is known
+    barge_in: bool = True  # False: while a reply plays, the caller is not heard
+    min_interruption_frames: int = 0  # over a reply: less voice is a short interruption, and the reply goes on after it
+    answered: bool = True  # False: the graph has no reply, so no pause can supersede one
+    greeting: str = ""  # the prompt that a session begins with
+    idle_prompt: str = ""  # the prompt after `idle_frames` in which nobody spoke and no reply was made or played
+    idle_frames: int = 0
+    patience_frames: int = 0  # the longest hold for a caller who pauses often; 0: the hold is always end_frames
+
+    @property
+    def kept_frames(self) -> int:
+        """Frames before a start that an utterance may still ask for."""
+        return max(self.preroll_frames, self.start_frames)

@@ -1,0 +1,143 @@
+"""The turn reducer with a memory: its state, and the audio of the frames that an utterance may still ask for."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from webapi.voice_node.events import (
+    US_PER_S,
+    AudioGap,
+    BargeIn,
+    Frame,
+    HaltReply,
+    PartialAudio,
+    Playback,
+    Prompted,
+    ResumeReply,
+    SpeechEnded,
+    SpeechStarted,
+    Superseded,
+    Turn,
+    TurnEvent,
+    Unheard,
+    Voiced,
+)
+from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing.decisions import Decision, Ended, Halted, Interrupted, PromptDue, Resumed, Started
+from webapi.voice_node.hearing.turn_rule import TurnRule
+from webapi.voice_node.hearing.turn_state import TurnState
+
+
+class TurnScan:
+    """Takes voiced frames and playback, gives turn events to `emit`.
+
+    `rule_for` makes the rule from the length of a frame in µs, `name` the Turn from its number.
+    The state is renewed before an event is emitted, because what follows from it may come back through playback.
+    """
+
+    def __init__(
+        self,
+        rule_for: Callable[[int], TurnRule],
+        name: Callable[[int], Turn],
+        emit: Callable[[TurnEvent], None],
+    ) -> None:
+        self._rule_for = rule_for
+        self._name = name
+        self._emit = emit
+        self._rule: TurnRule | None = None  # known with the first frame
+        self._state = TurnState()
+        self._speaking = name(0)  # the turn of the last utterance that started
+        self._kept: deque[Frame] = deque()
+
+    def on_next(self, value: Voiced | AudioGap) -> None:
+        """A frame, or the end of the caller's audio."""
+        if isinstance(value, AudioGap):
+            self._on_gap(value)
+            return
+        frame, kept = value.frame, self._kept
+        rule = self._rule or self._begin(frame)
+        kept.append(frame)
+        self._state, decisions = turn_reducer.frame(
+            self._state, value.voiced, frame.number, frame.t_us, rule, value.probability, frame.echo_left
+        )
+        started = bool(decisions) and self._tell(decisions, frame.t_us)
+        if self._state.utterance and not started:
+            self._emit(PartialAudio(frame.t_us, self._speaking, frame.pcm))
+        oldest = turn_reducer.oldest_needed(self._state, frame.number, rule)
+        while kept[0].number < oldest:
+            kept.popleft()
+
+    def on_playback(self, event: Playback) -> None:
+        """What the speaker reports."""
+        self._state = turn_reducer.playback(self._state, event)
+
+    def _begin(self, frame: Frame) -> TurnRule:
+        self._rule = self._rule_for(length_us(frame))
+        return self._rule
+
+    def _on_gap(self, gap: AudioGap) -> None:
+        if self._kept and self._rule:
+            self._state, decisions = turn_reducer.gap(self._state, self._kept[-1].number, gap.reason, self._rule)
+            self._tell(decisions, gap.t_us)
+        if gap.unheard:
+            self._state, silenced = turn_reducer.unheard(self._state)
+            if silenced is not None:
+                self._emit(Unheard(gap.t_us, self._name(silenced)))
+
+    def _tell(self, decisions: tuple[Decision, ...], t_us: int) -> bool:
+        """Emit an event for each; whether an utterance started. Its audio up to now comes last: a barge-in is first."""
+        so_far: PartialAudio | None = None
+        for decision in decisions:
+            self._emit(self._event(decision, t_us))
+            if isinstance(decision, Started):
+                first = decision.utterance.first_frame
+                pcm = b"".join(frame.pcm for frame in self._kept if frame.number >= first)
+                so_far = PartialAudio(t_us, self._speaking, pcm)
+        if so_far is not None:
+            self._emit(so_far)
+        return so_far is not None
+
+    def _event(self, decision: Decision, t_us: int) -> TurnEvent:
+        if isinstance(decision, Started):
+            self._speaking = self._name(decision.utterance.turn)
+            return SpeechStarted(t_us, self._speaking, decision.voiced_us, self._kept[-1].number)
+        if isinstance(decision, Ended):
+            return self._ended(decision, t_us)
+        turn = self._name(decision.turn)
+        if isinstance(decision, Halted):
+            return HaltReply(t_us, turn)
+        if isinstance(decision, Resumed):
+            return ResumeReply(t_us, turn)
+        if isinstance(decision, PromptDue):
+            return Prompted(t_us, turn, decision.prompt)
+        return self._interrupted(decision, turn, t_us)
+
+    def _interrupted(self, decision: Interrupted, turn: Turn, t_us: int) -> TurnEvent:
+        by = self._name(decision.by)
+        if decision.playing:
+            return BargeIn(t_us, turn, by, decision.voiced_us, self._kept[-1].number)
+        return Superseded(t_us, turn, by)
+
+    def _ended(self, decision: Ended, t_us: int) -> SpeechEnded:
+        utterance = decision.utterance
+        frames = [f for f in self._kept if utterance.first_frame <= f.number <= decision.last_frame]
+        frame_us = length_us(frames[0])
+        return SpeechEnded(
+            t_us,
+            self._name(utterance.turn),
+            pcm=b"".join(f.pcm for f in frames),
+            rate=frames[0].rate,
+            t_first_byte_us=frames[0].t_us - frame_us,
+            t_last_byte_us=frames[-1].t_us,
+            t_first_voiced_us=utterance.first_voiced_us,
+            t_last_voiced_us=utterance.last_voiced_us,
+            voiced_ms=utterance.voiced_frames * frame_us // 1000,
+            reason=decision.reason,
+            frame=decision.last_frame,
+        )
+
+
+def length_us(frame: Frame) -> int:
+    """How long the frame lasts, in µs."""
+    return len(frame.pcm) // 2 * US_PER_S // frame.rate
