@@ -85,12 +85,12 @@ class _Confirm:
     def reset(self) -> None:
         self._webrtc.reset()
         self._silero.reset()
-        self._background = LevelGate(self._frame_ms)
+        self._gate = LevelGate(self._frame_ms)
         self.probability = 0.0
 
     def is_speech(self, frame: bytes) -> bool:
         likely = self._silero.push(frame)
-        self.probability = likely * self._background.weight(frame)
+        self.probability = likely * self._gate.weight(frame)
         return self._webrtc.is_speech(frame) or self.probability >= SURE
 
 

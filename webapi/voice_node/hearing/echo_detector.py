@@ -1,40 +1,43 @@
-"""Is there an echo at all, and how much of it is left? From the power of what was heard and played, piece by piece.
+"""Whether the caller's audio has an echo of the bot, and how much of it a canceller may leave. Pure.
 
-A canceller that hears no echo still holds down the caller who talks over the bot. Measured with LiveKit's: of callers
-without a loudspeaker, it left 13 % to be found within 300 ms. So what it gives is used until it is plain that there
-is no echo: for each delay that one may have, the bot was loud so long ago, and the microphone as quiet as ever. It is
-used again where what the microphone took up ended with what the bot said. Who talks over the very first words of the
-bot, when nothing is plain yet, is believed where they are louder than an echo that is still possible.
+It compares the power of what was heard and of what was played, 10 ms at a time. A canceller that has no echo to cancel
+still attenuates a caller who talks over the bot: with LiveKit's, only 13 % of callers without a loudspeaker were found
+within 300 ms. So the canceller's output is used until it is certain that there is no echo: for each possible delay, the
+bot was loud that long ago and the microphone was quiet. The output is used again once the microphone was loud while the
+bot spoke and quiet as soon as it stopped. While nothing is certain yet, a caller who is louder than any possible echo
+is taken for a caller.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-LATEST = 50  # pieces of 10 ms: an echo that takes longer is none that a call makes
-PLAIN = 8  # pieces in a row in which an echo of some delay was due, and nothing heard: there is none so late
-ECHO = 10**-2.5  # −25 dB: a weaker echo is none that matters
-OVER_FLOOR = 2.0  # 3 dB: a piece is quiet that is no louder than so much over the noise
-LEAST = 30.0  # power of the least noise that there is: −75 dBFS
-RISE = 1.002  # how fast the noise floor follows what is always louder: 0.9 dB a second
-LOUD = 10  # pieces over the bot's voice that, ending with it, were an echo
-RING = 8  # pieces for which a room still rings
+LATEST = 50  # pieces of 10 ms: the longest delay of an echo in a call
+PLAIN = 8  # pieces in a row in which an echo of one delay was due and not heard: that delay is ruled out
+ECHO = 10**-2.5  # -25 dB: a weaker echo does not matter
+OVER_FLOOR = 2.0  # 3 dB over the noise floor, up to which a piece counts as quiet
+LEAST = 30.0  # power of the lowest noise floor: -75 dBFS
+RISE = 1.002  # rise of the noise floor for each piece: 0.9 dB a second
+LOUD = 10  # loud pieces while the bot spoke that, if they end with it, were an echo
+RING = 8  # pieces of reverberation
 
-SPEAKS = 1e5  # power of the bot's voice, where it is no pause: −40 dBFS
-NEW = 100  # pieces of the bot's voice after which it is too late to be its very first words
-LOUDER = 10**-0.3  # −3 dB of the bot: no echo is so loud
-BELIEVED = 50  # pieces from there on
-LEARNS = 150  # pieces of the bot's voice: after them LiveKit's left nothing, in an hour, that a detector took for one
+SPEAKS = 1e5  # least power of the bot's voice outside its pauses: -40 dBFS
+NEW = 100  # pieces of the bot's voice that count as its first words
+LOUDER = 10**-0.3  # -3 dB of the bot: louder than any echo
+BELIEVED = 50  # pieces for which a louder caller is then believed
+LEARNS = (
+    150  # pieces of the bot's voice until LiveKit's canceller left no echo that a detector took for a voice, in an hour
+)
 
 
 class EchoDetector:
-    """Fed with each piece of 10 ms. `echo` is False where what was heard needs no canceller."""
+    """Takes pieces of 10 ms, in order. `echo` is False while the caller's audio needs no canceller."""
 
     def __init__(self) -> None:
         self.echo = True
-        self._none = False  # it is plain that there is no echo
-        self._missed = np.zeros(LATEST + 1, int)  # of each delay: pieces in a row in which an echo was due and missing
-        self._played = np.zeros(LATEST + 1 + RING)  # by how long ago
+        self._none = False  # it is certain that there is no echo
+        self._missed = np.zeros(LATEST + 1, int)  # per delay: pieces in a row in which an echo was due and missing
+        self._played = np.zeros(LATEST + 1 + RING)  # power played, by delay
         self._spoke = 0  # pieces
         self._believed = 0
         self._floor = 0.0
@@ -43,14 +46,14 @@ class EchoDetector:
 
     @property
     def left(self) -> float:
-        """How much of an echo the canceller may leave: 1 at first, 0 when it has learnt the way that it takes."""
+        """How much of the echo the canceller may leave: 1 at first, 0 once it has learnt the echo path."""
         return max(0.0, 1 - self._spoke / LEARNS)
 
     def look(self, heard: float, played: float) -> None:
-        """One piece: the power (mean square, int16) of what the microphone took up, and of what the bot said then."""
+        """One piece: the power (mean square of int16) of what was heard and of what was played."""
         heard = max(heard, LEAST)
         self._floor = min(heard, self._floor * RISE) if self._floor else heard
-        visible = OVER_FLOOR * self._floor / ECHO  # what the bot must say for its echo to be seen
+        visible = OVER_FLOOR * self._floor / ECHO  # least power played whose echo would be above the noise
         quiet = heard <= OVER_FLOOR * self._floor
         self._played[1:] = self._played[:-1]
         self._played[0] = played
@@ -64,9 +67,9 @@ class EchoDetector:
         self.echo = not (self._none or (self._believed and self._spoke < NEW))
 
     def _rule_out(self, quiet: bool, due: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-        """Delays that an echo can't have. `due`: of each, whether one would be heard now."""
+        """Rule out delays. `due`: per delay, whether an echo would be heard now."""
         if not due.any():
-            self._missed[:] = 0  # the bot begins anew, and so does this: the caller may have moved
+            self._missed[:] = 0  # the bot has paused: the caller may have moved, so start again
         elif quiet:
             self._missed[due] += 1
         else:
@@ -74,12 +77,12 @@ class EchoDetector:
         self._none = bool((self._missed >= PLAIN).all())
 
     def _possible(self) -> float:
-        """The loudest that the bot said when an echo heard now may have left it."""
+        """The highest power played at any delay that is not ruled out."""
         ringing = np.convolve(self._missed < PLAIN, np.ones(RING + 1)) > 0
         return float(self._played.max(where=ringing, initial=0))
 
     def _see_again(self, quiet: bool, loud: bool) -> None:
-        """What ends with the bot's words was an echo of them."""
+        """Sound that ends together with the bot's speech was its echo: there is an echo again."""
         self._since = 0 if loud else self._since + 1
         if self._since <= LATEST:
             self._loud += not quiet

@@ -1,17 +1,21 @@
-"""Does something stand out of the background? Only levels, no speech: who talks far away is as quiet as any noise.
+"""Whether the caller is louder than the background. It looks at levels only, not at speech.
 
-In a room full of voices a detector of voices is right and of no use: what tells the caller from the others is that the
-caller is nearer, and so louder than what is there all the time. The background is the level that a fifth of the last
-five seconds kept below. How much louder something must be depends on how steady that background is: a fan is told from
-a voice by its sound, a voice from voices only by its level. What a fifth and a twentieth of the time kept below are
-0.3 to 1 dB apart in noise, 2 to 6 dB among people. Three times that, and 7 dB at most, is a beginning; that itself,
-and 3 dB at most, goes on. So steady noise, however loud, hides no voice, and no gain has to be set.
+In a room full of voices a voice detector finds all of them. The caller is told from the others by level: they are
+nearer to the microphone. The background is the level that a fifth of the last five seconds stayed below. How much
+louder than that a voice must be depends on how steady the background is: a fan differs from a voice by its sound, but
+other voices differ from the caller's by level alone.
 
-It forgets: a background that becomes louder is the new one four seconds later. Before anything was heard all is quiet:
-who talks at once is heard. (After Martin 2001, "Noise power spectral density estimation based on optimal smoothing and
-minimum statistics", which takes the least; a fifth needs no correction of its bias.)
+    swing    = usual / least      usual: the level that a fifth of the memory is below; least: a twentieth
+    begins   level >= usual * min(swing ** 3, 5)      5 is 7 dB
+    goes on  level >= usual * min(swing, 2)           2 is 3 dB
 
-In whole numbers: the same on every machine.
+The swing is 0.3 to 1 dB in noise and 2 to 6 dB among people. So steady noise, however loud, hides no voice, and no gain
+has to be set. A background that becomes louder is the new background four seconds later. At the start the background
+counts as silent, so that a caller who speaks at once is heard. (After Martin 2001, "Noise power spectral density
+estimation based on optimal smoothing and minimum statistics", which takes the minimum; a fifth needs no correction of
+its bias.)
+
+All in whole numbers, so that every machine gives the same result.
 """
 
 from __future__ import annotations
@@ -21,18 +25,18 @@ from collections import deque
 
 import numpy as np
 
-BEGINS, GOES_ON = 5, 2  # in power, of the background, at most: 7 dB and 3 dB
-SWING = 3  # times what the background swings by, in dB
-KEEPS = 0.75  # what a probability is worth that may keep a turn open and not begin one: 1 is between END and START
+BEGINS, GOES_ON = 5, 2  # times the power of the background, at most: 7 dB and 3 dB
+SWING = 3  # times the swing of the background, in dB
+KEEPS = 0.75  # weight of what may keep an utterance open and not begin one: START x KEEPS is between END and START
 MEMORY_MS = 5000
-QUIET_MS = 400  # remembered at first: a noise that was there from the start is the background after 1.6 s
+QUIET_MS = 400  # of silence in the memory at first: noise from the start on is the background after 1.6 s
 SHARE, LEAST = 5, 20  # the background is the level that 1/SHARE of the memory is below; at its quietest, 1/LEAST
-SMOOTH_MS = 60  # a level is that of so much audio
-HOLD_MS = 200  # for so long what stood out still counts: a weak syllable is no end
+SMOOTH_MS = 60  # of audio that one level is measured over
+HOLD_MS = 200  # a level that was high enough counts for so long, so that a weak syllable ends nothing
 
 
 class LevelGate:
-    """Asked frame by frame, in order. `frame_ms` is the length of each."""
+    """Weighs frames in order. `frame_ms` is the length of each."""
 
     def __init__(self, frame_ms: int) -> None:
         self._last: deque[int] = deque([0] * max(1, SMOOTH_MS // frame_ms), max(1, SMOOTH_MS // frame_ms))
@@ -40,12 +44,12 @@ class LevelGate:
         self._memory: deque[int] = deque([0] * (QUIET_MS // frame_ms))
         self._in_order = list(self._memory)
         self._hold = HOLD_MS // frame_ms
-        self._begun = self._went_on = self._hold  # frames since something did
+        self._begun = self._went_on = self._hold  # frames since a level was high enough
 
     def weight(self, frame: bytes) -> float:
-        """What a voice in this frame (int16 mono) is worth: 1, or KEEPS where it is too soft to begin, or 0."""
+        """Weight (0 to 1) of a voice in this frame (int16 mono): 1; KEEPS where it is too soft to begin; or 0."""
         samples = np.frombuffer(frame, "<i2").astype(np.int64)
-        offset = int(samples.sum())  # a cheap sound card has one; it is no sound
+        offset = int(samples.sum())  # a DC offset, as cheap sound cards have it, is not sound
         self._last.append(int(np.dot(samples, samples)) * len(samples) - offset * offset)
         level = sum(self._last)
         self._memory.append(level)

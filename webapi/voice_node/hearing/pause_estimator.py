@@ -1,12 +1,12 @@
-"""How long this caller's pauses are, as TCP knows how long an answer takes: a smoothed mean, and a smoothed deviation.
+"""How long this caller's pauses are: a smoothed mean and a smoothed deviation, as TCP estimates round-trip times. Pure.
 
     error      = pause - mean
     mean      += error / 8
     deviation += (|error| - deviation) / 4
     hold       = mean + 4 · deviation
 
-(Jacobson 1988, "Congestion avoidance and control", appendix A, whose whole numbers these are; RFC 6298. The first pause
-is the mean, and half of it the deviation.) All in frames: the same in a replay. Pure.
+(Jacobson 1988, "Congestion avoidance and control", appendix A, with its integers; RFC 6298. The first pause is the
+mean, and half of it the deviation.) All in frames, so that a replay gives the same.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import NamedTuple
 
 
 class PauseEstimate(NamedTuple):
-    """What is remembered of them: eight times the mean, and four times the deviation."""
+    """Eight times the mean, and four times the deviation, in frames."""
 
     mean8: int
     deviation4: int
 
     @property
     def hold(self) -> int:
-        """Frames after which this caller has probably finished."""
+        """Unvoiced frames after which this caller has probably finished."""
         return (self.mean8 >> 3) + self.deviation4
 
 
 def update(before: PauseEstimate | None, pause: int) -> PauseEstimate:
-    """One pause of so many frames later."""
+    """The estimate after one more pause of so many frames."""
     if before is None:
         return PauseEstimate(8 * pause, 2 * pause)
     error = pause - (before.mean8 >> 3)

