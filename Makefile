@@ -1,4 +1,4 @@
-# `make run` and `make test` are all that one needs; both make what they need, once.
+# `make run` and `make test` are enough for most purposes. Both first make what they need, once.
 
 PYTHON ?= python3
 ARGS ?=
@@ -11,15 +11,15 @@ TARGETS := webapi tests bench scripts docs/examples examples
 .PHONY: help setup run test check unit e2e bench constraints clean
 
 help:
-	@echo "make run           the node, a LiveKit server where none runs, and the client page (ARGS='--set MOCK_REPLY=tone:6')"
-	@echo "make test          everything: lint, types, import rules, pins, unit and end-to-end tests"
-	@echo "make setup         only the environment, in .venv (after make clean, PYTHON=python3.12 chooses another Python)"
-	@echo "make check         lint, types, import rules, pins"
-	@echo "make unit          the tests that need no server and no browser"
-	@echo "make e2e           the tests against a real LiveKit server and a real Chromium"
-	@echo "make bench         the measurements"
-	@echo "make constraints   the pins, made anew"
-	@echo "make clean         away with all that was made"
+	@echo "make run           start the node, a LiveKit server if none is running, and the client page (ARGS='--set MOCK_REPLY=tone:6')"
+	@echo "make test          run all checks: lint, types, import rules, pins, unit and end-to-end tests"
+	@echo "make setup         only make the environment, in .venv (after make clean, PYTHON=python3.12 chooses another Python)"
+	@echo "make check         run lint, types, import rules, pins"
+	@echo "make unit          run the tests that need no server and no browser"
+	@echo "make e2e           run the tests with a real LiveKit server and a real Chromium"
+	@echo "make bench         run the measurements"
+	@echo "make constraints   resolve the pins in constraints.txt again"
+	@echo "make clean         remove everything that was made"
 
 # ------------------------------------------------------------------ the environment
 
@@ -72,7 +72,7 @@ e2e: $(VENV)/dev
 	@$(BIN)/python scripts/get_client_library.py --must
 	@$(BIN)/python -m webapi.voice_node.dev_server --get
 	@echo "== end-to-end tests"
-	@# What a stall of the machine broke may be taken again, once, and that is said; what is broken fails again.
+	@# A test that failed because the machine stalled may pass when it is run again, once. A real fault fails again.
 	@$(BIN)/python -m pytest -q tests/e2e || \
 		{ echo "== end-to-end tests that failed, taken once more"; $(BIN)/python -m pytest -q --last-failed tests/e2e; }
 
@@ -82,8 +82,9 @@ bench: $(VENV)/dev
 	@$(BIN)/python -m bench.barge_in
 	@$(BIN)/python -m bench.replay
 
-# Beyond pyproject.toml: livekit is that of livekit-agents, so that both fit into one environment; numpy is the same wherever
-# it can be, because mypy reads its types and they change with every version (2.4 has no wheels for 3.10).
+# Pins beyond pyproject.toml. livekit: the version that livekit-agents pins, so that both fit into one environment. numpy: one
+# version for all Pythons that have wheels of it (2.4 has none for 3.10), because mypy reads its types, and they change with every
+# version.
 FIXED := livekit==1.1.21 "numpy==2.4.6 ; python_version >= '3.11'"
 
 constraints: $(VENV)/dev

@@ -1,1 +1,1 @@
-"""What this package adds stands in its pyproject.toml."""
+"""An example package. The entry points in its pyproject.toml say what it adds to voice_node."""

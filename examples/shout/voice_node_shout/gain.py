@@ -16,7 +16,7 @@ Decibels = Annotated[float, Field(ge=-60, le=40)]
 
 @operator(takes=AUDIO)
 def gain(*, db: Decibels) -> Stage[Any]:
-    """Audio, `db` decibels louder; clipped where that is too loud.
+    """Audio that is `db` decibels louder. Samples beyond full scale are clipped.
 
     in   --a--b--gap
     out  --A--B--gap

@@ -1,4 +1,4 @@
-"""A voice activity detector: whatever is loud is a voice. Good for an example, and for a quiet room."""
+"""A voice activity detector: every loud frame is voiced. An example, which works only in a quiet room."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FULL_SCALE = 32768.0
 
 
 class Loud:
-    """Made once for each caller, with the rate (Hz) and the length of its frames (ms); then asked frame by frame."""
+    """Made once for each caller, with the rate (Hz) and the frame length (ms), and asked for each frame, in order."""
 
     def __init__(self, rate: int, frame_ms: int) -> None:
         self._threshold = (FULL_SCALE * 10 ** (LOUD_DBFS / 20)) ** 2

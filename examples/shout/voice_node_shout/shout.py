@@ -1,4 +1,4 @@
-"""An orchestrator: it says what the caller said, as loud as it can."""
+"""An orchestrator: it plays back what the caller said, as loud as possible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PEAK = 30_000  # of 32,767
 
 
 class Shout:
-    """Made once for each caller, without arguments. docs/orchestrator.md says what is called when."""
+    """Made once for each caller, without arguments. docs/orchestrator.md says when each method is called."""
 
     on_tts_first_chunk = None
     on_llm_request_done = None
@@ -19,7 +19,7 @@ class Shout:
         """Nothing to do."""
 
     def on_speech_ended(self, trace_id: str, utterance_pcm8k: bytes, t_first_byte: float, t_last_byte: float) -> None:
-        """Nothing to do: the utterance comes with `get_audio_reply`, too."""
+        """Nothing to do: `get_audio_reply` gets the utterance too."""
 
     def on_barge_in_detected(self, trace_id: str) -> None:
         """Nothing to do."""
@@ -28,9 +28,9 @@ class Shout:
         """Nothing to do: the generator below has been closed."""
 
     def play_filler(self, trace_id: str, key: str) -> None:
-        """It has none."""
+        """No filler: returns None."""
 
     async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
-        """The utterance, so loud that its highest sample is near full scale."""
+        """The utterance, scaled so that its largest sample is near full scale."""
         samples = np.frombuffer(user_pcm8k, "<i2").astype(np.float64)
         yield (samples * PEAK / max(1.0, np.abs(samples).max())).astype("<i2").tobytes()
