@@ -17,7 +17,6 @@ from webapi.voice_node.config import load_settings, public
 from webapi.voice_node.events import AudioChunk, AudioGap, Event, PlaybackEnded, ReplyAudio, Turn, record
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.operators.cancel_echo import PIECE_BYTES, cancel_echo
-from webapi.voice_node.playback.play_queue import PlayQueue
 from webapi.voice_node.recording.call_file import CallRecorder
 
 CHUNK = 960  # bytes of 10 ms at 48 kHz
@@ -197,6 +196,7 @@ def test_the_same_bits_however_the_audio_is_cut(tmp_path: Path) -> None:
         return run
 
     cut = [b"".join(chunk.pcm for chunk in through(script(size))) for size in (1, 2, 10)]
+    assert PIECE_BYTES == CHUNK
     assert len(cut[0]) == len(vowel(0.3))
     assert cut[0] == cut[1] == cut[2]
 
@@ -217,17 +217,3 @@ def test_chunks_that_come_unevenly_keep_step() -> None:
     even = [0] * 45
     uneven = [0, *(30_000 * (index % 7 == 3) for index in range(44))]
     assert [chunk.pcm for chunk in through(script(uneven))] == [chunk.pcm for chunk in through(script(even))]
-
-
-def test_what_plays_is_taken_in_its_time() -> None:
-    queue = PlayQueue()
-    queue.push(10, b"\1\0" * 20)
-    queue.push(12, b"\2\0" * 20)  # behind the first
-    assert np.frombuffer(queue.take(15), "<i2").tolist() == [0] * 10 + [1] * 5
-    queue.skip(28)
-    assert np.frombuffer(queue.take(32), "<i2").tolist() == [1, 1, 2, 2]
-    queue.cut(40)
-    rest = np.frombuffer(queue.take(60), "<i2")
-    assert rest[:8].tolist() == [2] * 8
-    assert rest[-8:].tolist() == [0] * 8
-    assert PIECE_BYTES == CHUNK

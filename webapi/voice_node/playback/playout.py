@@ -1,55 +1,60 @@
-"""What was pushed to a sink, and what of it was played: counted, not asked.
+"""Counts what was pushed to a sink and what of it was played.
 
-Audio pushed is played in real time from the moment that it finds the queue empty. (livekit's own `queued_duration` has
-been wrong after a clear: livekit/node-sdks#541.)
+Audio is played in real time, from the moment at which it finds the queue empty. So it can be counted; the sink is not
+asked. (LiveKit's own `queued_duration` has been wrong after a clear: livekit/node-sdks#541.)
 """
 
 from __future__ import annotations
 
-from collections import deque
-
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, ReplyAudio
+from webapi.voice_node.playback.play_queue import PlayQueue
 
 
 def length_us(pcm: bytes | bytearray, rate: int) -> int:
-    """How long it plays."""
+    """How long `pcm` (int16 mono at `rate` Hz) plays, in µs, rounded down."""
     return len(pcm) // BYTES_PER_SAMPLE * US_PER_S // rate
 
 
 class Playout:
-    """One reply after the other. `pushed_us` is how much of the present one was pushed and not taken back."""
+    """The playout of one reply after the other. `pushed_us`: how much of the present one was pushed and not taken back.
+
+    Time is counted in µs, not in samples: a reply begins at any microsecond of the clock, and what is told of it
+    (`heard_ms`, the time of its end) would be up to one sample off if its start were rounded to one. The audio that
+    is not played yet waits in a PlayQueue, whose positions are the samples pushed so far.
+    """
 
     def __init__(self) -> None:
         self.pushed_us = 0
         self._end_us = 0  # when the last of it will have been played
-        self._ahead: deque[tuple[int, bytes]] = deque()  # what may not have been played: when it will be, and it
+        self._queue = PlayQueue()
         self._rate = 0  # Hz
 
     def begin(self) -> None:
-        """The next reply; the fade of the one before may still be played."""
+        """Begin the next reply. The fade of the one before may still be playing."""
         self.pushed_us = 0
-        self._ahead.clear()
+        self._queue.skip(self._queue.end)
 
     def push(self, audio: ReplyAudio) -> None:
-        """It plays from its stamp on, or behind what is queued."""
+        """Count a piece. It plays from its stamp on, or behind what is queued."""
         self._rate = audio.rate
+        self._queue.skip(self._next_sample(audio.t_us))
+        self._queue.push(self._queue.end, audio.pcm)
         us = length_us(audio.pcm, audio.rate)
         self._end_us = max(self._end_us, audio.t_us) + us
         self.pushed_us += us
-        while self._ahead and self._ahead[0][0] <= audio.t_us:
-            self._ahead.popleft()
-        self._ahead.append((self._end_us, audio.pcm))
 
     def left_us(self, t_us: int) -> int:
-        """How long it takes until all is played. No longer than the reply: a fade before it is none of it."""
+        """How long after `t_us` the last of the reply is played, in µs. A fade before the reply does not count."""
         return min(self.pushed_us, max(0, self._end_us - t_us))
 
     def take_back(self, t_us: int, fade_us: int) -> bytes:
-        """What is not played at `t_us` is not going to be, but for a fade; that audio."""
-        samples = -(-self.left_us(t_us) * self._rate // US_PER_S)  # one that is being played counts as unheard
-        ahead = b"".join(pcm for _, pcm in self._ahead)
-        back = ahead[len(ahead) - samples * BYTES_PER_SAMPLE :]
+        """Take back what is not played at `t_us`, and return it. The sink still plays a fade of `fade_us`."""
+        self._queue.skip(self._next_sample(t_us))
+        back = self._queue.take(self._queue.end)
         self.pushed_us -= length_us(back, self._rate) if back else 0
         self._end_us = t_us + fade_us
-        self._ahead.clear()
         return back
+
+    def _next_sample(self, t_us: int) -> int:
+        """The position of the first sample not played at `t_us`. One that is being played counts as not played."""
+        return self._queue.end - -(-self.left_us(t_us) * self._rate // US_PER_S)

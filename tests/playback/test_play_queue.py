@@ -1,0 +1,20 @@
+"""A queue of audio: what is taken, skipped and cut, by sample positions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from webapi.voice_node.playback.play_queue import PlayQueue
+
+
+def test_what_plays_is_taken_in_its_time() -> None:
+    queue = PlayQueue()
+    queue.push(10, b"\1\0" * 20)
+    queue.push(12, b"\2\0" * 20)  # behind the first
+    assert np.frombuffer(queue.take(15), "<i2").tolist() == [0] * 10 + [1] * 5
+    queue.skip(28)
+    assert np.frombuffer(queue.take(32), "<i2").tolist() == [1, 1, 2, 2]
+    queue.cut(40)
+    rest = np.frombuffer(queue.take(60), "<i2")
+    assert rest[:8].tolist() == [2] * 8
+    assert rest[-8:].tolist() == [0] * 8
