@@ -13,7 +13,11 @@ ROOT = Path(__file__).parents[1]
 NODE = ROOT / "webapi" / "voice_node"
 PACKAGES = ("audio", "graph", "hearing", "operators", "playback", "reactive", "reply")
 MODULES = ("audio_io", "context", "events", "inputs", "pipeline", "vad")
-MAY_WAIT = ("reply_stream.py", "filler.py")  # they run in tasks of the session's loop: asyncio.sleep is its clock
+MAY_WAIT = (
+    "chunk_reader.py",
+    "filler.py",
+    "pacing.py",
+)  # they run in tasks of the session's loop: asyncio.sleep is its clock
 IN_THE_GRAPH = [
     *(path for package in PACKAGES for path in sorted((NODE / package).rglob("*.py")) if path.name not in MAY_WAIT),
     *(NODE / f"{name}.py" for name in MODULES),

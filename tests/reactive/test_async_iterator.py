@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -13,7 +12,6 @@ from reactivex import operators as ops
 
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.reactive.async_iterator import from_async_iterator
-from webapi.voice_node.reply.reply_stream import ReplyTimedOutError, ReplyTimeout
 
 
 class Source:
@@ -129,76 +127,5 @@ def test_a_cancel_that_nobody_asked_for_is_an_error() -> None:
         from_async_iterator(values, loop.create_task).subscribe(on_error=done.set_exception)
         with pytest.raises(RuntimeError, match="cancelled from inside"):
             await done
-
-    run_virtual(main())
-
-
-def test_patience_ends_in_time_and_leaves_the_task_usable() -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        patience = ReplyTimeout(2)
-        with pytest.raises(ReplyTimedOutError):
-            await patience.wait(asyncio.sleep(10))
-        assert loop.time() == 2
-        patience.renew()
-        assert await patience.wait(asyncio.sleep(1, "in time")) == "in time"
-        await asyncio.sleep(5)  # the timer of the one that came in time does not strike later
-        assert loop.time() == 8
-
-    run_virtual(main())
-
-
-def test_patience_renewed_lasts_its_whole_time_again() -> None:
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        patience = ReplyTimeout(2)
-        for i in range(5):
-            assert await patience.wait(asyncio.sleep(1.5, i)) == i
-            patience.renew()
-        with pytest.raises(ReplyTimedOutError):
-            await patience.wait(asyncio.sleep(10))
-        assert loop.time() == 5 * 1.5 + 2
-
-    run_virtual(main())
-
-
-def test_patience_passes_a_real_cancel_on() -> None:
-    async def main() -> None:
-        task = asyncio.ensure_future(wait())
-        await asyncio.sleep(1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    async def wait() -> None:
-        await ReplyTimeout(10).wait(asyncio.sleep(5))
-
-    run_virtual(main())
-
-
-def test_a_real_cancel_is_one_also_after_a_wait_that_outlived_its_patience() -> None:
-    async def main() -> None:
-        task = asyncio.ensure_future(wait())
-        await asyncio.sleep(3)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    async def stubborn() -> str:
-        try:
-            await asyncio.sleep(10)
-        except asyncio.CancelledError:
-            return "all the same"
-        return ""
-
-    async def wait() -> None:
-        patience = ReplyTimeout(2)
-        assert await patience.wait(stubborn()) == "all the same"
-        if sys.version_info >= (3, 11):
-            task = asyncio.current_task()
-            assert task
-            assert task.cancelling() == 0
-        patience.renew()
-        await patience.wait(asyncio.sleep(10))
 
     run_virtual(main())

@@ -15,9 +15,10 @@ from webapi.voice_node.events import CutOutcome, Playback, Prompted, Reply, Spee
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
 from webapi.voice_node.orchestrator import load_orchestrator, null_orchestrator, unknown
 from webapi.voice_node.reactive.direct import DirectObservable
-from webapi.voice_node.reply.orchestrator_adapter import FillerRule, OrchestratorAdapter
+from webapi.voice_node.reply.filler import FillerRule
+from webapi.voice_node.reply.orchestrator_adapter import OrchestratorAdapter
+from webapi.voice_node.reply.pacing import QueueDepth
 from webapi.voice_node.reply.prompts import Prompt
-from webapi.voice_node.reply.reply_stream import QueueDepth
 
 T = TypeVar("T")
 AheadMs = Annotated[int, Field(ge=20, le=2000)]

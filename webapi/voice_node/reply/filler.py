@@ -1,19 +1,28 @@
-"""What is said once while a reply is late: never into the reply, and never cut short by it."""
+"""A filler: audio that is said once while a reply is late. The reply waits for its end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 from reactivex import Observable, Subject
 from reactivex import operators as ops
 
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, FillerAudio, Reply, Turn
+from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, FillerAudio, Reply, Turn
 from webapi.voice_node.reactive.async_iterator import Spawn, from_async_iterator
-from webapi.voice_node.reply.reply_stream import EMPTY_S, QueueDepth
+from webapi.voice_node.reply.chunk_reader import EMPTY_S
+from webapi.voice_node.reply.pacing import Pacing, QueueDepth
 
 LONGEST_S = 10
-TAIL_MS = 5  # of silence behind it: as much as a resampler may hold back until the reply comes
+TAIL_MS = 5  # of silence after it: as much as a resampler may hold back until the reply comes
+
+
+class FillerRule(NamedTuple):
+    """What is said where a reply is late."""
+
+    prompt: str  # a WAV file or a key of the orchestrator: see prompts.py
+    after_s: float  # after the reply was asked for
 
 
 class Filler:
@@ -22,7 +31,8 @@ class Filler:
         reply    R---------------------a-a-a-a-Z     R asked, a audio, Z ended
         filler   --------f-f-f-f-f-f---              f begins `after_s` later, unless the first a is there
 
-    Its audio is had whole before any of it is said, so that nothing but its length can hold the reply up.
+    Its audio (int16 mono at `rate` Hz, from `get`) is fetched whole before any of it is sent, so that only its length
+    delays the reply. `clock` gives µs.
     """
 
     def __init__(
@@ -33,24 +43,24 @@ class Filler:
         *,
         after_s: float,
         clock: Callable[[], int],
-        pace: QueueDepth,
+        depth: QueueDepth,
     ) -> None:
         self._turn = turn
         self._rate = rate
         self._get = get
         self._after_s = after_s
         self._clock = clock
-        self._pace = pace
+        self._depth = depth
         self._began = False
         self._said = asyncio.Event()
         self._unneeded: Subject[None] = Subject()
 
     def audio(self, spawn: Spawn) -> Observable[Reply]:
-        """What it says, paced as a reply is. Errors are those of `get`; nothing was said then."""
+        """The filler's audio, paced as a reply is; nothing where it is not needed. Errors are those of `get`."""
         return from_async_iterator(self._say, spawn).pipe(ops.take_until(self._unneeded))
 
     async def over(self) -> None:
-        """The reply comes, or none will: a filler that has begun is waited for, another one is not said."""
+        """The reply is there, or none will be: wait for the end of a filler that has begun, else drop the filler."""
         if self._began:
             await self._said.wait()
         else:
@@ -64,21 +74,19 @@ class Filler:
         pcm += bytes(self._bytes(TAIL_MS))
         self._began = True
         try:
-            began_us = self._clock()
-            size, sent_us = self._bytes(self._pace.high_ms - self._pace.low_ms), 0
+            pacing = Pacing(self._depth, self._clock)
+            size = self._bytes(self._depth.high_ms - self._depth.low_ms)
             for at in range(0, len(pcm), size):
                 piece = pcm[at : at + size]
+                await pacing.ready()
                 yield FillerAudio(self._clock(), self._turn, piece, self._rate)
-                sent_us += len(piece) // BYTES_PER_SAMPLE * US_PER_S // self._rate
-                ahead_us = began_us + sent_us - self._clock()
-                if ahead_us >= self._pace.high_ms * US_PER_MS:
-                    await asyncio.sleep((ahead_us - self._pace.low_ms * US_PER_MS) / US_PER_S)
-            await asyncio.sleep(max(0, began_us + sent_us - self._clock()) / US_PER_S)
+                await pacing.sent(len(piece) // BYTES_PER_SAMPLE * US_PER_S // self._rate)
+            await pacing.played()
         finally:
             self._said.set()
 
     async def _whole(self) -> bytes:
-        """All of it, in whole samples; what is beyond the longest is left out."""
+        """All of its audio, in whole samples; what is beyond LONGEST_S is left out."""
         chunks = await self._get()
         pcm = b""
         if chunks is not None:

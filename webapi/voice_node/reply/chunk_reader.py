@@ -1,0 +1,55 @@
+"""Reads the chunks of one reply from the orchestrator's iterator, each within the time limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from webapi.voice_node.reply.reply_timeout import ReplyTimedOutError, ReplyTimeout
+
+EMPTY_S = 0.001  # the pause after a chunk without audio: an iterator that gives only those must not keep the loop
+
+
+class ChunkReader:
+    """`async with ChunkReader(…) as reader`: `open`, then `read` until it gives None. All of it in one task.
+
+    `open` and `read` raise ReplyTimedOutError when nothing has come for `timeout_s`, and what the orchestrator raises.
+    The iterator is closed at the end, if it can be.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout = ReplyTimeout(timeout_s)
+        self._chunks: AsyncIterator[bytes] | None = None
+
+    async def __aenter__(self) -> ChunkReader:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._timeout.end()
+        close = getattr(self._chunks, "aclose", None)
+        if close:
+            await close()
+
+    async def open(self, get: Callable[[], Awaitable[AsyncIterator[bytes]]]) -> None:
+        """Ask for the iterator."""
+        self._chunks = await self._timeout.wait(get())
+
+    async def read(self) -> bytes | None:
+        """The next chunk that is not empty; None at the end. The time limit starts with the call.
+
+        Raises TypeError for a chunk that is not bytes.
+        """
+        assert self._chunks is not None  # noqa: S101 - for the type checker: it was opened
+        self._timeout.renew()
+        while True:
+            try:
+                chunk = await self._timeout.wait(self._chunks.__anext__())
+            except StopAsyncIteration:
+                return None
+            if not isinstance(chunk, (bytes, bytearray, memoryview)):
+                raise TypeError(f"get_audio_reply gave {type(chunk).__name__}, not bytes")
+            if len(chunk):
+                return bytes(chunk)
+            await asyncio.sleep(EMPTY_S)
+            if self._timeout.over:
+                raise ReplyTimedOutError

@@ -1,0 +1,96 @@
+"""Asks an orchestrator for a reply and makes the stream of it: an answer to an utterance, or a prompt."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable
+from functools import partial
+
+import reactivex as rx
+from reactivex import Observable
+from reactivex import operators as ops
+
+from webapi.voice_node.context import Context
+from webapi.voice_node.events import Prompted, Reply, ReplyEnded, SpeechEnded, Turn
+from webapi.voice_node.orchestrator import Orchestrator
+from webapi.voice_node.reactive.async_iterator import from_async_iterator
+from webapi.voice_node.reactive.direct import merged
+from webapi.voice_node.reply.filler import Filler, FillerRule
+from webapi.voice_node.reply.hooks import Hooks
+from webapi.voice_node.reply.pacing import Pacing, QueueDepth
+from webapi.voice_node.reply.pause_gate import PauseGate
+from webapi.voice_node.reply.prompts import single_chunk, sound
+from webapi.voice_node.reply.reply_source import ReplySource, answer_of, interruptible
+from webapi.voice_node.reply.reply_stream import stream_reply
+
+
+class ReplyMaker:
+    """Makes the replies of one session, each at `rate` Hz, paced by `depth` and halted by its gate.
+
+    `late` is the filler of every answer, if there is one. No stream has an error: it ends with `ReplyEnded`.
+    """
+
+    def __init__(
+        self,
+        orchestrator: Orchestrator,
+        context: Context,
+        hooks: Hooks,
+        depth: QueueDepth,
+        rate: int,
+        late: FillerRule | None,
+    ) -> None:
+        self._orchestrator = orchestrator
+        self._context = context
+        self._hooks = hooks
+        self._depth = depth
+        self._rate = rate
+        self._late = late
+
+    def answer(self, ended: SpeechEnded, gate: PauseGate) -> Observable[Reply]:
+        """The reply to an utterance, with a filler before it where it is late."""
+        turn = ended.turn
+        get = partial(answer_of, self._orchestrator, ended)
+        may_interrupt = partial(interruptible, self._orchestrator, turn.trace_id)
+        if self._late is None:
+            return self._spoken(ReplySource(get, may_interrupt), turn, gate)
+        filler = Filler(
+            turn,
+            self._rate,
+            partial(self._sound, self._late.prompt, turn),
+            after_s=self._late.after_s,
+            clock=self._context.clock,
+            depth=self._depth,
+        )
+        reply = self._spoken(ReplySource(get, may_interrupt, filler.over), turn, gate)
+        return merged([reply, self._filled(filler, turn)])
+
+    def prompt(self, prompted: Prompted, gate: PauseGate) -> Observable[Reply]:
+        """What the bot says of its own accord; an empty reply where the orchestrator has no sound for it."""
+
+        async def get() -> AsyncIterator[bytes]:
+            chunks = await self._sound(prompted.prompt, prompted.turn)
+            return single_chunk(b"") if chunks is None else chunks
+
+        return self._spoken(ReplySource(get), prompted.turn, gate)
+
+    def _spoken(self, source: ReplySource, turn: Turn, gate: PauseGate) -> Observable[Reply]:
+        """The reply's stream. Its own errors (the iterator's `aclose` may raise) end the reply as `failed`."""
+        clock, timeout_s = self._context.clock, self._context.settings.reply_timeout_ms / 1000
+
+        def failed(error: Exception, _: Observable[Reply]) -> Observable[Reply]:
+            return rx.of(ReplyEnded(clock(), turn, "failed", f"{type(error).__name__}: {error}"))
+
+        return from_async_iterator(
+            lambda: stream_reply(
+                source, turn, self._rate, clock=clock, timeout_s=timeout_s, pacing=Pacing(self._depth, clock, gate)
+            ),
+            self._context.spawn,
+        ).pipe(ops.catch(failed))
+
+    def _filled(self, filler: Filler, turn: Turn) -> Observable[Reply]:
+        """The filler's audio. Where that fails, a HookFailed and nothing more."""
+        return filler.audio(self._context.spawn).pipe(
+            ops.catch(lambda error, _: rx.of(self._hooks.failed("play_filler", turn, error)))
+        )
+
+    def _sound(self, prompt: str, turn: Turn) -> Awaitable[AsyncIterator[bytes] | None]:
+        return sound(prompt, turn.trace_id, self._orchestrator, self._context.folder, self._rate)
