@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 
 from bench.echo_room import Room, call
+from tests.operators.build import info
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings, public
 from webapi.voice_node.events import AudioChunk, AudioGap, Event, PlaybackEnded, ReplyAudio, Turn, record
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.operators.cancel_echo import PIECE_BYTES, cancel_echo
+from webapi.voice_node.operators.cancel_echo import cancel_echo
+from webapi.voice_node.operators.kinds import Kind
+from webapi.voice_node.operators.resample import resample
+from webapi.voice_node.operators.window import window
+from webapi.voice_node.playback.far_end import PIECE_BYTES
 from webapi.voice_node.recording.call_file import CallRecorder
 
 CHUNK = 960  # bytes of 10 ms at 48 kHz
@@ -166,14 +171,11 @@ def test_a_client_that_cancels_is_left_alone() -> None:
 def test_how_much_of_the_echo_may_be_left_reaches_the_frames() -> None:
     from reactivex import Subject
 
-    from webapi.voice_node.operators.resample import resample
-    from webapi.voice_node.operators.window import window
-
     caller: Subject[Any] = Subject()
     played: Subject[Any] = Subject()
     out: list[Any] = []
     frames = cancel_echo(when="needed", played=played)(caller)
-    window(ms=20)(resample(rate=8000)(frames)).subscribe(out.append)
+    window(ms=20)(resample(rate=8000, info=info(Kind("audio", 8000)))(frames)).subscribe(out.append)
     for index in range(60):
         if index == 20:
             played.on_next(ReplyAudio(200_000, TURN, vowel(0.5), 48_000))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from reactivex import Subject
 
+from tests.operators.build import info
 from webapi.voice_node.audio.wav import read_wav
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import AudioChunk, AudioGap, Frame, ReplyAudio, Turn, Voiced
@@ -26,7 +27,7 @@ def test_everything_passes_and_the_audio_of_all_kinds_is_kept(tmp_path: Path) ->
         AudioChunk(0, b"\1\0" * 80, RATE), AudioGap(0, "muted"), ReplyAudio(0, Turn("t", 0), b"\2\0" * 10, RATE),
         FRAME, Voiced(FRAME, True),
     ]  # fmt: skip
-    tap(file=str(tmp_path / "a.wav"), gives=AUDIO)(source).subscribe(passed.append)
+    tap(file=str(tmp_path / "a.wav"), info=info(AUDIO))(source).subscribe(passed.append)
     for value in values:
         source.on_next(value)
     source.on_completed()
@@ -57,7 +58,7 @@ def test_a_caller_who_calls_again_and_again_fills_none_either(tmp_path: Path) ->
 
 def test_a_call_that_is_cut_off_closes_its_file(tmp_path: Path) -> None:
     source: Subject[object] = Subject()
-    subscription = tap(file=str(tmp_path / "a.wav"), gives=AUDIO)(source).subscribe()
+    subscription = tap(file=str(tmp_path / "a.wav"), info=info(AUDIO))(source).subscribe()
     source.on_next(AudioChunk(0, b"\1\0" * 80, RATE))
     subscription.dispose()
     assert read_wav(tmp_path / "a.wav") == (b"\1\0" * 80, RATE)

@@ -27,10 +27,10 @@ from webapi.voice_node.events import (
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import Closed, Input
 from webapi.voice_node.operators import TABLE
-from webapi.voice_node.operators.kinds import VOICED
+from webapi.voice_node.operators.kinds import VOICED, BuildInfo
 from webapi.voice_node.playback.sink import Sink
 from webapi.voice_node.playback.speaker import Speaker
-from webapi.voice_node.reactive.direct import DirectObservable, DirectSubject, merged, shared
+from webapi.voice_node.reactive.direct import DirectSubject, handled_by, merged, shared
 
 Tap = Callable[[Event], None]
 Probe = Callable[[Any], None]  # sees what every detector gives, Voiced and AudioGap: for pictures, not for decisions
@@ -216,12 +216,8 @@ def build_streams(
             operator = TABLE[step.operator]
             arguments: dict[str, Any] = dict(step.arguments)
             arguments.update({name: streams[read] for name, read in step.reads.items()})
-            if operator.wants_context:
-                arguments["context"] = context
-            if operator.wants_kind:
-                arguments["gives"] = step.gives
-            if operator.wants_next:
-                arguments["then"] = following.gives
+            if operator.wants_info:
+                arguments["info"] = BuildInfo(context, step.gives, following.gives)
             source = operator(**arguments)(source)
             if probe and step.gives.name == VOICED.name:
                 source = probed(source, probe)
@@ -230,13 +226,13 @@ def build_streams(
 
 
 def probed(source: Observable[Any], probe: Probe) -> Observable[Any]:
-    """The source, every value of which the probe sees first."""
+    """The source. The probe gets every value first."""
 
-    def subscribe(observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+    def begin(observer: abc.ObserverBase[Any]) -> Callable[[Any], None]:
         def on_next(value: Any) -> None:
             probe(value)
             observer.on_next(value)
 
-        return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+        return on_next
 
-    return DirectObservable(subscribe)
+    return handled_by(begin)(source)

@@ -24,47 +24,64 @@ def combine(*, other: Annotated[Observable[Any], VOICED], rule: Literal["both", 
         both    ---1--0--0--0--gap      the frames, and so the audio, are those of `in`
 
     Where the audio ends, `in` may have a frame more than `other`, which then counts as silent in it.
+    Raises ValueError where one stream gets more than 500 frames ahead of the other.
     """
 
     def apply(source: Observable[Any]) -> Observable[Any]:
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            mine: deque[Voiced | AudioGap] = deque()
-            theirs: deque[Voiced | AudioGap] = deque()
-            going = 2
-
-            def take(queue: deque[Voiced | AudioGap], value: Voiced | AudioGap) -> None:
-                queue.append(value)
-                if len(queue) > FARTHEST:
-                    raise ValueError(f"combine: one stream is {FARTHEST} frames ahead of the other")
-                while mine and theirs:
-                    pair()
-
-            def pair() -> None:
-                a, b = mine[0], theirs[0]
-                if isinstance(b, AudioGap) or not isinstance(a, AudioGap):
-                    mine.popleft()
-                if isinstance(a, AudioGap) or not isinstance(b, AudioGap):
-                    theirs.popleft()
-                if isinstance(a, Voiced):
-                    agrees = isinstance(b, Voiced) and b.voiced
-                    voiced = a.voiced and agrees if rule == "both" else a.voiced or agrees
-                    observer.on_next(Voiced(a.frame, voiced, a.probability))
-                elif isinstance(b, AudioGap):
-                    observer.on_next(a)
-
-            def on_completed() -> None:
-                nonlocal going
-                going -= 1
-                if going == 0:
-                    observer.on_completed()
-
+            pairing = _Pairing(observer, both=rule == "both")
             return CompositeDisposable(
-                other.subscribe(lambda v: take(theirs, v), observer.on_error, on_completed, scheduler=scheduler),
-                source.subscribe(lambda v: take(mine, v), observer.on_error, on_completed, scheduler=scheduler),
+                other.subscribe(pairing.theirs, observer.on_error, pairing.on_completed, scheduler=scheduler),
+                source.subscribe(pairing.mine, observer.on_error, pairing.on_completed, scheduler=scheduler),
             )
 
         return DirectObservable(subscribe)
 
     return apply
+
+
+class _Pairing:
+    """The state of one subscription: the values of either stream that wait for one of the other."""
+
+    def __init__(self, observer: abc.ObserverBase[Any], *, both: bool) -> None:
+        self._observer = observer
+        self._both = both
+        self._mine: deque[Voiced | AudioGap] = deque()
+        self._theirs: deque[Voiced | AudioGap] = deque()
+        self._going = 2  # streams that are not completed
+
+    def mine(self, value: Voiced | AudioGap) -> None:
+        """A value of the source."""
+        self._add(self._mine, value)
+
+    def theirs(self, value: Voiced | AudioGap) -> None:
+        """A value of the other stream."""
+        self._add(self._theirs, value)
+
+    def on_completed(self) -> None:
+        """One of the streams is over; the result is when both are."""
+        self._going -= 1
+        if self._going == 0:
+            self._observer.on_completed()
+
+    def _add(self, queue: deque[Voiced | AudioGap], value: Voiced | AudioGap) -> None:
+        queue.append(value)
+        if len(queue) > FARTHEST:
+            raise ValueError(f"combine: one stream is {FARTHEST} frames ahead of the other")
+        while self._mine and self._theirs:
+            self._pair(self._mine[0], self._theirs[0])
+
+    def _pair(self, a: Voiced | AudioGap, b: Voiced | AudioGap) -> None:
+        """Two frames or two gaps go together. Where one stream has a gap already, the other's frame goes alone."""
+        if isinstance(b, AudioGap) or not isinstance(a, AudioGap):
+            self._mine.popleft()
+        if isinstance(a, AudioGap) or not isinstance(b, AudioGap):
+            self._theirs.popleft()
+        if isinstance(a, Voiced):
+            agrees = isinstance(b, Voiced) and b.voiced
+            voiced = a.voiced and agrees if self._both else a.voiced or agrees
+            self._observer.on_next(Voiced(a.frame, voiced, a.probability))
+        elif isinstance(b, AudioGap):
+            self._observer.on_next(a)

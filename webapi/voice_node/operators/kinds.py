@@ -1,4 +1,4 @@
-"""What may flow between operators, and how an operator says what it takes and gives.
+"""What may flow between operators, and how an operator declares what it takes and gives.
 
 An operator is a function with keyword arguments that returns `Observable -> Observable`. Its name, its arguments, their
 types and limits stand in its signature and nowhere else: the graph loader reads them from there.
@@ -24,7 +24,10 @@ Stage: TypeAlias = Callable[[Observable[Any]], Observable[T]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a stream carries. `rate` (Hz) and `ms` (frame length) are None where they mean nothing."""
+    """What a stream carries: which values, and of audio its `rate` (Hz) and of frames their length `ms` (ms).
+
+    In what an operator takes, None is any rate or length; in what a stream carries, None is that there is none.
+    """
 
     name: str
     rate: int | None = None
@@ -47,27 +50,36 @@ REPLIES = Kind("replies")  # ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
 PLAYBACK = Kind("playback")  # FillerStarted, PlaybackStarted, PlaybackEnded, FramesDropped
 PLAYED = Kind("played", 48_000)  # ReplyAudio as the speaker plays it, PlaybackEnded
 
-Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]
-Check: TypeAlias = Callable[[Kind, Mapping[str, Any]], str]
+Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]  # from what comes in and the arguments: what goes out
+Check: TypeAlias = Callable[[Kind, Mapping[str, Any]], str]  # from the same: what is wrong with the arguments, or ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildInfo:
+    """What an operator may need to know and a graph can't write. It is passed to an argument `info: BuildInfo`."""
+
+    context: Context  # the session: its settings, its loop, its clock
+    gives: Kind  # what the operator gives in this graph
+    following: Kind  # what the operator after it in its stream gives; of the last operator, `gives`
 
 
 def same(kind: Kind, _: Mapping[str, Any]) -> Kind:
-    """Gives what it takes."""
+    """A `gives` of an operator that gives what it takes."""
     return kind
 
 
 def anything(_: Kind, __: Mapping[str, Any]) -> str:
-    """All arguments go together."""
+    """A `check` that accepts all arguments."""
     return ""
 
 
 def becomes(name: str) -> Gives:
-    """Gives another kind at the same rate and frame length."""
+    """A `gives` of an operator that gives the kind `name` at the rate and frame length that come in."""
     return lambda kind, _: replace(kind, name=name)
 
 
 class Operator(Generic[P, T]):
-    """An operator of the table: called with its arguments it gives the stage, as the plain function does."""
+    """An operator of the table. Called with its arguments it returns the stage, as the plain function does."""
 
     def __init__(
         self, build: Callable[P, Stage[T]], takes: tuple[Kind, ...], gives: Gives, check: Check = anything
@@ -84,7 +96,7 @@ class Operator(Generic[P, T]):
         return self.build(*args, **kwargs)
 
     def accepts(self, kind: Kind) -> bool:
-        """Whether a stream of `kind` may flow in. A rate or length that `takes` leaves out does not matter."""
+        """Whether a stream of `kind` may flow in. A rate or length that is None in `takes` may be any."""
         return any(kind.name == t.name and t.rate in (None, kind.rate) and t.ms in (None, kind.ms) for t in self.takes)
 
     @functools.cached_property
@@ -102,26 +114,16 @@ class Operator(Generic[P, T]):
         return found
 
     @functools.cached_property
-    def wants_context(self) -> bool:
-        """Whether the session's Context is passed in (an argument named `context`)."""
-        return self._hints.get("context") is Context
-
-    @functools.cached_property
-    def wants_kind(self) -> bool:
-        """Whether the kind that it gives in its graph is passed in (an argument named `gives`)."""
-        return self._hints.get("gives") is Kind
-
-    @functools.cached_property
-    def wants_next(self) -> bool:
-        """Whether the kind is passed in that the operator behind it gives (an argument named `then`)."""
-        return self._hints.get("then") is Kind
+    def wants_info(self) -> bool:
+        """Whether a BuildInfo is passed in (an argument `info: BuildInfo`)."""
+        return self._hints.get("info") is BuildInfo
 
     @functools.cached_property
     def arguments(self) -> type[BaseModel]:
         """The YAML-given arguments as a pydantic model, derived from the signature."""
         fields: dict[str, Any] = {}
         for name, parameter in inspect.signature(self.build).parameters.items():
-            if name in self.streams or self._hints.get(name) in (Context, Kind):
+            if name in self.streams or (name == "info" and self.wants_info):
                 continue
             default = ... if parameter.default is inspect.Parameter.empty else parameter.default
             fields[name] = (self._hints[name], default)
@@ -136,6 +138,7 @@ class Operator(Generic[P, T]):
 def operator(
     *, takes: Kind | tuple[Kind, ...], gives: Gives = same, check: Check = anything
 ) -> Callable[[Callable[P, Stage[T]]], Operator[P, T]]:
-    """Declare what flows in and out of an operator; `check` says why arguments don't go together."""
+    """Declare an operator: the kinds that it takes, the kind that it gives, and a check of arguments that depend on
+    each other or on what comes in."""
     kinds = takes if isinstance(takes, tuple) else (takes,)
     return lambda build: Operator(build, kinds, gives, check)

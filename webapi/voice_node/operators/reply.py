@@ -1,4 +1,4 @@
-"""Answer each utterance, say each prompt, and fall silent at once when the caller talks over the answer."""
+"""Answer each utterance, say each prompt, and cut the reply at once when the caller talks over it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from reactivex import Observable, abc
 from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node.context import Context
 from webapi.voice_node.events import CutOutcome, Playback, Prompted, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
-from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, Kind, Stage, becomes, operator
+from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, BuildInfo, Stage, becomes, operator
 from webapi.voice_node.orchestrator import load_orchestrator, null_orchestrator, unknown
 from webapi.voice_node.reactive.direct import DirectObservable
 from webapi.voice_node.reply.filler import FillerRule
@@ -43,8 +42,7 @@ def reply(
     filler: Prompt | None = None,
     filler_after_ms: LateMs = 800,
     playback: Annotated[Observable[Playback], PLAYBACK],
-    context: Context,
-    gives: Kind,
+    info: BuildInfo,
 ) -> Stage[Reply]:
     """Turn events to reply audio: a `switch_map` over ends of utterances, prompts, and whatever silences the bot.
 
@@ -55,46 +53,53 @@ def reply(
     `filler`: said where no audio of a reply has come `filler_after_ms` after it was asked for; the reply follows it.
     """
 
+    depth = QueueDepth(high_ms=ahead_ms, low_ms=ahead_ms // 2)
+    late = FillerRule(filler, filler_after_ms / 1000) if filler else None
+
     def apply(source: Observable[TurnEvent]) -> Observable[Reply]:
         def subscribe(
             observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            assert gives.rate is not None  # noqa: S101 - for the type checker: turns have one
-            desk = OrchestratorAdapter(
-                null_orchestrator()
-                if context.script
-                else load_orchestrator(orchestrator, context.settings, gives.rate),
-                context,
-                QueueDepth(high_ms=ahead_ms, low_ms=ahead_ms // 2),
-                gives.rate,
-                tell=observer.on_next,
-                late=FillerRule(filler, filler_after_ms / 1000) if filler else None,
-            )
+            adapter = _adapter(orchestrator, info, depth, late, observer.on_next)
 
             def answer(event: Any) -> Observable[Reply]:
                 if isinstance(event, SpeechEnded):
-                    return desk.answer(event)
+                    return adapter.answer(event)
                 if isinstance(event, Prompted):
-                    return desk.prompt(event)
-                return desk.cut(event.turn, outcome_of(event), event.t_us)
+                    return adapter.prompt(event)
+                return adapter.cut(event.turn, _outcome_of(event), event.t_us)
 
-            voice = source.pipe(ops.filter(desk.hear), ops.map(answer), append_value(desk.close()), ops.switch_latest())
-            return CompositeDisposable(desk.follow(playback, scheduler), voice.subscribe(observer, scheduler=scheduler))
+            voice = source.pipe(
+                ops.filter(adapter.hear), ops.map(answer), _append_value(adapter.close()), ops.switch_latest()
+            )
+            return CompositeDisposable(
+                adapter.follow(playback, scheduler), voice.subscribe(observer, scheduler=scheduler)
+            )
 
         return Observable(subscribe)
 
     return apply
 
 
-def outcome_of(silencer: TurnEvent) -> CutOutcome:
-    """How the reply ends that the event silences."""
-    if isinstance(silencer, Unheard):
+def _adapter(
+    name: str, info: BuildInfo, depth: QueueDepth, late: FillerRule | None, tell: Callable[[Reply], None]
+) -> OrchestratorAdapter:
+    """The orchestrator `name`, ready for one session; in a recorded call, one that is never asked."""
+    context, rate = info.context, info.gives.rate
+    assert rate is not None  # noqa: S101 - for the type checker: turns have one
+    orchestrator = null_orchestrator() if context.script else load_orchestrator(name, context.settings, rate)
+    return OrchestratorAdapter(orchestrator, context, depth, rate, tell, late)
+
+
+def _outcome_of(event: TurnEvent) -> CutOutcome:
+    """The outcome of the reply that the event cuts."""
+    if isinstance(event, Unheard):
         return "closed"
-    return "superseded" if isinstance(silencer, Superseded) else "barged_in"
+    return "superseded" if isinstance(event, Superseded) else "barged_in"
 
 
-def append_value(value: T) -> Callable[[Observable[T]], Observable[T]]:
-    """One more value where the source completes. (`rx.concat` would be late by a round of the loop.)"""
+def _append_value(value: T) -> Callable[[Observable[T]], Observable[T]]:
+    """One more value when the source completes. (`rx.concat` would give it one round of the loop later.)"""
 
     def apply(source: Observable[T]) -> Observable[T]:
         def subscribe(observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Literal
 
-from reactivex import Observable, abc
+from reactivex import abc
 
 from webapi.voice_node.audio_io import Resampler, resampler
 from webapi.voice_node.events import (
@@ -17,15 +17,15 @@ from webapi.voice_node.events import (
     ReplyEnded,
     ReplyStarted,
 )
-from webapi.voice_node.operators.kinds import AUDIO, REPLIES, Kind, Stage, operator
-from webapi.voice_node.reactive.direct import DirectObservable
+from webapi.voice_node.operators.kinds import AUDIO, REPLIES, BuildInfo, Stage, operator
+from webapi.voice_node.reactive.direct import handled_by
 
 Rate = Literal[8000, 16000, 48000]
 Engine = Literal["fir", "soxr-qq", "soxr-lq", "soxr-mq", "soxr-hq", "soxr-vhq"]
 
 
 @operator(takes=(AUDIO, REPLIES), gives=lambda kind, args: replace(kind, rate=args["rate"]))
-def resample(*, rate: Rate, engine: Engine = "fir", then: Kind = AUDIO) -> Stage[Any]:
+def resample(*, rate: Rate, engine: Engine = "fir", info: BuildInfo) -> Stage[Any]:
     """Audio of any of the three rates to audio at `rate` Hz.
 
         in   48000  --a----a----a----gap--
@@ -37,63 +37,65 @@ def resample(*, rate: Rate, engine: Engine = "fir", then: Kind = AUDIO) -> Stage
     Where a window follows, the caller's audio is filtered a window at a time, which takes half as long as chunk by
     chunk: what does not fill one can wait here as well as there.
     """
+    return handled_by(lambda observer: _Resampling(observer, rate, engine, info.following.ms or 0).on_next)
 
-    def apply(source: Observable[Any]) -> Observable[Any]:
-        def subscribe(
-            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            through: Resampler | None = None  # None: nothing is pending
-            last: AudioChunk | ReplyAudio | None = None
-            held = b""  # of the caller's audio: less than a piece
-            size = 0  # of a piece
 
-            def begin(first: AudioChunk | ReplyAudio) -> Resampler:
-                nonlocal through, size
-                aligned = isinstance(first, ReplyAudio)  # a reply comes out as long as it went in
-                size = 0 if aligned or not then.ms else first.rate * then.ms // 1000 * BYTES_PER_SAMPLE
-                through = resampler(first.rate, rate, engine, aligned=aligned)
-                return through
+class _Resampling:
+    """The state of one subscription. `window_ms`: how much of the caller's audio is filtered at a time; 0: any."""
 
-            def give(like: AudioChunk | ReplyAudio, t_us: int, pcm: bytes) -> None:
-                if not pcm:
+    def __init__(self, observer: abc.ObserverBase[Any], rate: int, engine: str, window_ms: int) -> None:
+        self._emit = observer.on_next
+        self._rate = rate
+        self._engine = engine
+        self._window_ms = window_ms
+        self._size = 0  # of `window_ms`, in bytes; 0: as it comes
+        self._held = b""  # of the caller's audio: less than `_size`
+        self._last: AudioChunk | ReplyAudio | None = None
+        self._stream: Resampler | None = None  # None: nothing is pending
+
+    def on_next(self, value: Any) -> None:
+        """Filter audio; pass on everything else."""
+        if type(value) is AudioChunk or isinstance(value, ReplyAudio):
+            last = self._last
+            if last is not None and (last.rate != value.rate or type(last) is not type(value)):
+                self._flush(value.t_us)
+            stream = self._stream or self._begin(value)
+            self._last, pcm, size = value, value.pcm, self._size
+            if size:
+                held = self._held + pcm
+                if len(held) < size:
+                    self._held = held
                     return
-                if isinstance(like, AudioChunk):
-                    observer.on_next(AudioChunk(t_us, pcm, rate, like.echo, like.echo_left))
-                else:
-                    observer.on_next(type(like)(t_us, like.turn, pcm, rate))  # a filler stays one
+                whole = len(held) // size * size
+                pcm, self._held = held[:whole], held[whole:]
+            self._give(value, value.t_us, stream.push(pcm))
+            return
+        if isinstance(value, (AudioGap, ReplyEnded)):
+            self._flush(value.t_us)
+        elif isinstance(value, (ReplyStarted, ReplyCut)):
+            self._reset()
+        self._emit(value)
 
-            def flush(t_us: int) -> None:
-                if last is not None and through is not None:
-                    give(last, t_us, through.push(held) + through.flush())
-                reset()
+    def _begin(self, first: AudioChunk | ReplyAudio) -> Resampler:
+        aligned = isinstance(first, ReplyAudio)  # a reply comes out as long as it went in
+        self._size = 0 if aligned else first.rate * self._window_ms // 1000 * BYTES_PER_SAMPLE
+        self._stream = resampler(first.rate, self._rate, self._engine, aligned=aligned)
+        return self._stream
 
-            def reset() -> None:
-                nonlocal last, through, held
-                last, through, held = None, None, b""
+    def _give(self, like: AudioChunk | ReplyAudio, t_us: int, pcm: bytes) -> None:
+        if not pcm:
+            return
+        if isinstance(like, AudioChunk):
+            self._emit(AudioChunk(t_us, pcm, self._rate, like.echo, like.echo_left))
+        else:
+            self._emit(type(like)(t_us, like.turn, pcm, self._rate))  # a filler stays one
 
-            def on_next(value: Any) -> None:
-                nonlocal last, held
-                if isinstance(value, (AudioChunk, ReplyAudio)):
-                    if last is not None and (last.rate != value.rate or type(last) is not type(value)):
-                        flush(value.t_us)
-                    filtered = through or begin(value)
-                    last, pcm = value, value.pcm
-                    if size:
-                        held += pcm
-                        whole = len(held) // size * size
-                        if not whole:
-                            return
-                        pcm, held = held[:whole], held[whole:]
-                    give(value, value.t_us, filtered.push(pcm))
-                    return
-                if isinstance(value, (AudioGap, ReplyEnded)):
-                    flush(value.t_us)
-                elif isinstance(value, (ReplyStarted, ReplyCut)):
-                    reset()
-                observer.on_next(value)
+    def _flush(self, t_us: int) -> None:
+        """Give what the filter still holds, and begin anew."""
+        if self._last is not None and self._stream is not None:
+            self._give(self._last, t_us, self._stream.push(self._held) + self._stream.flush())
+        self._reset()
 
-            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
-
-        return DirectObservable(subscribe)
-
-    return apply
+    def _reset(self) -> None:
+        """Begin anew, and drop what is held."""
+        self._last, self._stream, self._held = None, None, b""

@@ -8,10 +8,9 @@ from pydantic import Field
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node.context import Context
 from webapi.voice_node.events import US_PER_MS, US_PER_S, AudioGap, Playback, TurnEvent, Voiced
 from webapi.voice_node.hearing.turn_rule import TurnRule
-from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, Kind, Stage, operator
+from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, BuildInfo, Kind, Stage, operator
 from webapi.voice_node.operators.turn_arguments import do_not_go_together
 from webapi.voice_node.operators.turn_scan import TurnScan
 from webapi.voice_node.reactive.direct import DirectObservable
@@ -41,7 +40,7 @@ def turn_events(
     idle_prompt: Prompt | None = None,
     idle_s: Seconds = 20,
     playback: Annotated[Observable[Playback], PLAYBACK],
-    context: Context,
+    info: BuildInfo,
 ) -> Stage[TurnEvent]:
     """Voiced frames to turn events: the turn reducer scanned over them, with the audio put back in.
 
@@ -83,7 +82,7 @@ def turn_events(
         def subscribe(
             observer: abc.ObserverBase[TurnEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            scan = TurnScan(rule_for, context.turn, observer.on_next)
+            scan = TurnScan(rule_for, info.context.turn, observer.on_next)
             return CompositeDisposable(
                 playback.subscribe(scan.on_playback, observer.on_error, scheduler=scheduler),
                 source.subscribe(scan.on_next, observer.on_error, observer.on_completed, scheduler=scheduler),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
-from reactivex import Observable, abc
+from reactivex import abc
 
 from webapi.voice_node.events import Frame, Voiced
-from webapi.voice_node.operators.kinds import FRAMES, Kind, Stage, becomes, operator
-from webapi.voice_node.reactive.direct import DirectObservable
+from webapi.voice_node.operators.kinds import FRAMES, BuildInfo, Kind, Stage, becomes, operator
+from webapi.voice_node.reactive.direct import handled_by
 from webapi.voice_node.vad import VoiceActivityDetector, unknown
 
 FRAME_MS = (10, 20, 30)
@@ -27,30 +28,25 @@ BackendName = Annotated[str, AfterValidator(_known)]
 
 
 @operator(takes=tuple(Kind(FRAMES.name, rate, ms) for rate in RATES_HZ for ms in FRAME_MS), gives=becomes("voiced"))
-def vad(*, backend: BackendName = "webrtc", gives: Kind) -> Stage[Any]:
+def vad(*, backend: BackendName = "webrtc", info: BuildInfo) -> Stage[Any]:
     """Frames to voiced frames. Each subscription has a detector of its own, which the end of the audio resets.
 
     in   --F--F--F--F--gap
     out  --0--1--1--0--gap
     """
 
-    def apply(source: Observable[Any]) -> Observable[Any]:
-        def subscribe(
-            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
-            # Made before the first frame comes: to load Silero takes 40 ms.
-            detector = VoiceActivityDetector(backend, rate=gives.rate or 8000, frame_ms=gives.ms or 20)
+    def begin(observer: abc.ObserverBase[Any]) -> Callable[[Any], None]:
+        # Made before the first frame comes: to load Silero takes 40 ms.
+        detector = VoiceActivityDetector(backend, rate=info.gives.rate or 8000, frame_ms=info.gives.ms or 20)
 
-            def on_next(value: Any) -> None:
-                if type(value) is Frame:
-                    voiced = detector.is_speech(value.pcm)
-                    observer.on_next(Voiced(value, voiced, detector.probability))
-                else:
-                    detector.reset()
-                    observer.on_next(value)
+        def on_next(value: Any) -> None:
+            if type(value) is Frame:
+                voiced = detector.is_speech(value.pcm)
+                observer.on_next(Voiced(value, voiced, detector.probability))
+            else:
+                detector.reset()
+                observer.on_next(value)
 
-            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+        return on_next
 
-        return DirectObservable(subscribe)
-
-    return apply
+    return handled_by(begin)

@@ -1,4 +1,4 @@
-"""The bridge that reactivex lacks: an async iterator as an observable that a dispose really closes."""
+"""An async iterator as an observable; a dispose cancels and closes it. (reactivex has no such bridge.)"""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
 def from_async_iterator(make: Callable[[], AsyncGenerator[T, None]], spawn: Spawn) -> Observable[T]:
-    """What the async generator of `make` yields, made anew for each subscriber and run as a task of `spawn`.
+    """The values of the async generator that `make` returns: one for each subscriber, run in a task made by `spawn`.
 
     Dispose cancels the task; the generator's `finally` blocks run and it is closed (`aclose`) before the task ends.
-    An error of the generator is the observable's error. Back-pressure is natural: the next value is asked for when
-    the observers are done with the last one.
+    An error of the generator is the observable's error. The next value is asked for when the observers have handled
+    the last one, so a slow observer slows the generator down.
     """
 
     def subscribe(observer: abc.ObserverBase[T], _: abc.SchedulerBase | None = None) -> abc.DisposableBase:
@@ -32,7 +32,7 @@ def from_async_iterator(make: Callable[[], AsyncGenerator[T, None]], spawn: Spaw
             except asyncio.CancelledError as error:
                 if disposed:
                     raise
-                # Nobody cancelled us: something that the generator awaited was cancelled under its hands.
+                # The task was not cancelled: something that the generator awaited was.
                 observer.on_error(RuntimeError(f"cancelled from inside: {error}"))
             except Exception as error:
                 observer.on_error(error)

@@ -1,14 +1,13 @@
-"""Streams between operators and into a graph, without the guard that reactivex puts around every observer.
+"""Observables and subjects without the guard that reactivex puts around every observer.
 
-That guard keeps late values out after a dispose, and costs a call for each value of each operator. Where values come
-about by themselves (a port, a task, an orchestrator's call) it is needed, and where something is to be given back when
-the source ends: there, make an `Observable`. An operator that emits only while its
-source does can be a `DirectObservable`.
+The guard keeps late values out after a dispose, and costs a call for each value of each operator. It is needed where
+values come from a task, a timer or a call from outside, and where something must be released when the source ends:
+use reactivex's `Observable` there. An operator that emits only while its source does can be a `DirectObservable`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar, cast
 
 from reactivex import Observable, abc
@@ -16,10 +15,11 @@ from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposab
 from reactivex.internal import default_error, noop
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class DirectObservable(Observable[T]):
-    """An Observable whose observers are called directly. After a dispose nothing comes, as its source is disposed."""
+    """An Observable that calls its observers directly. After a dispose nothing comes, as its source is disposed."""
 
     def subscribe(
         self,
@@ -29,7 +29,7 @@ class DirectObservable(Observable[T]):
         *,
         scheduler: abc.SchedulerBase | None = None,
     ) -> abc.DisposableBase:
-        """An observer, or up to three functions."""
+        """Subscribe an observer, or up to three functions."""
         if hasattr(on_next, "on_next"):
             return self._subscribe_core(cast(abc.ObserverBase[T], on_next), scheduler)
         functions = _FunctionObserver(on_next or noop, on_error or default_error, on_completed or noop)
@@ -37,7 +37,7 @@ class DirectObservable(Observable[T]):
 
 
 class _FunctionObserver(NamedTuple):
-    """Three functions as an observer: what is called is the function itself."""
+    """Three functions as an observer. Its attributes are the functions, so a call costs nothing more."""
 
     on_next: Any
     on_error: abc.OnError
@@ -45,9 +45,9 @@ class _FunctionObserver(NamedTuple):
 
 
 class DirectSubject(DirectObservable[T], abc.ObserverBase[T]):
-    """Where values come in from outside: all who have subscribed are called directly, in the order in which they did.
+    """A Subject that calls its observers directly, in the order in which they subscribed.
 
-    (A Subject takes its lock twice and copies its list for each value.)
+    (reactivex's Subject takes its lock twice and copies its list for each value.)
     """
 
     def __init__(self) -> None:
@@ -55,18 +55,18 @@ class DirectSubject(DirectObservable[T], abc.ObserverBase[T]):
         self._observers: tuple[abc.ObserverBase[T], ...] = ()
 
     def on_next(self, value: T) -> None:
-        """To all."""
+        """Pass a value to all observers."""
         for observer in self._observers:
             observer.on_next(value)
 
     def on_error(self, error: Exception) -> None:
-        """To all, who hear nothing more."""
+        """Pass the error to all observers, and remove them."""
         observers, self._observers = self._observers, ()
         for observer in observers:
             observer.on_error(error)
 
     def on_completed(self) -> None:
-        """To all, who hear nothing more."""
+        """Tell all observers of the end, and remove them."""
         observers, self._observers = self._observers, ()
         for observer in observers:
             observer.on_completed()
@@ -83,7 +83,7 @@ class DirectSubject(DirectObservable[T], abc.ObserverBase[T]):
 
 
 def shared(source: Observable[T]) -> Observable[T]:
-    """The source for several: subscribed with the first of them, disposed with the last. As `ops.share`."""
+    """The source for several observers: subscribed with the first of them, disposed with the last. As `ops.share`."""
     port: DirectSubject[T] = DirectSubject()
     connection = SerialDisposable()
     count = 0
@@ -108,7 +108,7 @@ def shared(source: Observable[T]) -> Observable[T]:
 
 
 def merged(sources: Sequence[Observable[T]]) -> Observable[T]:
-    """Several streams as one. (`rx.merge` would subscribe by the scheduler: a round of the loop late.)"""
+    """Several streams as one. (`rx.merge` would subscribe by the scheduler, one round of the loop later.)"""
     if len(sources) == 1:
         return sources[0]
 
@@ -126,3 +126,21 @@ def merged(sources: Sequence[Observable[T]]) -> Observable[T]:
         )
 
     return DirectObservable(subscribe)
+
+
+def handled_by(
+    begin: Callable[[abc.ObserverBase[R]], Callable[[T], None]],
+) -> Callable[[Observable[T]], Observable[R]]:
+    """An operator whose state is made at subscribe.
+
+    `begin(observer)` makes the state and returns the function that handles each value; what that gives, it passes to
+    `observer.on_next`. An error of the source and its end are passed on.
+    """
+
+    def apply(source: Observable[T]) -> Observable[R]:
+        def subscribe(observer: abc.ObserverBase[R], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            return source.subscribe(begin(observer), observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return DirectObservable(subscribe)
+
+    return apply

@@ -10,7 +10,7 @@ from reactivex import Observable, abc
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import LlmRequestDone, Reply, TtsFirstChunk, Turn
 from webapi.voice_node.inputs import OrchestratorOutput
-from webapi.voice_node.reactive.direct import DirectObservable
+from webapi.voice_node.reactive.direct import handled_by
 
 
 class OrchestratorOutputs:
@@ -30,17 +30,15 @@ class OrchestratorOutputs:
     def noted(self, source: Observable[Reply]) -> Observable[Reply]:
         """The values of a reply's stream, each noted before it is passed on."""
 
-        def subscribe(
-            observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
-        ) -> abc.DisposableBase:
+        def begin(observer: abc.ObserverBase[Reply]) -> Callable[[Reply], None]:
             def on_next(value: Reply) -> None:
                 if self._is_news(value):
                     self._note(value)
                     observer.on_next(value)
 
-            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+            return on_next
 
-        return DirectObservable(subscribe)
+        return handled_by(begin)(source)
 
     def stamp(
         self, event: type[LlmRequestDone] | type[TtsFirstChunk], answering: Callable[[], Turn | None]
