@@ -52,7 +52,6 @@ def reply(
     `ahead_ms`: how far the audio may be ahead of the room: that deep is the queue, and half of it rides over a stall.
     `filler`: said where no audio of a reply has come `filler_after_ms` after it was asked for; the reply follows it.
     """
-
     depth = QueueDepth(high_ms=ahead_ms, low_ms=ahead_ms // 2)
     late = FillerRule(filler, filler_after_ms / 1000) if filler else None
 
