@@ -1,4 +1,4 @@
-"""What a session gives to its operators: who they work for, its one clock and its one loop. Nothing is global."""
+"""What a session gives to its operators: ids, settings, one clock, one loop. Nothing is global to the process."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from webapi.voice_node.inputs import Input
 
 
 class ReplyScript(Protocol):
-    """Where the replies of a recorded call come from."""
+    """Where the replies of a recorded call come from, instead of an orchestrator."""
 
     def connect(self, tell: Callable[[Reply], None]) -> None:
-        """From now on, what the orchestrator gave then is told to `tell`."""
+        """From now on, pass what the orchestrator gave in the call to `tell`."""
 
     def answer(self, ended: SpeechEnded) -> None:
-        """An utterance is over, and its reply wanted."""
+        """An utterance is over: give the reply to it."""
 
     def prompt(self, prompted: Prompted) -> None:
-        """The bot is to say something of its own accord."""
+        """The bot begins a turn: give its audio."""
 
     def cut(self, turn: Turn) -> None:
-        """Nothing more of that reply is wanted."""
+        """That reply is cut: give no more of it."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """One room, one caller. `clock` gives microseconds, the wall's live and virtual ones in replay."""
+    """One session: one room, one caller."""
 
     session_id: str
-    room: str
+    room: str  # its name
     settings: Settings
     loop: asyncio.AbstractEventLoop
-    clock: Callable[[], int]
-    note: Callable[[Input], None] | None = None  # told of everything that comes in from outside, in order
+    clock: Callable[[], int]  # gives µs: of the monotonic clock live, of virtual time in a replay
+    note: Callable[[Input], None] | None = None  # gets everything that comes in from outside, in order
     script: ReplyScript | None = None  # a recorded call: replies come from it, and no orchestrator is asked
-    folder: Path = Path()  # of the graph's file, beside which its sounds lie
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)  # all that still runs for this session
+    folder: Path = Path()  # of the graph's file; its sounds are looked for there
+    tasks: set[asyncio.Task[Any]] = field(default_factory=set)  # those of this session that still run
 
     def turn(self, index: int) -> Turn:
-        """The name of the session's turn `index`: derived, so that a replay gives the same."""
+        """The session's turn number `index`. Its trace_id derives from the session's id, so a replay gives the same."""
         return Turn(f"{self.session_id}-{index:04d}", index)
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Start `work` as a task that the session waits for when it closes."""
+        """Run `work` as a task. The session waits for it, two seconds at most, when it closes."""
         task = self.loop.create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)

@@ -1,9 +1,9 @@
-"""The values that flow through the graph, and nothing else: frozen, slotted, units on every field.
+"""The values that flow through the graph. All are immutable.
 
-Time is `t_us`: integer microseconds on the session's one clock, stamped by the edge when the value's cause arrived.
-A value that follows from another carries the stamp of its cause, so no operator ever reads a clock.
-PCM is always little-endian int16, mono, as `bytes`. What is made for each piece of the caller's audio is a named
-tuple: that takes half the time of a frozen dataclass.
+Time is `t_us`: integer microseconds on the session's one clock, read once, where the value's cause came in. A value
+that follows from another has the stamp of its cause, so no operator reads a clock.
+PCM is little-endian int16, mono, as `bytes`. Values that are made for each piece of the caller's audio are named
+tuples, as making one takes half the time of a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ROOM_RATE_HZ = 48_000  # of the audio that LiveKit delivers and takes
 
 ReplyOutcome: TypeAlias = Literal["completed", "failed", "timeout", "empty"]
 CutOutcome: TypeAlias = Literal["barged_in", "superseded", "closed"]
-SHORT_INTERRUPTION = "cough"  # why speech ended that was too short to interrupt a reply: nobody answers it
+SHORT_INTERRUPTION = "cough"  # the reason of a SpeechEnded that was too short to interrupt a reply; not answered
 
 
 # ---------------------------------------------------------------- audio
@@ -32,8 +32,8 @@ class AudioChunk(NamedTuple):
     t_us: int  # arrival of its last sample
     pcm: bytes
     rate: int  # Hz
-    echo: bool = False  # the bot's own voice may be in it: the caller's side does not cancel it
-    echo_left: float | None = None  # 0..1: what a canceller may have left of it; None: this is not a canceller's
+    echo: bool = False  # the bot's own voice may be in it, as the caller's side does not cancel echo
+    echo_left: float | None = None  # 0..1: how much of the echo may be left; None: not from a canceller
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,8 @@ class AudioGap:
     """The caller's audio stopped: muted, track gone, network gone, recording over."""
 
     t_us: int
-    reason: str
-    unheard: bool = False  # the bot's audio too: nobody hears it any more
+    reason: str  # for people
+    unheard: bool = False  # the bot's audio stopped too: nobody hears it any more
 
 
 class Frame(NamedTuple):
@@ -52,11 +52,11 @@ class Frame(NamedTuple):
     pcm: bytes
     rate: int  # Hz
     number: int  # frames since the session began
-    echo_left: float | None = None  # of the chunk that it ends in
+    echo_left: float | None = None  # of the chunk that completed it
 
 
 class Voiced(NamedTuple):
-    """A frame and whether a voice was heard in it."""
+    """A frame, and whether the detector found a voice in it."""
 
     frame: Frame
     voiced: bool
@@ -67,7 +67,7 @@ class Voiced(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """Who a value belongs to: one utterance of the caller and the reply to it."""
+    """The turn that a value belongs to: one utterance of the caller and the reply to it, or one prompt."""
 
     trace_id: str  # unique per turn
     number: int  # 0, 1, 2… within the session
@@ -75,7 +75,7 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that observers (metrics, log, clients, recordings) are told. Its name is the class's, in snake case."""
+    """A value that observers get (metrics, log, clients, recordings). `name` is the class's name in snake case."""
 
     t_us: int
     turn: Turn
@@ -88,25 +88,28 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted(Event):
-    """N voiced frames in a row."""
+    """An utterance has started: `start_frames` voiced frames came in a row."""
 
     t_first_voiced_us: int  # arrival of the first of them
-    frame: int = 0  # position of the last of them, counted from the start of the session
+    frame: int = 0  # number of the last of them, counted from the start of the session
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded(Event):
-    """M unvoiced frames in a row, or the caller's audio stopped. Carries the whole utterance."""
+    """An utterance is over: `end_frames` unvoiced frames came in a row, or the caller's audio stopped.
 
-    pcm: bytes  # pre-roll, speech, hangover; and, before them, what a superseded turn had said
+    Has the whole utterance.
+    """
+
+    pcm: bytes  # pre-roll, speech, hangover; and, before them, the utterance of a superseded turn
     rate: int  # Hz
-    t_first_byte_us: int  # arrival of the first sample of pcm; as uneven as the network, so pcm's length tells how long
+    t_first_byte_us: int  # arrival of the first sample of pcm; uneven, so only the length of pcm says how long it is
     t_last_byte_us: int  # arrival of the last sample of pcm
     t_first_voiced_us: int  # arrival of the utterance's first voiced frame
     t_last_voiced_us: int  # arrival of its last voiced frame
     voiced_ms: int  # voiced frames in it
-    reason: str  # "silence", "noise" (only that kept it open), "too_long", COUGH, or why the audio stopped
-    frame: int = 0  # position of the last frame in pcm
+    reason: str  # "silence", "noise" (only noise kept it open), "too_long", "cough", or why the audio stopped
+    frame: int = 0  # number of the last frame in pcm
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,46 +118,46 @@ class BargeIn(Event):
 
     by: Turn  # the interrupting turn
     t_first_voiced_us: int  # arrival of the interrupting speech's first voiced frame
-    frame: int = 0  # position of the frame that decided
+    frame: int = 0  # number of the frame with which it was decided
 
 
 @dataclass(frozen=True, slots=True)
 class Superseded(Event):
     """The caller went on before anything of the reply of `turn` was heard: they had only paused."""
 
-    by: Turn
+    by: Turn  # the turn that carries the utterance on
 
 
 @dataclass(frozen=True, slots=True)
 class Prompted(Event):
-    """The bot says something of its own accord, as a turn that nobody began: a greeting, or after a long silence."""
+    """The bot begins a turn: a greeting, or a question after a long silence."""
 
     prompt: str  # as the graph names it
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyStarted(Event):
-    """The orchestrator is called, or a prompt is fetched."""
+    """The orchestrator is asked for a reply, or a prompt is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlmRequestDone(Event):
-    """The orchestrator said that its language model is done."""
+    """The orchestrator reported that its language model is done."""
 
 
 @dataclass(frozen=True, slots=True)
 class TtsFirstChunk(Event):
-    """The orchestrator said, or the node saw, that the first audio of the reply is there."""
+    """The first audio of the reply is there: the orchestrator reported it, or the node got it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Uninterruptible(Event):
-    """The orchestrator wants this reply to be heard to its end: nothing that the caller says interrupts it."""
+    """The orchestrator said that this reply must be heard to its end: the caller can't interrupt it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyEnded(Event):
-    """The orchestrator's stream is over by itself, well or badly. What it gave may still be playing."""
+    """The orchestrator's stream ended by itself, well or badly. Its audio may still be playing."""
 
     outcome: ReplyOutcome
     detail: str = ""  # for people: what went wrong
@@ -162,14 +165,14 @@ class ReplyEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReplyCut(Event):
-    """The reply is cancelled: its stream is disposed, and whatever is queued for the room must go."""
+    """The reply is cancelled: its stream is disposed, and the queue for the room must be cleared."""
 
     outcome: CutOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class FillerStarted(Event):
-    """The reply is late, and the first frame of the filler that stands in for it was published."""
+    """The reply is late, and the first frame of its filler was published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,46 +184,46 @@ class PlaybackStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class PlaybackPaused(Event):
-    """The reply has halted: somebody speaks, or coughs."""
+    """The reply has halted, because the caller speaks or coughs."""
 
-    heard_ms: int  # how much of it was played out so far
+    heard_ms: int  # how much of the reply was played so far
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackResumed(Event):
-    """The reply goes on where it halted."""
+    """The reply goes on with the sample at which it halted."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlaybackEnded(Event):
     """Nothing of the reply will be heard any more. Comes once for each reply, also for one that never played."""
 
-    heard_ms: int  # how much of it was played out; a filler before it does not count
-    completed: bool  # all that the orchestrator meant to say was heard
-    flushed_ms: int = 0  # what was queued for the room and taken back, also of a filler
+    heard_ms: int  # how much of the reply was played; a filler before it does not count
+    completed: bool  # the orchestrator's stream completed, and all of it was played
+    flushed_ms: int = 0  # how much was queued for the room and taken back; a filler counts too
 
 
 @dataclass(frozen=True, slots=True)
 class FramesDropped(Event):
-    """Frames that came for a reply that was already over."""
+    """Pieces of audio that came for a reply that was already over, and were not played."""
 
-    frames: int
-    reason: str
+    frames: int  # how many
+    reason: str  # for people
 
 
 @dataclass(frozen=True, slots=True)
 class HookFailed(Event):
-    """The orchestrator raised in something other than its reply. Nothing but this notice comes of it."""
+    """The orchestrator raised in a method other than `get_audio_reply`. The call goes on."""
 
-    hook: str  # the method
-    detail: str
+    hook: str  # name of the method
+    detail: str  # for people: type and text of the error
 
 
 # ---------------------------------------------------------------- what flows without being told
 
 
 class PartialAudio(NamedTuple):
-    """A piece of an utterance while it is being spoken."""
+    """A piece of an utterance that goes on. The first one has the pre-roll, too."""
 
     t_us: int
     turn: Turn
@@ -229,7 +232,7 @@ class PartialAudio(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unheard:
-    """Nobody can hear the reply of `turn` any more, which was playing."""
+    """The reply of `turn` was playing, and nobody can hear it any more."""
 
     t_us: int
     turn: Turn
@@ -237,7 +240,7 @@ class Unheard:
 
 @dataclass(frozen=True, slots=True)
 class HaltReply:
-    """The reply of `turn`, which plays, halts where it is."""
+    """The reply of `turn` is playing and halts."""
 
     t_us: int
     turn: Turn
@@ -245,7 +248,7 @@ class HaltReply:
 
 @dataclass(frozen=True, slots=True)
 class ResumeReply:
-    """It goes on from there."""
+    """The reply of `turn` goes on with the sample at which it halted."""
 
     t_us: int
     turn: Turn
@@ -263,7 +266,7 @@ class ReplyAudio:
 
 @dataclass(frozen=True, slots=True)
 class FillerAudio(ReplyAudio):
-    """A piece of what is said while the reply is late. It is no part of the reply."""
+    """A piece of the filler that is played while the reply is late. It is no part of the reply."""
 
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap

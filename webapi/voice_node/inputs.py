@@ -1,6 +1,6 @@
-"""What comes into a session from outside, in order: caller audio, orchestrator output, playback ends, the close.
+"""What comes into a session from outside: caller audio, orchestrator output, the end of a playback, the close.
 
-A call is a function of these values, so a recording keeps them and a replay feeds them again.
+What a call does is a function of these values in their order, so a recording keeps them and a replay feeds them again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from webapi.voice_node.events import AudioChunk, AudioGap, Reply, Turn
 
 @dataclass(frozen=True, slots=True)
 class OrchestratorOutput:
-    """What came from the orchestrator's side: a value of the reply stream."""
+    """A value that came from the orchestrator."""
 
     value: Reply
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedOut:
-    """The last sample of a reply that ended by itself was played."""
+    """The last sample of a reply that was not cut was played."""
 
     t_us: int
     turn: Turn
@@ -28,7 +28,7 @@ class PlayedOut:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The session was closed."""
+    """The session closed."""
 
     t_us: int
 

@@ -1,4 +1,4 @@
-"""What answers the caller: the interface that a mock and a real orchestrator meet, and how one is loaded by name."""
+"""The interface that every orchestrator meets, the mock too, and how one is loaded by its name."""
 
 from __future__ import annotations
 
@@ -25,45 +25,52 @@ REQUIRED = (
     "get_audio_reply",
     "stop_playback",
 )
-"""Methods without which nothing can be answered. The others are called where they exist."""
+"""The methods that a class must have. The others are called where they exist."""
 
 
 class Orchestrator(Protocol):
-    """One conversation's brain. PCM is int16 mono at AUDIO_TARGET_RATE (8 kHz unless set); times are monotonic seconds.
+    """Answers one caller. PCM is int16 mono at AUDIO_TARGET_RATE (8 kHz unless set); times are monotonic seconds.
 
     Every method but `get_audio_reply` may be a plain function or an `async def`. Plain ones run between two audio
-    frames, so they must not block. Besides these, a class may have `on_partial_audio(trace_id, pcm)` (the utterance
-    while it is being spoken) and `on_playback_ended(trace_id, heard_ms, completed)` (how much of the reply was heard).
+    frames, so they must not block. An exception in `on_speech_ended`, `get_audio_reply` or `is_interruptible` ends the
+    turn with the outcome `failed`; in another method it becomes a HookFailed event. A class may also have:
+
+    - `on_partial_audio(trace_id, pcm)`: a piece of the utterance that goes on;
+    - `on_playback_ended(trace_id, heard_ms, completed)`: how much of the reply was heard;
+    - `is_interruptible(trace_id) -> bool`: whether the caller may interrupt the reply.
+
+    The node sets `on_tts_first_chunk` and `on_llm_request_done`. Call them with `(trace_id, ts)`, from any thread,
+    when the first audio of a reply is there and when the language model is done.
     """
 
     on_tts_first_chunk: Stamp | None
     on_llm_request_done: Stamp | None
 
     def on_speech_started(self, trace_id: str, ts_monotonic: float) -> Any:
-        """The caller began to talk."""
+        """The caller has begun to talk."""
 
     def on_speech_ended(self, trace_id: str, utterance_pcm8k: bytes, t_first_byte: float, t_last_byte: float) -> Any:
-        """The caller stopped. `get_audio_reply` follows for the same trace_id."""
+        """The caller has stopped. `get_audio_reply` follows for the same `trace_id`."""
 
     def on_barge_in_detected(self, trace_id: str) -> Any:
-        """The caller talked over the reply of `trace_id`, and it is already silent."""
+        """The caller has interrupted the reply of `trace_id`. It is already silent."""
 
     def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
-        """The reply, in chunks of any size. It is closed (`aclose`) when the caller talks over it."""
+        """The reply to an utterance, in chunks of any size. It is closed (`aclose`) when the reply is cancelled."""
         ...
 
     def stop_playback(self, trace_id: str) -> Any:
         """The reply is cancelled."""
 
     def play_filler(self, trace_id: str, key: str) -> Any:
-        """The sound that a graph calls `key`: the filler before the reply of `trace_id`, or a prompt that is a turn.
+        """The sound that a graph names `key`: the filler before the reply of `trace_id`, or a prompt with its own turn.
 
-        An async iterator of PCM chunks, as `get_audio_reply` gives, or an awaitable of one. None: nothing is said.
+        Returns an async iterator of PCM chunks, as `get_audio_reply` does, or an awaitable of one; None for no sound.
         """
 
 
 def null_orchestrator() -> Orchestrator:
-    """In the orchestrator's place where a recording answers: nothing is called on it."""
+    """Stands for the orchestrator where a recording gives the replies. It has no methods."""
     return cast(Orchestrator, SimpleNamespace())
 
 
@@ -74,24 +81,24 @@ def _wrong(_: str, made: Any) -> str:
     return f"the class lacks {', '.join(missing)}. docs/orchestrator.md shows a whole one." if missing else ""
 
 
-BUILT_IN: dict[str, type] = {"mock": MockOrchestrator, "echo": MockOrchestrator}  # echo: MOCK_REPLY, whatever is set
+BUILT_IN: dict[str, type] = {"mock": MockOrchestrator, "echo": MockOrchestrator}  # echo: with that as its MOCK_REPLY
 ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, BUILT_IN, _wrong)
 
 
 def find_orchestrator(name: str) -> type:
-    """The class that `mock`, `echo`, the name of an installed one, or `package.module:Class` names; it is not made.
+    """The class that `name` names: `mock`, `echo`, that of an installed package, or `package.module:Class`.
 
-    Raises UserError, naming ORCHESTRATOR, where module, class or one of its methods is missing.
+    Raises UserError, which names ORCHESTRATOR, where the module, the class or one of its methods is missing.
     """
     where = f"ORCHESTRATOR={name}"
     return _class_at(name, where) if ":" in name else _named(name, where)
 
 
 def load_orchestrator(name: str, settings: Settings, rate: int | None = None) -> Orchestrator:
-    """`mock`, `echo`, or an instance of what an installed package or `package.module:Class` names.
+    """A new orchestrator of the class that `find_orchestrator(name)` gives, made without arguments.
 
-    It is made without arguments. `rate` (Hz) is that of the turns in its graph; AUDIO_TARGET_RATE unless given.
-    Raises UserError as `find_orchestrator` does, and where it can't be made.
+    `rate` (Hz) is that of the turns in its graph; AUDIO_TARGET_RATE unless given. Only the mock is told of it.
+    Raises UserError as `find_orchestrator` does, and where the constructor raises.
     """
     made = find_orchestrator(name)
     if made is MockOrchestrator:
@@ -104,7 +111,7 @@ def load_orchestrator(name: str, settings: Settings, rate: int | None = None) ->
 
 
 def unknown(name: str) -> str:
-    """Why no orchestrator can be called that; "" where it may be one (package.module:Class is not looked for)."""
+    """Why `name` can't name an orchestrator, or "". A `package.module:Class` is not imported to find out."""
     if PATH.match(name) or name in ORCHESTRATORS:
         return ""
     if ":" in name:

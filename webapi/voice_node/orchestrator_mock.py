@@ -1,4 +1,4 @@
-"""An orchestrator without a brain: it thinks for a moment and says the same thing every time."""
+"""An orchestrator that gives the same reply every time, after a pause. It uses no network."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from webapi.voice_node.audio_io import read_wav, resample_pcm
 
-FRAME_MS = 20  # what it gives first
-CHUNK_MS = 100  # and after that at a time: those that make speech are ahead of it, too
+FRAME_MS = 20  # the length of the first chunk
+CHUNK_MS = 100  # of those after it: text-to-speech is also faster than real time
 BEEP_HZ = 880
 TONE_HZ = 440
 LEVEL = 0.3  # of full scale, −10 dBFS
@@ -20,9 +20,10 @@ EDGE_MS = 5  # tones rise and fall over this, so that they don't click
 
 
 class MockOrchestrator:
-    """Answers every utterance with `reply`, after `think_ms`: see MOCK_REPLY for what it may be.
+    """Answers every utterance with `reply` (int16 mono at `rate` Hz), after `think_ms`.
 
-    `calls` is what was called on it, in order, as (method, trace_id): for people who read and tests that compare.
+    `reply` is what MOCK_REPLY may be: beep, echo, tone:SECONDS, or the path of a WAV. Raises UserError for a WAV that
+    can't be read. `calls` lists what was called on it, in order, as (method, trace_id).
     """
 
     on_tts_first_chunk: Callable[[str, float], None] | None = None
@@ -35,19 +36,19 @@ class MockOrchestrator:
         self._reply = _reply(reply, rate)
 
     def on_speech_started(self, trace_id: str, ts_monotonic: float) -> None:
-        """Noted."""
+        """Add it to `calls`."""
         self.calls.append(("on_speech_started", trace_id))
 
     def on_speech_ended(self, trace_id: str, utterance_pcm8k: bytes, t_first_byte: float, t_last_byte: float) -> None:
-        """Noted."""
+        """Add it to `calls`."""
         self.calls.append(("on_speech_ended", trace_id))
 
     def on_barge_in_detected(self, trace_id: str) -> None:
-        """Noted."""
+        """Add it to `calls`."""
         self.calls.append(("on_barge_in_detected", trace_id))
 
     async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
-        """Thinks, stamps, and gives the reply: a frame, then 100 ms at a time."""
+        """Waits `think_ms`, reports both stamps, and gives the reply: 20 ms, then 100 ms at a time."""
         self.calls.append(("get_audio_reply", trace_id))
         loop = asyncio.get_running_loop()
         try:
@@ -62,11 +63,11 @@ class MockOrchestrator:
             self.calls.append(("reply_closed", trace_id))
 
     def stop_playback(self, trace_id: str) -> None:
-        """Noted."""
+        """Add it to `calls`."""
         self.calls.append(("stop_playback", trace_id))
 
     def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool) -> None:
-        """Noted."""
+        """Add it to `calls`."""
         self.calls.append(("on_playback_ended", trace_id))
 
     def play_filler(self, trace_id: str, key: str) -> Any:
@@ -74,7 +75,7 @@ class MockOrchestrator:
 
 
 def _reply(reply: str, rate: int) -> Callable[[bytes], Iterator[bytes]]:
-    """The function from the caller's utterance to the chunks of the answer."""
+    """The function from the caller's utterance to the chunks of the reply."""
     frame, chunk = rate * FRAME_MS // 1000 * 2, rate * CHUNK_MS // 1000 * 2
 
     def cut(pcm: bytes) -> Iterator[bytes]:
@@ -97,7 +98,7 @@ def _reply(reply: str, rate: int) -> Callable[[bytes], Iterator[bytes]]:
 
 
 def tone(seconds: float, rate: int, hz: float) -> bytes:
-    """A sine at −10 dBFS that rises and falls within 5 ms: int16 PCM."""
+    """A sine of `hz` at −10 dBFS with edges of 5 ms, as int16 PCM at `rate` Hz."""
     n = round(seconds * rate)
     wave = LEVEL * np.sin(2 * np.pi * hz * np.arange(n) / rate)
     edge = min(n // 2, rate * EDGE_MS // 1000)

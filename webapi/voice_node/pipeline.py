@@ -1,4 +1,4 @@
-"""A graph, its ports and a clock make a running session: one room, one caller, disposed as one."""
+"""Makes a running session of a graph, a sink and a clock: one room, one caller."""
 
 from __future__ import annotations
 
@@ -33,13 +33,16 @@ from webapi.voice_node.playback.speaker import Speaker
 from webapi.voice_node.reactive.direct import DirectSubject, handled_by, merged, shared
 
 Tap = Callable[[Event], None]
-Probe = Callable[[Any], None]  # sees what every detector gives, Voiced and AudioGap: for pictures, not for decisions
-HOOKS_S = 1.0  # of that, how long the orchestrator's last methods may take before they are cancelled too
-CLOSE_S = 2.0  # how long a session waits for its tasks; one that ignores its cancel is left behind
+Probe = Callable[[Any], None]  # gets what every detector gives, Voiced and AudioGap: for pictures, not for decisions
+CLOSE_S = 2.0  # how long a closing session waits for its tasks; a task that ignores its cancel is left behind
+HOOKS_S = 1.0  # of that, how long the orchestrator's last hooks may take before they are cancelled too
 
 
 class Taps:
-    """Tells observers what happened, in the order in which it was caused, after the audio path has acted on it."""
+    """Passes events to the observers (`taps`) in the next round of the loop, in the order in which they were caused.
+
+    So the audio path acts first. `on_trouble` gets what an observer raises.
+    """
 
     def __init__(
         self, taps: Sequence[Tap], loop: asyncio.AbstractEventLoop, on_trouble: Callable[[Exception], None]
@@ -50,18 +53,18 @@ class Taps:
         self._waiting: deque[Event] = deque()
 
     def add(self, tap: Tap) -> None:
-        """One more to tell."""
+        """Add an observer."""
         self._taps.append(tap)
 
     def on_next(self, value: Any) -> None:
-        """Note an event; anything else that flows in the same streams is none of an observer's business."""
+        """Keep an event for the observers. Other values that flow in the same streams are ignored."""
         if isinstance(value, Event):
             if not self._waiting:
                 self._loop.call_soon(self.drain)
             self._waiting.append(value)
 
     def drain(self) -> None:
-        """Tell what is waiting. A tap that raises has failed alone: the others are told."""
+        """Pass the kept events on. When one observer raises, the others get the event all the same."""
         while self._waiting:
             event = self._waiting.popleft()
             for tap in self._taps:
@@ -72,10 +75,13 @@ class Taps:
 
 
 class Session:
-    """A running graph. Audio goes in by `hear` and `lost`, comes out at `sink`; `taps` see what happened.
+    """A running graph. The caller's audio goes in by `hear`, the bot's comes out at `sink`, and `taps` get the events.
 
-    `clock` gives microseconds. `on_failure` gets the error of an operator: the session hears nothing more then, and
-    should be closed. `on_trouble` gets what is wrong beside the graph: a tap that raised, a task that will not end.
+    `clock` gives µs; `origin_us` is the session's start on it, now unless given. `on_failure` gets the error of an
+    operator: the graph is stopped then, and the session should be closed. `on_trouble` gets errors beside the graph: an
+    observer that raised, a task that does not end. `probe` gets what detectors give, `note` every input, in order.
+    `script` is a recorded call that gives the replies. Raises UserError where the graph can't be built, for example
+    because its orchestrator can't be made.
     """
 
     def __init__(
@@ -105,7 +111,7 @@ class Session:
         self._on_trouble = on_trouble or on_failure
         self._taps = Taps(taps, loop, self._on_trouble)
         self._speaking = False  # the caller
-        self._graph = CompositeDisposable()  # before anything is subscribed: an operator may fail at once
+        self._graph = CompositeDisposable()  # made before anything is subscribed, as an operator may fail at once
         playback: Subject[Playback] = Subject()
         played: DirectSubject[Played] | None = DirectSubject() if graph.readers("played") else None
         self._speaker = Speaker(sink, playback, self.context, played)
@@ -121,44 +127,47 @@ class Session:
             heard = merged([streams[name] for name in graph.outputs.get(port, ())])
             return heard.subscribe(on_next, self._fail, scheduler=scheduler)
 
-        # The taps come first everywhere: a cause is then noted before what it causes, though it is told after.
+        # Taps are subscribed first everywhere, so they keep a cause before what it causes.
         self._graph.add(playback.subscribe(self._taps.on_next, self._fail))
         self._graph.add(listen("events", self._notice, self._taps.on_next))
         self._graph.add(listen("speaker", self._taps.on_next, self._speaker.on_next))
 
     def tap(self, tap: Tap) -> None:
-        """From now on, `tap` is told too."""
+        """From now on, `tap` gets the events too."""
         self._taps.add(tap)
 
     def hear(self, pcm: bytes, rate: int, echo: bool = False) -> None:
-        """A chunk of the caller's audio, of any length; stamped here. `echo`: the bot's own voice may be in it."""
+        """A chunk of the caller's audio (int16 mono at `rate` Hz, of any length) has arrived.
+
+        `echo`: the bot's own voice may be in it.
+        """
         self.feed(AudioChunk(self._now(), pcm, rate, echo))
 
     def lost(self, reason: str) -> None:
-        """The caller's audio stopped: what they were saying is over."""
+        """The caller's audio has stopped: an utterance is over."""
         self.feed(AudioGap(self._now(), reason))
 
     def cut(self, reason: str) -> None:
-        """Nobody can hear the bot any more: a reply that plays is over, and its turn ends as `closed`."""
+        """Nobody can hear the bot any more: a reply that is playing is over, and its turn ends as `closed`."""
         if self._speaker.playing:
             self.feed(AudioGap(self._now(), reason, unheard=True))
 
     def played_out(self, t_us: int) -> None:
-        """Of a recorded call: the reply that is over has been played."""
+        """Of a recorded call: the last sample of the reply was played at `t_us`."""
         self._speaker.played_out(t_us)
 
     @property
     def idle(self) -> bool:
-        """No reply is being made or played."""
+        """Whether no reply is being made or played."""
         return not self.context.tasks and not self._speaker.busy
 
     @property
     def between_turns(self) -> bool:
-        """Neither is the caller speaking nor is a reply made or played."""
+        """Whether neither the caller speaks nor a reply is made or played."""
         return self.idle and not self._speaking
 
     async def close(self) -> None:
-        """End everything: cancel the reply, flush the sink, wait for tasks (2 s at most), tell the taps the last."""
+        """Cancel the reply, flush the sink, wait for tasks (2 s at most), and pass the last events to the observers."""
         self._closed_us = self._clock()
         if self.context.note:
             self.context.note(Closed(self._closed_us))
@@ -168,7 +177,7 @@ class Session:
             self._fail(error)
         self._speaker.close()
         self._graph.dispose()
-        await asyncio.sleep(0)  # let what was called "soon" happen: the orchestrator's last methods
+        await asyncio.sleep(0)  # let what was called "soon" happen: the orchestrator's last hooks
         await self._done(HOOKS_S)  # the reply's task was cancelled by the dispose
         for task in self.context.tasks:
             task.cancel()
@@ -184,7 +193,7 @@ class Session:
         return len(self.context.tasks)
 
     def feed(self, audio: CallerAudio) -> None:
-        """The caller's audio, stamped already."""
+        """The caller's audio has arrived, or stopped, at its stamp."""
         if self.context.note:
             self.context.note(audio)
         try:
@@ -197,7 +206,7 @@ class Session:
             self._speaking = isinstance(value, SpeechStarted)
 
     def _now(self) -> int:
-        """The clock, which stands still from the close on: the end is one moment."""
+        """The clock. From the close on it stands still, so all that happens then has one stamp."""
         return self._clock() if self._closed_us is None else self._closed_us
 
     def _fail(self, error: Exception) -> None:
@@ -208,7 +217,7 @@ class Session:
 def build_streams(
     graph: GraphSpec, ports: Mapping[str, Observable[Any]], context: Context, probe: Probe | None = None
 ) -> dict[str, Observable[Any]]:
-    """The graph's streams and inward ports by name, ready to subscribe. One that is read twice is shared."""
+    """The graph's streams by name, and the ports that lead in. A stream that is read more than once is shared."""
     streams = dict(ports)
     for stream in graph.in_order():
         source = merged([streams[name] for name in stream.sources])

@@ -1,4 +1,4 @@
-"""What comes with the project by name, and what installed packages add to it through an entry point group."""
+"""Tables of what comes with the project, by name, which installed packages extend by an entry point group."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ T = TypeVar("T")
 
 
 class Plugins(Mapping[str, T]):
-    """A table that packages can extend: `table[name]` imports what is asked for, and nothing else.
+    """A table that packages can extend. `table[name]` imports the plug-in of that name and no other.
 
-    `wrong(name, loaded)` says what is the matter with a plug-in, or "". UserError, with package, name and reason, where
-    one can't be imported or is wrong, and where two things have one name: what comes with the project is not replaced.
+    `what` names the entries in messages, `group` is the entry point group. `wrong(name, loaded)` returns what is wrong
+    with a plug-in, or "". Access raises KeyError for an unknown name; UserError, with package, name and reason, where a
+    plug-in can't be imported or is wrong, and where two entries have one name: none replaces another.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The table of operators, by the name that a graph calls them."""
+"""The operators, one in each file, and their table by the names that graphs use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENTRY_POINTS = "voice_node.operators"
 
 
 def wrong(name: str, loaded: Any) -> str:
-    """What keeps `loaded` from being the operator `name`, or ""; raises where its signature can't be read."""
+    """Why `loaded` can't be the operator `name`, or "". Raises where its signature can't be read."""
     if not isinstance(loaded, Operator):
         return f"it is no operator but of type {type(loaded).__name__}: put @operator(takes=…) before the function."
     if loaded.name != name:

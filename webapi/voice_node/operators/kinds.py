@@ -24,14 +24,11 @@ Stage: TypeAlias = Callable[[Observable[Any]], Observable[T]]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a stream carries: which values, and of audio its `rate` (Hz) and of frames their length `ms` (ms).
+    """What a stream carries. In what an operator takes, a `rate` or `ms` of None means any."""
 
-    In what an operator takes, None is any rate or length; in what a stream carries, None is that there is none.
-    """
-
-    name: str
-    rate: int | None = None
-    ms: int | None = None
+    name: str  # which values: see the constants of this module
+    rate: int | None = None  # Hz, of audio
+    ms: int | None = None  # length of a frame
 
     def __str__(self) -> str:
         parts = [self.name]
@@ -45,10 +42,10 @@ class Kind:
 AUDIO = Kind("audio")  # AudioChunk, AudioGap
 FRAMES = Kind("frames")  # Frame, AudioGap
 VOICED = Kind("voiced")  # Voiced, AudioGap
-TURNS = Kind("turns")  # SpeechStarted, PartialAudio, SpeechEnded, BargeIn, Superseded, Prompted, Unheard
-REPLIES = Kind("replies")  # ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
-PLAYBACK = Kind("playback")  # FillerStarted, PlaybackStarted, PlaybackEnded, FramesDropped
-PLAYED = Kind("played", 48_000)  # ReplyAudio as the speaker plays it, PlaybackEnded
+TURNS = Kind("turns")  # TurnEvent: SpeechStarted, PartialAudio, SpeechEnded, BargeIn, …
+REPLIES = Kind("replies")  # Reply: ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
+PLAYBACK = Kind("playback")  # Playback: PlaybackStarted, PlaybackEnded, …
+PLAYED = Kind("played", 48_000)  # Played: ReplyAudio as the speaker plays it, PlaybackPaused, PlaybackEnded
 
 Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]  # from what comes in and the arguments: what goes out
 Check: TypeAlias = Callable[[Kind, Mapping[str, Any]], str]  # from the same: what is wrong with the arguments, or ""

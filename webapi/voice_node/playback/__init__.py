@@ -1,1 +1,1 @@
-"""Push reply audio to a sink, count what was played, and hold what is halted."""
+"""Sends reply audio to a sink, counts what was played, and holds what is halted."""

@@ -1,4 +1,4 @@
-"""Where a reply's audio leaves the graph."""
+"""The interface of what plays the bot's audio."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Protocol
 
 
 class Sink(Protocol):
-    """Where a reply's audio leaves: a LiveKit track, a file."""
+    """Where reply audio leaves the graph: a LiveKit track, or the mix of a replay."""
 
     def push(self, pcm: bytes) -> None:
-        """Queue 48 kHz PCM of any length. Must not block."""
+        """Queue PCM (int16 mono at 48 kHz) of any length. Must not block."""
 
     def clear(self) -> None:
-        """Everything pushed and not yet played goes, at once; what would have come next fades out: see `fade_out`.
+        """Remove at once what was pushed and not yet played. What would have played next fades out: see `fade_out`.
 
-        The fade is the sink's, as only it knows to the sample what comes next. One that begins elsewhere clicks.
+        The sink makes the fade, as only it knows to the sample what comes next: a fade that begins elsewhere clicks.
         """

@@ -1,1 +1,1 @@
-"""The two pieces that reactivex lacks: direct observables, and async iterators as observables."""
+"""What reactivex lacks: observables without its guard, and async iterators as observables."""

@@ -1,1 +1,1 @@
-"""One orchestrator at work: its calls made safe, its audio paced, fillers and prompts."""
+"""One orchestrator at work: its hooks called safely, its replies timed, cut into pieces and paced; fillers, prompts."""

@@ -1,4 +1,4 @@
-"""What the node says of its own accord: a graph names it as a WAV file, or as a key that its orchestrator knows."""
+"""Prompts and fillers by their names in a graph: a WAV file, or a key that the orchestrator has a sound for."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ LONGEST_S = 60  # of a file, which is held in memory whole
 
 
 def is_file(prompt: str) -> bool:
-    """Whether the node plays it itself; else the orchestrator is asked for it by this name."""
+    """Whether `prompt` names a file, which the node plays itself. Else it is a key, and the orchestrator is asked."""
     return prompt.endswith(WAV)
 
 
 def file_of(prompt: str, folder: Path) -> Path:
-    """The file that a graph in `folder` means: beside the graph, or else from where the node runs."""
+    """The file that a graph in `folder` means: in that folder, or else in the working directory."""
     beside = folder / prompt
     return beside if beside.exists() else Path(prompt)
 
@@ -46,11 +46,14 @@ def _checked(prompt: str, info: ValidationInfo) -> str:
 
 
 Prompt = Annotated[str, Field(min_length=1), AfterValidator(_checked)]
-"""An argument of an operator that names one; a file is looked at when the graph is read."""
+"""The type of an operator's argument that names a prompt or a filler. A file is checked when the graph is read."""
 
 
 async def sound(prompt: str, trace_id: str, orchestrator: Any, folder: Path, rate: int) -> AsyncIterator[bytes] | None:
-    """Its PCM at `rate` (Hz), in chunks; None where the orchestrator has nothing for it."""
+    """The PCM of `prompt` (int16 mono at `rate` Hz), in chunks; None where the orchestrator has no sound for it.
+
+    Raises what the orchestrator raises, and UserError or OSError where the file can't be read any more.
+    """
     if is_file(prompt):
         path = file_of(prompt, folder)
         return single_chunk(_pcm(path, path.stat().st_mtime_ns, rate))
@@ -62,12 +65,12 @@ async def sound(prompt: str, trace_id: str, orchestrator: Any, folder: Path, rat
 
 
 async def single_chunk(pcm: bytes) -> AsyncIterator[bytes]:
-    """All of it in one chunk."""
+    """`pcm` in one chunk."""
     yield pcm
 
 
 @functools.lru_cache(maxsize=16)
 def _pcm(path: Path, _changed: int, rate: int) -> bytes:
-    """Read once for all calls, until the file is another."""
+    """The file's PCM at `rate` Hz. Read once for all sessions, until the file changes."""
     pcm, wav_rate = read_wav(path)
     return resample_pcm(pcm, wav_rate, rate)
