@@ -10,7 +10,7 @@ from loguru import logger
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.room import error_messages as words
+from webapi.voice_node.room import error_messages
 from webapi.voice_node.room.connection import Connection, Joiner, bounded
 from webapi.voice_node.room.data_messages import RoomEvents
 from webapi.voice_node.room.host import GRACE_S, Host
@@ -91,13 +91,13 @@ class LiveKitRunner:
         host.lose(for_good=for_good)
         await sink.unbind()
         settings = self._settings
-        fatal = words.must_give_up(link.reason, settings.lk_bot_identity, settings.lk_room)
+        fatal = error_messages.must_give_up(link.reason, settings.lk_bot_identity, settings.lk_room)
         bound = self._log.bind(event="leave" if for_good or fatal else "reconnecting", reason=link.reason)
         if fatal:
-            bound.error(f"out of room {settings.lk_room}: {words.why_gone(link.reason)}")
+            bound.error(f"out of room {settings.lk_room}: {error_messages.why_gone(link.reason)}")
             raise UserError(fatal)
         level = "INFO" if link.reason == "ROOM_CLOSED" else "WARNING"  # of a node that waits, that is each day's work
-        bound.log(level, f"{words.why_gone(link.reason)}; joining again")
+        bound.log(level, f"{error_messages.why_gone(link.reason)}; joining again")
 
 
 async def _unless(ending: list[asyncio.Task[Any]], work: Coroutine[Any, Any, T]) -> T | None:

@@ -15,7 +15,7 @@ from loguru import logger
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.room import error_messages as words
+from webapi.voice_node.room import error_messages
 from webapi.voice_node.room.tokens import mint
 from webapi.voice_node.room.track_sink import LiveKitSink
 
@@ -62,11 +62,11 @@ class Joiner:
         try:
             return await self._join(FIRST_JOIN_S)
         except rtc.ConnectError as error:
-            said = words.why_not_connected(url, error.message)
+            said = error_messages.why_not_connected(url, error.message)
         except PublishTrackError as error:
             said = f"LIVEKIT_URL={url}: joined, but the server does not take the node's track ({error.message})"
         except asyncio.TimeoutError:
-            said = words.timed_out(url, FIRST_JOIN_S)
+            said = error_messages.timed_out(url, FIRST_JOIN_S)
         raise UserError(said)
 
     async def again(self) -> Connection:
@@ -76,7 +76,7 @@ class Joiner:
             try:
                 link = await self._join(JOIN_S)
             except FAILURES as error:
-                said = words.short(getattr(error, "message", "")) or "no answer"
+                said = error_messages.short(getattr(error, "message", "")) or "no answer"
                 self._log.bind(event="reconnecting", attempt=attempt).warning(f"could not join again: {said}")
             else:
                 self._log.bind(event="reconnected", attempt=attempt).info("joined again")

@@ -13,7 +13,7 @@ from loguru import logger
 from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import Event, PlaybackStarted, record
-from webapi.voice_node.room import error_messages as words
+from webapi.voice_node.room import error_messages
 from webapi.voice_node.room.caller import ASK_AGAIN_S, Caller
 from webapi.voice_node.room.connection import Connection, bounded
 from webapi.voice_node.room.data_messages import RoomEvents
@@ -153,7 +153,7 @@ class Host:
             self._look_soon()
 
     def _refused(self, participant: rtc.RemoteParticipant, sid: str, error: object) -> None:
-        said = words.short(str(error))
+        said = error_messages.short(str(error))
         bound = self._log.bind(event="subscribe_failed", identity=participant.identity, track_sid=sid)
         bound.warning(f"the audio of {participant.identity} can't be had: {said}")
         if self._caller is not None and self._caller.asked_sid == sid:
