@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from webapi.voice_node.events import ROOM_RATE_HZ
 from webapi.voice_node.graph.marked_yaml import Place
 from webapi.voice_node.operators.kinds import AUDIO, PLAYBACK, PLAYED, TURNS, Kind
 
 VERSION = 1
-INPUTS = {"caller": Kind(AUDIO.name, 48_000), "playback": PLAYBACK, "played": PLAYED}
+INPUTS = {"caller": Kind(AUDIO.name, ROOM_RATE_HZ), "playback": PLAYBACK, "played": PLAYED}
 OUTPUTS = {
-    "speaker": (Kind("replies", 48_000),),
+    "speaker": (Kind("replies", ROOM_RATE_HZ),),
     "events": (TURNS,),  # what happens to replies is seen at the speaker, whatever the graph
 }
 

@@ -10,7 +10,16 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.audio_io import Framer
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, AudioChunk, CallerAudio, Played, ReplyAudio
+from webapi.voice_node.events import (
+    BYTES_PER_SAMPLE,
+    ROOM_RATE_HZ,
+    US_PER_MS,
+    US_PER_S,
+    AudioChunk,
+    CallerAudio,
+    Played,
+    ReplyAudio,
+)
 from webapi.voice_node.hearing.echo_detector import EchoDetector
 from webapi.voice_node.operators.kinds import PLAYED, Kind, Stage, operator
 from webapi.voice_node.playback.play_queue import PlayQueue
@@ -19,15 +28,14 @@ from webapi.voice_node.reactive.direct import DirectObservable
 if TYPE_CHECKING:
     from webapi.voice_node.hearing.echo_canceller import EchoCanceller
 
-RATE_HZ = 48_000
 PIECE_MS = 10  # what the canceller takes at a time
-PIECE_BYTES = RATE_HZ * PIECE_MS // 1000 * BYTES_PER_SAMPLE
+PIECE_BYTES = ROOM_RATE_HZ * PIECE_MS // 1000 * BYTES_PER_SAMPLE
 BEST_OF = 100  # chunks: the one that came with the least delay among them shows where the caller's clock stands
 MOVES_MS = 40  # only a larger shift is followed: the canceller copes with less, and forgets what it learnt with more
-KEPT = 10 * RATE_HZ  # samples that were played, for a caller whose chunks come late
+KEPT = 10 * ROOM_RATE_HZ  # samples that were played, for a caller whose chunks come late
 
 
-@operator(takes=Kind("audio", RATE_HZ))
+@operator(takes=Kind("audio", ROOM_RATE_HZ))
 def cancel_echo(
     *, when: Literal["needed", "always", "never"] = "needed", played: Annotated[Observable[Played], PLAYED]
 ) -> Stage[CallerAudio]:
@@ -118,7 +126,7 @@ class _Far:
 
     def on_played(self, value: Played) -> None:
         """The speaker plays a piece from its stamp on, or behind what it plays; or it has ended."""
-        now = value.t_us * RATE_HZ // US_PER_S
+        now = value.t_us * ROOM_RATE_HZ // US_PER_S
         if isinstance(value, ReplyAudio):
             self._queue.push(now, value.pcm)
             self._queue.skip(now - KEPT)  # who is muted takes nothing, however long the bot talks
@@ -133,7 +141,7 @@ class _Far:
         if abs(off_us) > MOVES_MS * US_PER_MS:
             self._clock_us += off_us
             self._late_us = deque((late - off_us for late in self._late_us), BEST_OF)
-            self._queue.skip(self._clock_us * RATE_HZ // US_PER_S)
+            self._queue.skip(self._clock_us * ROOM_RATE_HZ // US_PER_S)
 
     def lose_step(self) -> None:
         """The caller's audio stopped: when it goes on, it is somewhere else."""
@@ -142,4 +150,4 @@ class _Far:
     def next_piece(self) -> bytes:
         """What was played in the next 10 ms of the caller's clock."""
         self._clock_us += PIECE_MS * US_PER_MS
-        return self._queue.take(self._clock_us * RATE_HZ // US_PER_S).rjust(PIECE_BYTES, b"\0")[-PIECE_BYTES:]
+        return self._queue.take(self._clock_us * ROOM_RATE_HZ // US_PER_S).rjust(PIECE_BYTES, b"\0")[-PIECE_BYTES:]

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from reactivex import Observable
 
 from webapi.voice_node.context import Context
+from webapi.voice_node.events import ROOM_RATE_HZ
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,7 +46,7 @@ VOICED = Kind("voiced")  # Voiced, AudioGap
 TURNS = Kind("turns")  # SpeechStarted, PartialAudio, SpeechEnded, BargeIn, Superseded, Prompted, Unheard
 REPLIES = Kind("replies")  # ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
 PLAYBACK = Kind("playback")  # FillerStarted, PlaybackStarted, PlaybackEnded, FramesDropped
-PLAYED = Kind("played", 48_000)  # ReplyAudio as the speaker plays it, PlaybackEnded
+PLAYED = Kind("played", ROOM_RATE_HZ)  # ReplyAudio as the speaker plays it, PlaybackEnded
 
 Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]
 Check: TypeAlias = Callable[[Kind, Mapping[str, Any]], str]

@@ -9,14 +9,13 @@ from collections import deque
 from livekit import rtc
 from loguru import logger
 
+from webapi.voice_node.events import BYTES_PER_SAMPLE, ROOM_RATE_HZ
 from webapi.voice_node.playback.fades import fade_out
 from webapi.voice_node.room.drop_counter import DropCounter
 from webapi.voice_node.room.track_queue import TICK_BYTES, TICK_S, Ticks, TrackQueue
 
-RATE_HZ = 48_000
-BYTES_PER_SAMPLE = 2
 QUEUE_MS = 1_000  # of the track. Depth costs nothing at a barge-in: a clear empties it whole
-PIECE_BYTES = RATE_HZ // 50 * BYTES_PER_SAMPLE  # 20 ms: a longer frame is not called back whole by a clear
+PIECE_BYTES = ROOM_RATE_HZ // 50 * BYTES_PER_SAMPLE  # 20 ms: a longer frame is not called back whole by a clear
 MAX_WAITING = 100  # pieces (2 s); more can only pile up where the native side hangs
 # Opus takes 20 ms at a time: without these 10 ms what comes last would be sent with the first of what comes next.
 QUIET = bytes(TICK_BYTES)
@@ -43,7 +42,7 @@ class LiveKitSink:
     async def publish(self, room: rtc.Room, name: str) -> str:
         """Publish a fresh track as the bot's microphone; its sid. Raises what `publish_track` raises."""
         await self.unbind()
-        source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=QUEUE_MS)
+        source = rtc.AudioSource(ROOM_RATE_HZ, 1, queue_size_ms=QUEUE_MS)
         try:
             playout = TrackQueue(await learn_ticks(source))
             track = rtc.LocalAudioTrack.create_audio_track(name, source)
@@ -110,7 +109,7 @@ class LiveKitSink:
                     continue
                 pcm, clears = self._waiting.popleft(), self._clears
                 playout.put(pcm, time.monotonic())
-                frame = rtc.AudioFrame(pcm, RATE_HZ, 1, len(pcm) // BYTES_PER_SAMPLE)
+                frame = rtc.AudioFrame(pcm, ROOM_RATE_HZ, 1, len(pcm) // BYTES_PER_SAMPLE)
                 try:
                     await source.capture_frame(frame)
                 except Exception as error:
@@ -141,7 +140,7 @@ class LiveKitSink:
 
 async def learn_ticks(source: rtc.AudioSource) -> Ticks:
     """Find out when a fresh source takes audio from its queue, by filling it with silence: 0.15 s."""
-    silence = rtc.AudioFrame(bytes(TICK_BYTES), RATE_HZ, 1, TICK_BYTES // BYTES_PER_SAMPLE)
+    silence = rtc.AudioFrame(bytes(TICK_BYTES), ROOM_RATE_HZ, 1, TICK_BYTES // BYTES_PER_SAMPLE)
     stamps = []
     for _ in range(QUEUE_MS // 10 + 2 * LEARNT):
         await source.capture_frame(silence)
