@@ -56,7 +56,7 @@ def changed(old: str, new: str) -> str:
 
 def test_a_good_graph_is_read_whole() -> None:
     spec = read(GOOD)
-    assert [s.name for s in spec.in_order()] == ["frames", "turns", "replies", "voice"]
+    assert [s.name for s in spec.streams] == ["frames", "turns", "replies", "voice"]
     assert str(spec.streams[0].gives) == "frames 8 kHz 20 ms"
     assert str(spec.streams[3].gives) == "replies 48 kHz"
     assert spec.outputs == {"speaker": ("voice",), "events": ("turns",)}
@@ -69,7 +69,7 @@ def test_streams_come_after_their_sources_in_whatever_order_they_are_written() -
     head, _, rest = GOOD.partition("  voice:\n")
     voice, _, outputs = rest.partition("outputs:\n")
     shuffled = head.replace("streams:\n", "streams:\n  voice:\n" + voice) + "outputs:\n" + outputs
-    assert [s.name for s in read(shuffled).in_order()] == ["frames", "turns", "replies", "voice"]
+    assert [s.name for s in read(shuffled).streams] == ["frames", "turns", "replies", "voice"]
 
 
 def test_settings_are_taken_with_their_type() -> None:

@@ -210,7 +210,7 @@ def build_streams(
 ) -> dict[str, Observable[Any]]:
     """The graph's streams and inward ports by name, ready to subscribe. One that is read twice is shared."""
     streams = dict(ports)
-    for stream in graph.in_order():
+    for stream in graph.streams:
         source = merged([streams[name] for name in stream.sources])
         for step, following in zip(stream.steps, stream.steps[1:] + stream.steps[-1:], strict=True):
             operator = TABLE[step.operator]

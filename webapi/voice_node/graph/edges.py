@@ -34,7 +34,7 @@ def edges(graph: GraphSpec) -> list[Edge]:
         sources = dict.fromkeys(maker for name in names for maker in makers[name])
         found.extend(Edge(maker, target, step, argument, kinds[maker]) for maker in sources)
 
-    for stream in graph.in_order():
+    for stream in graph.streams:
         if stream.steps:
             makers[stream.name] = (stream.name,)
             read(stream.sources, stream.name)

@@ -116,7 +116,7 @@ def lay_out(graph: GraphSpec) -> Layout:
 def _parts(graph: GraphSpec, forward: list[Edge]) -> dict[str, Part]:
     ports = dict.fromkeys([*(e.source for e in forward if e.source in INPUTS), *graph.outputs])
     parts = {name: Part(name, "port", width=PORT_W, height=PORT_H) for name in ports}
-    for stream in graph.in_order():
+    for stream in graph.streams:
         if stream.steps:
             boxes = [Box(step, _lines(step)) for step in stream.steps]
             widest = max(len(stream.name) * TITLE_PX, *(_width(box) for box in boxes))
@@ -139,7 +139,7 @@ def _width(box: Box) -> float:
 
 
 def _columns(graph: GraphSpec, parts: dict[str, Part], forward: list[Edge]) -> None:
-    for stream in graph.in_order():
+    for stream in graph.streams:
         if stream.steps:
             before = [parts[e.source].column for e in forward if e.target == stream.name]
             parts[stream.name].column = 1 + max(before, default=0)

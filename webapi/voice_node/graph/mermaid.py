@@ -12,7 +12,7 @@ def mermaid(graph: GraphSpec) -> str:
     ports = dict.fromkeys([*(edge.source for edge in found if edge.source in INPUTS), *graph.outputs])
     lines = ["flowchart LR", *(f"    {port}([{port}])" for port in ports)]
     last_step = {}  # by stream: the node that its readers' arrows begin at
-    for stream in graph.in_order():
+    for stream in graph.streams:
         if not stream.steps:
             continue
         lines.append(f'    subgraph stream_{stream.name}["{stream.name}"]')

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,10 +53,6 @@ class GraphSpec:
     def taps(self) -> list[str]:
         """The files that its `tap` operators write."""
         return [step.arguments["file"] for s in self.streams for step in s.steps if step.operator == "tap"]
-
-    def in_order(self) -> Iterator[StreamSpec]:
-        """The streams, sources first."""
-        return iter(self.streams)
 
     def readers(self, name: str) -> int:
         """How many readers the stream or port `name` has: streams, arguments and outputs."""

@@ -91,7 +91,7 @@ class _Picture:
         """The picture as a text, for screen readers."""
         streams = [
             f"{stream.name}: {' then '.join(step.operator for step in stream.steps)}, which gives {stream.gives}"
-            for stream in self._graph.in_order()
+            for stream in self._graph.streams
             if stream.steps
         ]
         flows = [f"{edge.source} flows into {edge.target}" for edge in edges(self._graph)]

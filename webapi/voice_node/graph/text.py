@@ -37,7 +37,7 @@ class _Drawing:
         for port in INPUTS:
             yield from self._begin(port, f"  {port}, {INPUTS[port]}")
         yield from self._ports()
-        for stream in self._graph.in_order():
+        for stream in self._graph.streams:
             if not stream.steps:
                 continue
             yield self._arrive(stream.name, f"┌ {stream.name}")
@@ -109,7 +109,7 @@ class _Drawing:
 
     def _most_lanes(self) -> int:
         """An upper bound of the lanes in use at once."""
-        order = [*INPUTS, *(stream.name for stream in self._graph.in_order()), *self._graph.outputs]
+        order = [*INPUTS, *(stream.name for stream in self._graph.streams), *self._graph.outputs]
         at = {name: i for i, name in enumerate(order)}
         ends = {edge.source: 0 for edge in self._drawn}
         for edge in self._drawn:
