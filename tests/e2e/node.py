@@ -12,7 +12,7 @@ from loguru import logger
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
-from webapi.voice_node.node.live_session import Sessions
+from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
 
 READY_S = 20.0
@@ -43,7 +43,7 @@ class Node:
         self.lines: list[dict[str, Any]] = []
         self.logs: list[dict[str, Any]] = []
         graph = load_graph("default", self.settings)
-        self._make_session = make_session or Sessions(graph, self.settings, self.lines.append)
+        self._make_session = make_session or SessionFactory(graph, self.settings, self.lines.append)
         self._runner = LiveKitRunner(self.settings, self._make, grace_s=grace_s)
         self.running: asyncio.Task[None] | None = None
 

@@ -15,7 +15,7 @@ from tests.e2e.rooms import caller, run
 from tests.speech import silence, vowel
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.room.tokens import mint
-from webapi.voice_node.room.track_sink import LiveKitSink
+from webapi.voice_node.room.track_sink import TrackSink
 
 pytestmark = pytest.mark.e2e
 
@@ -70,7 +70,7 @@ def test_what_was_pushed_and_cleared_is_not_heard(livekit_url: str, room: str) -
 
     async def scenario() -> None:
         settings = load_settings(None, livekit_url=livekit_url)
-        bot, sink = rtc.Room(), LiveKitSink()
+        bot, sink = rtc.Room(), TrackSink()
         async with caller(livekit_url, room) as alice:
             await bot.connect(livekit_url, mint(settings, "ingobot", room, bot=True))
             await sink.publish(bot, "bot_out")
