@@ -220,7 +220,7 @@ def token(
 @app.command()
 def doctor(graph: Graph = None, set_: Set = None) -> None:
     """Check Python, packages, server, port, graph and VAD backends, and say what to do about each failure."""
-    from webapi.voice_node.cli.doctor import doctor as check_all
+    from webapi.voice_node.cli.doctor.table import doctor as check_all
 
     raise typer.Exit(check_all(settings_from(set_, voice_graph=graph)))
 
