@@ -106,7 +106,7 @@ def test_muting_ends_the_utterance_and_unmuting_goes_on_in_the_same_session(live
             await alice.wait_for_event("speech_started")
             alice.mute()
             assert (await alice.wait_for_event("speech_ended"))["reason"] == "muted"
-            alice.shut_up()
+            alice.stop_talking()
             await alice.wait_for_event("turn")
             alice.unmute()
             await alice.say(silence(0.3) + vowel(0.5) + silence(0.5))
@@ -125,7 +125,7 @@ def test_unpublishing_ends_the_utterance_and_a_new_track_goes_on_in_the_same_ses
             await alice.say(vowel(30), wait=False)
             await alice.wait_for_event("speech_started")
             await alice.unpublish()
-            alice.shut_up()
+            alice.stop_talking()
             # The server tells of it some 200 ms after the last packet: the decoder's silence may end the speech first.
             assert (await alice.wait_for_event("speech_ended"))["reason"] in ("unpublished", "silence")
             await alice.publish()
