@@ -39,39 +39,47 @@ def graph_schema() -> Schema:
         "required": ["version", "streams", "outputs"],
         "properties": {
             "version": {"const": VERSION, "description": "Of the language of graph files."},
-            "streams": {
-                "description": "The streams by name.",
-                "type": "object",
-                "propertyNames": {
-                    "pattern": "^" + STREAM_NAME.pattern.replace(r"\Z", "$"),
-                    "not": {"enum": list(INPUTS)},
-                },
-                "additionalProperties": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["from"],
-                    "properties": {
-                        "from": STREAMS,
-                        "through": {
-                            "description": "Operators, in order.",
-                            "type": "array",
-                            "items": {"$ref": "#/$defs/operator"},
-                        },
-                    },
-                },
-            },
-            "outputs": {
-                "description": "Which streams leave, by port.",
-                "type": "object",
-                "additionalProperties": False,
-                "minProperties": 1,
-                "properties": {
-                    port: {**STREAMS, "description": f"Carries {' or '.join(map(str, kinds))}."}
-                    for port, kinds in OUTPUTS.items()
+            "streams": _streams_by_name(),
+            "outputs": _outputs_by_port(),
+        },
+        "$defs": defs,
+    }
+
+
+def _streams_by_name() -> Schema:
+    return {
+        "description": "The streams by name.",
+        "type": "object",
+        "propertyNames": {
+            "pattern": "^" + STREAM_NAME.pattern.replace(r"\Z", "$"),
+            "not": {"enum": list(INPUTS)},
+        },
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["from"],
+            "properties": {
+                "from": STREAMS,
+                "through": {
+                    "description": "Operators, in order.",
+                    "type": "array",
+                    "items": {"$ref": "#/$defs/operator"},
                 },
             },
         },
-        "$defs": defs,
+    }
+
+
+def _outputs_by_port() -> Schema:
+    return {
+        "description": "Which streams leave, by port.",
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {
+            port: {**STREAMS, "description": f"Carries {' or '.join(map(str, kinds))}."}
+            for port, kinds in OUTPUTS.items()
+        },
     }
 
 
