@@ -23,7 +23,7 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.events import US_PER_S, BargeIn, Event
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
-from webapi.voice_node.node.live_session import Sessions
+from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.orchestrator_mock import MockOrchestrator
 from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
 
@@ -129,7 +129,7 @@ async def serve(url: str, room: str) -> None:
     settings = load_settings(
         None, livekit_url=url, lk_room=room, vad_backend="webrtc", orchestrator="bench.node_probe:StampedMock"
     )
-    make_session = Sessions(load_graph("default", settings), settings, NOTES.turns.append)
+    make_session = SessionFactory(load_graph("default", settings), settings, NOTES.turns.append)
     with StallMeter(tell_stall):
         await LiveKitRunner(settings, probing(make_session, doors)).run(stop)
     NOTES.published = [at_s for at_s, level in doors.pushed if level > SILENT_RMS]

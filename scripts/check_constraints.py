@@ -1,6 +1,6 @@
-"""Prove that constraints.txt pins everything, and resolves from wheels alone, for the oldest and the newest Python.
+"""Checks that constraints.txt pins every package, and resolves from wheels only, for the oldest and the newest Python.
 
-uv resolves, because pip's --python-version reads markers for the Python that pip runs under, not for the one named.
+uv resolves: pip evaluates markers for the Python that it runs under, and not for the one in --python-version.
 """
 
 from __future__ import annotations
@@ -14,25 +14,23 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTHONS = ("3.10", "3.13")
-NO_DOWNLOADS = {
-    "UV_PYTHON_DOWNLOADS": "never"
-}  # nothing is built, so uv needs none of the Pythons that it resolves for
+NO_DOWNLOADS = {"UV_PYTHON_DOWNLOADS": "never"}  # nothing is built, so uv does not need these Pythons
 RESOLVE = (sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--all-extras", "--quiet", "--no-annotate")
 STRICT = ("--no-header", "--only-binary", ":all:", "-c", "constraints.txt")
 
 
 def main() -> int:
-    """0, or 1 with what is wrong and what to do."""
+    """Print what is wrong and what to do about it. Returns the exit code: 0, or 1 where something is wrong."""
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    wrong = [complaint for python in PYTHONS for complaint in check(python, pins)]
-    sys.stderr.write("".join(f"{complaint}\n" for complaint in wrong))
+    wrong = [line for python in PYTHONS for line in check(python, pins)]
+    sys.stderr.write("".join(f"{line}\n" for line in wrong))
     return 1 if wrong else 0
 
 
 def check(python: str, pins: list[Requirement]) -> list[str]:
-    """What is wrong with the pins for that Python, on this system."""
-    resolved = subprocess.run(  # noqa: S603 - our own words
+    """What is wrong with the pins for that version of Python, on this system; a line for each package."""
+    resolved = subprocess.run(  # noqa: S603 - the words are fixed
         [*RESOLVE, *STRICT, "--python-version", python],
         cwd=ROOT,
         env={**os.environ, **NO_DOWNLOADS},
@@ -42,8 +40,8 @@ def check(python: str, pins: list[Requirement]) -> list[str]:
     )
     if resolved.returncode:
         return [f"Python {python}: constraints.txt does not resolve from wheels:\n{resolved.stderr.strip()}"]
-    for_it = {"python_version": python, "python_full_version": f"{python}.0"}
-    pinned = {f"{pin.name}{pin.specifier}" for pin in pins if pin.marker is None or pin.marker.evaluate(for_it)}
+    environment = {"python_version": python, "python_full_version": f"{python}.0"}
+    pinned = {f"{pin.name}{pin.specifier}" for pin in pins if pin.marker is None or pin.marker.evaluate(environment)}
     needed = {line for line in resolved.stdout.splitlines() if "==" in line}
     if needed == pinned:
         sys.stdout.write(f"Python {python}: {len(needed)} packages, all pinned, all wheels\n")

@@ -17,11 +17,11 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.room.tokens import mint
 
-ANY_LOOPBACK = "ws://localhost:7880"  # a token names no server; the development key is accepted for this one
+ANY_LOOPBACK = "ws://localhost:7880"  # a token names no server; the development key is allowed for this one
 
 
 def main() -> int:
-    """Print it. Exit code 2, with a line that says why, where it can't be made."""
+    """Print the token. Returns the exit code: 0, or 2, with the reason on stderr, where it can't be made."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--room", help="the room (LK_ROOM)")
     options.add_argument(

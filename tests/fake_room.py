@@ -1,4 +1,4 @@
-"""A room in virtual time: the node's edge and real sessions, with a caller and a server that tests play."""
+"""A room in virtual time: the node's Host and real sessions, with callers and a server that tests control."""
 
 from __future__ import annotations
 
@@ -16,34 +16,37 @@ from tests.speech import vowel
 from tests.stage import Ear
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import Settings
+from webapi.voice_node.events import BYTES_PER_SAMPLE, ROOM_RATE_HZ
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.node.live_session import Sessions
-from webapi.voice_node.room import caller as livekit_call
-from webapi.voice_node.room import host as livekit_host
+from webapi.voice_node.node.live_session import SessionFactory
+from webapi.voice_node.room import caller as room_caller
+from webapi.voice_node.room import session_keeper
 from webapi.voice_node.room.connection import Connection
-from webapi.voice_node.room.data_messages import RoomEvents
+from webapi.voice_node.room.data_messages import RoomMessages
 from webapi.voice_node.room.host import Host
 from webapi.voice_node.room.session_port import Call, SessionPort
 from webapi.voice_node.room.track_reader import NUMBER
-from webapi.voice_node.room.track_sink import LiveKitSink
+from webapi.voice_node.room.track_sink import TrackSink
 
-FRAME = 960  # bytes: 10 ms at 48 kHz
+FRAME = ROOM_RATE_HZ // 100 * BYTES_PER_SAMPLE  # 10 ms
 
 
 class Track:
-    """What a caller's microphone gives: silence, and what was put into `says`, a frame each 10 ms."""
+    """A caller's microphone: a frame every 10 ms, of the audio in `to_say` or of silence."""
 
     def __init__(self) -> None:
-        self.says = bytearray()
+        self.to_say = bytearray()
         self.closed = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
         number = 0
         while not self.closed.is_set():
             await asyncio.sleep(0.01)
-            pcm = bytes(self.says[:FRAME]).ljust(FRAME, b"\0")
-            del self.says[:FRAME]
-            yield rtc.AudioFrameEvent(rtc.AudioFrame(pcm, 48_000, 1, 480, userdata={NUMBER: number}))
+            pcm = bytes(self.to_say[:FRAME]).ljust(FRAME, b"\0")
+            del self.to_say[:FRAME]
+            yield rtc.AudioFrameEvent(
+                rtc.AudioFrame(pcm, ROOM_RATE_HZ, 1, FRAME // BYTES_PER_SAMPLE, userdata={NUMBER: number})
+            )
             number += 1
 
     async def aclose(self) -> None:
@@ -77,95 +80,94 @@ class Participant:
 
 
 @dataclass
-class Told:
-    """What the room's clients were told."""
+class FakeMessages:
+    """In place of RoomMessages: keeps the messages to the room's clients."""
 
     room: object = None
-    events: list[dict[str, Any]] = field(default_factory=list)
+    sent: list[dict[str, Any]] = field(default_factory=list)
 
-    def tell(self, message: dict[str, Any], *, only: str | None = None) -> None:
-        self.events.append(message)
+    def send(self, message: dict[str, Any], *, only: str | None = None) -> None:
+        self.sent.append(message)
 
 
-class Room:
-    """`async with Room(graph, settings, monkeypatch) as room: room.join("alice"); await room.say(1.0)`."""
+class FakeRoom:
+    """`async with FakeRoom(graph, settings, monkeypatch) as room: room.join("alice"); await room.say(1.0)`."""
 
     def __init__(self, graph: GraphSpec, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         self.loop = loop
         self.lines: list[dict[str, Any]] = []  # of metrics.jsonl
-        self.told = Told()
-        self.ear = Ear(loop)
-        self.sessions = Sessions(graph, settings, self.lines.append)
+        self.messages = FakeMessages()
+        self.sessions = SessionFactory(graph, settings, self.lines.append)
         self.calls: list[Call] = []
-        self.tries_s: list[float] = []  # when a session was asked for
-        self.fails: Exception | None = None  # what comes of it then
+        self.made_at_s: list[float] = []  # when a session was asked for
+        self.make_error: Exception | None = None  # raised then
         self.tracks: list[Track] = []
         self._handlers: dict[str, Callable[..., None]] = {}
-        self._people: dict[str, Participant] = {}
-        self._link = SimpleNamespace(up=True, room=SimpleNamespace(on=self._on, remote_participants=self._people))
-        monkeypatch.setattr(livekit_host, "clock_us", loop.clock_us)
-        monkeypatch.setattr(livekit_call, "frames_of", lambda track: track)
-        self.host = Host("demo", self._make, cast(LiveKitSink, self.ear), cast(RoomEvents, self.told), 30.0)
+        self.people: dict[str, Participant] = {}
+        self._connection = SimpleNamespace(up=True, room=SimpleNamespace(on=self._on, remote_participants=self.people))
+        monkeypatch.setattr(session_keeper, "clock_us", loop.clock_us)
+        monkeypatch.setattr(room_caller, "frames_of", lambda track: track)
+        self.host = Host("demo", self._make, cast(TrackSink, Ear(loop)), cast(RoomMessages, self.messages), 30.0)
 
-    async def __aenter__(self) -> Room:
-        self._tending = asyncio.create_task(self.host.tend())
-        self.host.attend(cast(Connection, self._link))
-        self.host.enter(cast(Connection, self._link))
+    async def __aenter__(self) -> FakeRoom:
+        self._running = asyncio.create_task(self.host.run())
+        self.host.register_handlers(cast(Connection, self._connection))
+        self.host.enter(cast(Connection, self._connection))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._tending.cancel()
-        await asyncio.wait([self._tending])
+        self._running.cancel()
+        await asyncio.wait([self._running])
         await self.host.close()
 
     # ------------------------------------------------------------ what happens in it
 
     def join(self, identity: str) -> None:
-        """A caller comes, with a microphone."""
+        """A caller joins, with a microphone."""
         publication = Publication(f"TR_{identity}")
         publication.on_subscribed = lambda: self.subscribed(identity)
-        self._people[identity] = Participant(identity, {publication.sid: publication})
-        self.says("participant_connected", self._people[identity])
+        self.people[identity] = Participant(identity, {publication.sid: publication})
+        self.emit("participant_connected", self.people[identity])
 
     def leave(self, identity: str) -> None:
-        """The server says that they are gone."""
-        gone = self._people.pop(identity)
+        """The caller leaves, and the server says so."""
+        gone = self.people.pop(identity)
         gone.disconnect_reason = rtc.DisconnectReason.CLIENT_INITIATED
-        self.says("participant_disconnected", gone)
+        self.emit("participant_disconnected", gone)
 
     def subscribed(self, identity: str) -> None:
         """Their track has come."""
         self.tracks.append(Track())
-        caller = self._people[identity]
+        caller = self.people[identity]
         (publication,) = caller.track_publications.values()
         self.loop.call_soon(self._handlers["track_subscribed"], self.tracks[-1], publication, caller)
 
-    def says(self, name: str, *arguments: object) -> None:
-        """The room's own message of that name."""
+    def emit(self, name: str, *arguments: object) -> None:
+        """Call the node's handler for LiveKit's message of that name."""
         self._handlers[name](*arguments)
 
     async def say(self, seconds: float, *, wait_s: float = 0.0) -> None:
-        """The caller talks, and is then silent for so long."""
-        self.tracks[-1].says += vowel(seconds)
+        """The caller talks, and then is silent for `wait_s`."""
+        self.tracks[-1].to_say += vowel(seconds)
         await asyncio.sleep(seconds + wait_s)
 
     async def until(self, event: str, **fields: object) -> dict[str, Any]:
-        """The first message of that name with those fields, once it is told; within a minute of virtual time."""
+        """The first message of that event with those fields, once it is sent; within a minute of virtual time."""
         for _ in range(6000):
-            for message in self.told.events:
+            for message in self.messages.sent:
                 if message.get("event") == event and all(message.get(key) == value for key, value in fields.items()):
                     return message
             await asyncio.sleep(0.01)
-        raise AssertionError(f"no {event} {fields}; told: {[e['event'] for e in self.told.events]}")
+        raise AssertionError(f"no {event} {fields}; sent: {[e['event'] for e in self.messages.sent]}")
 
     def _on(self, name: str, handler: Callable[..., None]) -> None:
         self._handlers[name] = handler
 
     def _make(self, call: Call) -> SessionPort:
-        self.tries_s.append(self.loop.time())
-        if self.fails is not None:
-            raise self.fails
+        self.made_at_s.append(self.loop.time())
+        if self.make_error is not None:
+            raise self.make_error
         self.calls.append(call)
         return self.sessions(call)

@@ -1,4 +1,4 @@
-"""A real Chromium for tests: found on the machine, started fresh, hearing a WAV as its microphone."""
+"""A real Chromium for tests, with a new profile and a WAV as its microphone."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ NO_NETWORK = ("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE
 
 
 def microphone(wav: Path, *, loop: bool = True) -> tuple[str, ...]:
-    """The flags that make Chromium hear `wav`."""
+    """The flags with which `wav` is Chromium's microphone."""
     end = "" if loop else "%noloop"
     return ("--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={wav}{end}")
 
 
 def write_hum(path: Path, seconds: float = 2.0) -> Path:
-    """A WAV of a steady low note, 48 kHz mono, loud enough for any meter."""
+    """Write a WAV of a steady low tone: 48 kHz mono, loud enough for every level meter."""
     samples = 0.4 * 32767 * np.sin(np.arange(int(48_000 * seconds)) / 48_000 * 2 * math.pi * 200)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
@@ -45,7 +45,7 @@ def write_hum(path: Path, seconds: float = 2.0) -> Path:
 
 @asynccontextmanager
 async def chromium(flags: Sequence[str] = ()) -> AsyncIterator[Browser]:
-    """A headless Chromium with a fresh profile: the machine's own, else the one that playwright installed."""
+    """A headless Chromium with a new profile: the one on PATH, else playwright's own."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=found, args=[*QUIET, *flags])

@@ -1,4 +1,4 @@
-"""A caller for tests: a real participant that talks in real time, and remembers what it heard and was told."""
+"""A caller for tests: a real participant that talks in real time, and keeps what it hears and every message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Heard:
-    """10 ms of the bot, and when they came (monotonic seconds)."""
+    """10 ms of the bot's audio, and the time when they came (monotonic seconds)."""
 
     at_s: float
     pcm: bytes
@@ -41,8 +41,8 @@ class Heard:
 class Caller:
     """`async with Caller(url, token) as caller: await caller.say(vowel(1))`.
 
-    Its microphone is published at once (`mic=False`: only by `publish`), and is silent where nothing is said. It hears
-    the audio of `bot`, or of everybody where that is None.
+    Its microphone is published at once (`mic=False`: only by `publish`), and is silent while nothing is said. It hears
+    the participant `bot`, or everybody where that is None.
     """
 
     def __init__(self, url: str, token: str, *, bot: str | None = None, mic: bool = True, piece_ms: int = 20) -> None:
@@ -53,15 +53,15 @@ class Caller:
         self._news = asyncio.Event()
         self._to_say = bytearray()
         self.loudspeaker: float | None = None  # gain at which what is heard comes back into the microphone
-        self._comes_back = bytearray()
+        self._echo = bytearray()
         self._said = asyncio.Event()
         self._source: rtc.AudioSource | None = None
         self._track: rtc.LocalAudioTrack | None = None
         self._speaking: asyncio.Task[None] | None = None
         self._listening: dict[str, asyncio.Task[None]] = {}
-        self.room.on("data_received", self._told)
-        self.room.on("track_subscribed", self._subscribed)
-        self.room.on("track_unsubscribed", self._unsubscribed)
+        self.room.on("data_received", self._on_data)
+        self.room.on("track_subscribed", self._on_track)
+        self.room.on("track_unsubscribed", self._on_track_gone)
         self.room.on("disconnected", lambda _: self._news.set())
 
     async def __aenter__(self) -> Caller:
@@ -78,7 +78,7 @@ class Caller:
     # ------------------------------------------------------------ doing
 
     async def publish(self, *, muted: bool = False) -> None:
-        """Publish the microphone: silence from now on, and what is said."""
+        """Publish the microphone: from now on it gives what is said, and silence."""
         self._source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=100)
         self._track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
         if muted:
@@ -88,11 +88,11 @@ class Caller:
         self._speaking = asyncio.create_task(self._speak(self._source))
 
     async def unpublish(self) -> None:
-        """Take the microphone away."""
+        """Unpublish the microphone."""
         track, self._track = self._track, None
         if track is not None:
             await self.room.local_participant.unpublish_track(track.sid)
-        await self._hush()
+        await self._close_microphone()
 
     def mute(self) -> None:
         assert self._track is not None
@@ -103,7 +103,7 @@ class Caller:
         self._track.unmute()
 
     async def say(self, pcm: bytes, *, wait: bool = True) -> None:
-        """Say 48 kHz mono PCM, in real time, after what is being said; and wait until it is out."""
+        """Say 48 kHz mono PCM, in real time, after what is being said; with `wait`, until all is said."""
         self._to_say += pcm
         self._said.clear()
         if wait:
@@ -115,13 +115,13 @@ class Caller:
             assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (RATE_HZ, 1, 2)
             await self.say(file.readframes(file.getnframes()), wait=wait)
 
-    def shut_up(self) -> None:
-        """Say no more of what was to be said."""
+    def stop_talking(self) -> None:
+        """Drop what was to be said."""
         self._to_say.clear()
 
     async def leave(self) -> None:
-        """Leave the room, and leave nothing running."""
-        await self._hush()
+        """Leave the room; no task is left."""
+        await self._close_microphone()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self.room.disconnect(), 5)
         for task in self._listening.values():
@@ -132,7 +132,7 @@ class Caller:
     # ------------------------------------------------------------ waiting
 
     async def wait_for(self, look: Callable[[], T], what: str, timeout_s: float = WAIT_S) -> T:
-        """Look again with each 10 ms of audio and each message, until `look` gives something true; that is returned."""
+        """Call `look` after every 10 ms of audio and every message until it returns something true; return that."""
         until_s = time.monotonic() + timeout_s
         while not (found := look()):
             left_s = until_s - time.monotonic()
@@ -156,7 +156,7 @@ class Caller:
         return found
 
     async def wait_for_sound(self, min_rms: float = LOUD, *, since_s: float | None = None) -> float:
-        """Until the bot is heard (from now on, or since a time before); when that was."""
+        """Wait until the bot is heard, from now on or since `since_s`. Returns the time when it was."""
         since_s = time.monotonic() if since_s is None else since_s
         return await self.wait_for(
             lambda: next((h.at_s for h in self.heard if h.at_s >= since_s and h.rms >= min_rms), 0.0),
@@ -164,7 +164,7 @@ class Caller:
         )
 
     async def wait_for_silence(self, seconds: float = 0.5, *, max_rms: float = QUIET) -> float:
-        """Until so much silence was heard on end, from now on; when it began."""
+        """Wait until so many seconds of silence were heard on end, from now on. Returns the time when they began."""
         since_s, frames = time.monotonic(), round(seconds * 100)
 
         def look() -> float:
@@ -174,10 +174,10 @@ class Caller:
         return await self.wait_for(look, "silence of the bot")
 
     def heard_between(self, from_s: float, to_s: float) -> bytes:
-        """What was heard of the bot then."""
+        """The bot's audio between two times."""
         return b"".join(h.pcm for h in self.heard if from_s <= h.at_s < to_s)
 
-    # ------------------------------------------------------------ what happens by itself
+    # ------------------------------------------------------------ microphone and handlers
 
     async def _speak(self, source: rtc.AudioSource) -> None:
         size = RATE_HZ * self._piece_ms // 1000 * 2
@@ -189,20 +189,20 @@ class Caller:
             await source.capture_frame(rtc.AudioFrame(piece, RATE_HZ, 1, size // 2))
             if not self._to_say:
                 self._said.set()
-            # A machine that stood still for long has lost that time: its caller goes on, and does not talk faster.
+            # After a stall of the machine the caller goes on at the same speed, and does not catch up.
             due_s = max(due_s + self._piece_ms / 1000, time.monotonic() - 0.1)
             await asyncio.sleep(due_s - time.monotonic())
 
     def _with_echo(self, piece: bytes) -> bytes:
-        """What the microphone of a caller with a loudspeaker takes up."""
+        """The microphone's audio: with a loudspeaker, the bot's audio is in it too."""
         if self.loudspeaker is None:
             return piece
-        echo = bytes(self._comes_back[: len(piece)]).ljust(len(piece), b"\0")
-        del self._comes_back[: len(piece)]
+        echo = bytes(self._echo[: len(piece)]).ljust(len(piece), b"\0")
+        del self._echo[: len(piece)]
         mixed = np.frombuffer(piece, "<i2") + np.frombuffer(echo, "<i2") * self.loudspeaker
         return np.clip(mixed, -32768, 32767).astype("<i2").tobytes()
 
-    async def _hush(self) -> None:
+    async def _close_microphone(self) -> None:
         task, self._speaking = self._speaking, None
         if task is not None:
             task.cancel()
@@ -211,11 +211,11 @@ class Caller:
         if source is not None:
             await source.aclose()
 
-    def _subscribed(self, track: rtc.Track, _: rtc.TrackPublication, participant: rtc.RemoteParticipant) -> None:
+    def _on_track(self, track: rtc.Track, _: rtc.TrackPublication, participant: rtc.RemoteParticipant) -> None:
         if track.kind == rtc.TrackKind.KIND_AUDIO and self._bot in (None, participant.identity):
             self._listening[track.sid] = asyncio.create_task(self._listen(track))
 
-    def _unsubscribed(self, track: rtc.Track) -> None:
+    def _on_track_gone(self, track: rtc.Track) -> None:
         if track.sid in self._listening:  # or its silence would go on for ever beside the next track's sound
             self._listening[track.sid].cancel()
 
@@ -225,12 +225,12 @@ class Caller:
             async for event in stream:
                 self.heard.append(Heard(time.monotonic(), bytes(event.frame.data)))
                 if self.loudspeaker is not None:
-                    self._comes_back += event.frame.data
+                    self._echo += event.frame.data
                 self._news.set()
         finally:
             await stream.aclose()
 
-    def _told(self, packet: rtc.DataPacket) -> None:
+    def _on_data(self, packet: rtc.DataPacket) -> None:
         if packet.topic == TOPIC:
             self.events.append(json.loads(packet.data))
             self._news.set()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.browser import write_hum
-from tests.e2e.stalls import Takes, taking
+from tests.e2e.retries import Retries, watch_for_stalls
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET
 from webapi.voice_node.dev_server.binary import build_server, find_server
 from webapi.voice_node.dev_server.process import free_port, livekit
@@ -27,8 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class LiveKitServer:
-    """A server on a port of its own that a test may stop, kill and start again. Not for use inside a running loop:
-    there, `await asyncio.to_thread(server.restart)`.
+    """A server on a port of its own, which a test may stop, kill and start again.
+
+    Inside a running loop use `await asyncio.to_thread(server.restart)`.
     """
 
     def __init__(self, log: Path) -> None:
@@ -36,7 +37,7 @@ class LiveKitServer:
         self._process = livekit(binary, HOST, free_port("tcp", 0), DEV_KEY, DEV_SECRET, log)
         self.port = self._process.port
         self.url = f"ws://{HOST}:{self.port}"
-        avoid_proxy(self.url)  # or the tests' own callers would look for it there
+        avoid_proxy(self.url)  # the tests' own callers must not use the proxy either
 
     def start(self) -> None:
         """Start it, and return when it answers."""
@@ -59,7 +60,7 @@ class LiveKitServer:
 
 @pytest.fixture(scope="session")
 def livekit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a server that all tests share: rooms of a test's own keep them apart. Its key is devkey/secret."""
+    """The URL of a server that all tests share, each in a room of its own. Its key is devkey/secret."""
     server = LiveKitServer(tmp_path_factory.mktemp("livekit") / "server.log")
     server.start()
     yield server.url
@@ -68,7 +69,7 @@ def livekit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def livekit_server(tmp_path: Path) -> Iterator[LiveKitServer]:
-    """A running server of the test's own, to stop, kill and start again."""
+    """A running server of the test's own, which it may stop, kill and start again."""
     server = LiveKitServer(tmp_path / "server.log")
     server.start()
     yield server
@@ -77,14 +78,14 @@ def livekit_server(tmp_path: Path) -> Iterator[LiveKitServer]:
 
 @pytest.fixture
 def room(request: pytest.FixtureRequest) -> str:
-    """A room of the test's own, named by what it is about: `call-1f2e3d4c` in test_call.py."""
+    """The name of a room of the test's own, after its file: `call-1f2e3d4c` in test_call.py."""
     return f"{request.path.stem.removeprefix('test_')}-{uuid.uuid4().hex[:8]}"
 
 
 @pytest.fixture
-def takes() -> Iterator[Takes]:
-    """Scenes that are played again where the machine stood still."""
-    with taking() as running:
+def retries() -> Iterator[Retries]:
+    """Repeats scenes in which the machine stood still."""
+    with watch_for_stalls() as running:
         yield running
 
 

@@ -1,4 +1,4 @@
-"""A bot for the page's tests: a real participant of a real room, whose events are the test's to write."""
+"""A bot for tests of the page: a real participant whose events the test sends."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def token(
     secret: str = DEV_SECRET,
     ttl: timedelta = timedelta(minutes=10),
 ) -> str:
-    """A token of the development server's key; with another `secret`, one that it refuses."""
+    """A token of the development key; with another `secret`, a token that the server refuses."""
     grants = api.VideoGrants(room_join=True, room=room, can_publish=speak, can_publish_data=bot)
     made = api.AccessToken(DEV_KEY, secret).with_identity(identity).with_grants(grants).with_ttl(ttl)
     return made.with_kind("agent" if bot else "standard").to_jwt()
 
 
 class FakeBot:
-    """Publishes bot_out, a tone while `loud` is set, and sends what it is told to as the node's events."""
+    """Publishes bot_out, a tone while `loud` is set, and sends messages as the node does."""
 
     def __init__(self, url: str, room: str, identity: str = "ingobot") -> None:
         self._url, self._name, self._identity = url, room, identity
@@ -45,10 +45,10 @@ class FakeBot:
         self.room.on("track_subscribed", self._subscribed)
         self.loud = False
         self.heard = asyncio.Event()  # a caller's audio that is not silent has come
-        self.alone = asyncio.Event()  # a caller has left
+        self.caller_left = asyncio.Event()
 
     async def __aenter__(self) -> FakeBot:
-        self.room.on("participant_disconnected", lambda _: self.alone.set())
+        self.room.on("participant_disconnected", lambda _: self.caller_left.set())
         await self.room.connect(self._url, token(self._identity, self._name, bot=True))
         track = rtc.LocalAudioTrack.create_audio_track("bot_out", self._source)
         await self.room.local_participant.publish_track(track)
@@ -70,7 +70,7 @@ class FakeBot:
         await self.room.local_participant.publish_data(json.dumps(line), topic=TOPIC)
 
     async def _play(self) -> None:
-        """As fast as the room takes it: `capture_frame` waits while the queue is full."""
+        """Push audio without pauses: `capture_frame` waits while the queue is full."""
         tone = (0.3 * 32767 * np.sin(np.arange(PIECE) / RATE * 2 * math.pi * TONE_HZ)).astype("<i2").tobytes()
         while True:
             pcm = tone if self.loud else bytes(2 * PIECE)

@@ -1,4 +1,4 @@
-"""The node inside the test's own loop: what `run` runs, without its log file, page and server."""
+"""The node in the test's own loop: what `run` starts, without log file, page and LiveKit server."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from loguru import logger
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
-from webapi.voice_node.node.live_session import Sessions
+from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
 
 READY_S = 20.0
 
 
 class Node:
-    """`async with Node(url, room) as node:` is ready when it has published. Leaving the block stops it.
+    """`async with Node(url, room) as node:` waits until it has published. Leaving the block stops it.
 
-    `calls` are those that began, `lines` what metrics.jsonl would get, `logs` what was logged for its room.
+    `calls`: the calls that began; `lines`: the lines for metrics.jsonl; `logs`: what was logged about its room.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Node:
         self.lines: list[dict[str, Any]] = []
         self.logs: list[dict[str, Any]] = []
         graph = load_graph("default", self.settings)
-        self._make_session = make_session or Sessions(graph, self.settings, self.lines.append)
+        self._make_session = make_session or SessionFactory(graph, self.settings, self.lines.append)
         self._runner = LiveKitRunner(self.settings, self._make, grace_s=grace_s)
         self.running: asyncio.Task[None] | None = None
 
@@ -72,11 +72,11 @@ class Node:
             logger.remove(self._sink_id)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
-        """What was logged under that event."""
+        """The log lines of that event."""
         return [line for line in self.logs if line.get("event") == event]
 
     async def until(self, look: Callable[[], object], timeout_s: float = READY_S) -> None:
-        """Wait until `look` gives something true, or the node has ended (its error is raised)."""
+        """Wait until `look` returns something true. Fails after `timeout_s`; raises the error of a node that ended."""
         assert self.running is not None
         loop = asyncio.get_running_loop()
         until_s = loop.time() + timeout_s

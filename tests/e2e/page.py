@@ -1,4 +1,4 @@
-"""The client page in a browser, for tests: how it is come by, and what it says of itself."""
+"""The client page in a browser, for tests: opened as a file or served, and its state."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ LOUD, SILENT = 0.05, 0.002  # RMS; the tone has 0.21
 
 
 def run(scenario: Coroutine[object, object, None]) -> None:
-    """In a loop of its own, for 100 s at most."""
+    """Run a scenario in a loop of its own, for 100 s at most."""
     asyncio.run(asyncio.wait_for(scenario, 100))
 
 
 def as_file(**fragment: str) -> str:
-    """Its address, opened as a file."""
+    """The page's address as a file; `fragment` fills its fields."""
     return f"{(STATIC / 'client.html').as_uri()}#{urlencode(fragment)}"
 
 
 @asynccontextmanager
 async def served(livekit_url: str, room: str, static: Path = STATIC) -> AsyncIterator[str]:
-    """Its address, served as the node serves it."""
+    """The page's address while it is served as the node serves it."""
     settings = load_settings(env_file=None, livekit_url=livekit_url, lk_room=room, web_port=0)
     server = WebServer(settings, static=static)
     try:
@@ -39,7 +39,7 @@ async def served(livekit_url: str, room: str, static: Path = STATIC) -> AsyncIte
 
 @asynccontextmanager
 async def opened(browser: Browser, address: str) -> AsyncIterator[Page]:
-    """The page, ready; what it complains of on the console in the end fails the test."""
+    """The page, once it is ready. Errors on its console fail the test at the end."""
     page = await browser.new_page()
     failures: list[str] = []
     page.on("pageerror", lambda error: failures.append(str(error)))

@@ -1,4 +1,4 @@
-"""The node as its users run it: a program of its own in a folder of its own, and what it says and writes there."""
+"""The node as users run it: a program in a folder of its own, with its output and the files that it writes there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def environment(**variables: object) -> dict[str, str]:
-    """This process's environment without any setting of the node, the project on the path, and `variables`."""
+    """This process's environment with `variables` as the only settings of the node, and the project on the path."""
     ours = {name.upper() for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in ours}
     return {**kept, "PYTHONPATH": str(ROOT), **{name: str(value) for name, value in variables.items()}}
@@ -34,7 +34,7 @@ def environment(**variables: object) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Ended:
-    """A program that has ended."""
+    """The exit code and output of a program that has ended."""
 
     code: int
     out: str
@@ -46,7 +46,7 @@ class Ended:
 
 
 def run_node(*arguments: str | Path, cwd: Path, **variables: object) -> Ended:
-    """Run `voice-node` with those arguments to its end, and with `variables` as its only settings."""
+    """Run `voice-node` to its end, with `variables` as its only settings."""
     done = subprocess.run(
         [*COMMAND, *map(str, arguments)],
         cwd=cwd,
@@ -60,13 +60,13 @@ def run_node(*arguments: str | Path, cwd: Path, **variables: object) -> Ended:
 
 
 def json_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a file that may still be written; none where it is not there yet."""
+    """The complete lines of a file that is perhaps still written; none where there is no file yet."""
     text = path.read_text("utf-8") if path.exists() else ""
     return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
 
 
 def take_terminal() -> None:
-    """In a fresh process: let the terminal on its standard input control it, also where the tests run under nohup."""
+    """In a new process: make the terminal on standard input its controlling terminal, also under nohup."""
     import fcntl  # not on Windows
     import termios
 
@@ -77,8 +77,8 @@ def take_terminal() -> None:
 class NodeProcess:
     """`async with NodeProcess(tmp_path, url, room, MOCK_REPLY="echo") as node:` has published when the block begins.
 
-    `folder` is where it runs, and where its log and metrics are under their default names. Variables are settings.
-    `terminal`, a file descriptor, is the terminal that is to control it.
+    It runs in `folder`, and writes log and metrics there under their default names. `variables` are settings.
+    `terminal` is the file descriptor of its controlling terminal.
     """
 
     def __init__(self, folder: Path, url: str, room: str, *arguments: str, **variables: object) -> None:
@@ -86,7 +86,7 @@ class NodeProcess:
         self._command = [*COMMAND, *(arguments or ("--graph", "default"))]
         self.terminal: int | None = None
         self.page = ""  # the address that it printed
-        # These callers have no loudspeaker, and talk over the bot's very first words: docs/echo.md says what that does.
+        # The tests' callers have no loudspeaker, and interrupt the bot's first words: see docs/echo.md.
         defaults = {"LOG_LEVEL": "DEBUG", "VAD_BACKEND": "webrtc", "MOCK_THINK_MS": 20, "WEB_PORT": 0}
         defaults["ECHO_CANCEL"] = "never"
         self._environment = environment(**{**defaults, "LIVEKIT_URL": url, "LK_ROOM": room, **variables})
@@ -124,7 +124,7 @@ class NodeProcess:
         elif self.running:
             assert await self.stop() == 0, self.err
 
-    # ------------------------------------------------------------ what it says and writes
+    # ------------------------------------------------------------ output and files
 
     @property
     def out(self) -> str:
@@ -158,7 +158,7 @@ class NodeProcess:
         return self._program is not None and self._program.poll() is None
 
     async def until(self, look: Callable[[], T], what: str) -> T:
-        """What `look` gives once that is true. It fails where that takes too long, or the node ends first."""
+        """The result of `look` once it is true. Fails after WAIT_S, and where the node ends before."""
         until_s = time.monotonic() + WAIT_S
         while not (found := look()):
             over = not self.running

@@ -12,11 +12,11 @@ import pytest
 from livekit import api
 
 from tests.e2e.caller import Caller
-from tests.e2e.moody import FINE, MOOD
+from tests.e2e.output_checks import check_line
 from tests.e2e.process import Ended, NodeProcess, run_node
+from tests.e2e.retries import Retries
 from tests.e2e.rooms import caller, run, server_api
-from tests.e2e.stalls import Takes
-from tests.e2e.written import check_line
+from tests.e2e.scripted_orchestrator import GOOD, SCRIPT
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e
@@ -206,10 +206,10 @@ WRONG = {
 
 
 def test_an_orchestrator_that_goes_wrong_costs_its_own_turn_alone(
-    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     """In one call, each turn that goes wrong is followed by one that is answered."""
-    settings = {"ORCHESTRATOR": "tests.e2e.moody:Moody", "REPLY_TIMEOUT_MS": 500}
+    settings = {"ORCHESTRATOR": "tests.e2e.scripted_orchestrator:ScriptedOrchestrator", "REPLY_TIMEOUT_MS": 500}
 
     async def scenario() -> None:
         async with (
@@ -218,15 +218,15 @@ def test_an_orchestrator_that_goes_wrong_costs_its_own_turn_alone(
         ):
             await alice.wait_for_event("listening_to", identity="alice")
 
-            async def wrong_then_right(mood: str, outcome: str) -> None:
+            async def wrong_then_right(script: str, outcome: str) -> None:
                 await alice.wait_for_silence(0.1)
-                (tmp_path / MOOD).write_text(mood)
+                (tmp_path / SCRIPT).write_text(script)
                 bad = await turn_of(alice)
                 if outcome == "barged_in":  # an hour of audio: it is the next turn that ends it
                     await alice.wait_for_event("playback_started", trace_id=bad)
                 else:
                     await alice.wait_for_event("turn", trace_id=bad)
-                (tmp_path / MOOD).write_text(FINE)
+                (tmp_path / SCRIPT).write_text(GOOD)
                 good = await turn_of(alice)
                 await alice.wait_for_event("turn", trace_id=good)
                 bad_line, good_line = await node.metrics_of(bad), await node.metrics_of(good)
@@ -234,11 +234,11 @@ def test_an_orchestrator_that_goes_wrong_costs_its_own_turn_alone(
                     check_line(line, room)
                 assert bad_line["outcome"] == outcome
                 assert (good_line["outcome"], good_line["heard_ms"]) == ("completed", pytest.approx(500, abs=20))
-                if mood == "Odd":
+                if script == "Odd":
                     assert bad_line["heard_ms"] == pytest.approx(1000, abs=20)
 
-            for mood, outcome in WRONG.items():
-                await takes.of(mood, partial(wrong_then_right, mood, outcome))
+            for script, outcome in WRONG.items():
+                await retries.run(script, partial(wrong_then_right, script, outcome))
             assert not node.logged("session_broke")
         failures = [line for line in node.logged("reply_ended") if line["level"] == "WARNING"]
         assert {"no brain today", "lost the thread"} <= {line["detail"].partition(": ")[2] for line in failures}
@@ -247,7 +247,7 @@ def test_an_orchestrator_that_goes_wrong_costs_its_own_turn_alone(
 
 
 def test_a_room_that_is_deleted_closes_the_turn_and_the_node_goes_on(
-    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
         async with NodeProcess(tmp_path, livekit_url, room, MOCK_REPLY="tone:600") as node:
@@ -266,7 +266,7 @@ def test_a_room_that_is_deleted_closes_the_turn_and_the_node_goes_on(
                     lambda: node.log[-1]["event"] != "leave" and node.logged("reconnected"), "the room again"
                 )
 
-            await takes.of("a deleted room", cut_off)
+            await retries.run("a deleted room", cut_off)
             assert any("the room was deleted" in line["message"] for line in node.logged("leave"))
             async with caller(livekit_url, room, "bob") as bob:
                 await bob.wait_for_event("listening_to", identity="bob")
@@ -275,14 +275,14 @@ def test_a_room_that_is_deleted_closes_the_turn_and_the_node_goes_on(
                     await turn_of(bob)
                     await bob.wait_for_sound()
 
-                await takes.of("a turn in the new room", answered)
+                await retries.run("a turn in the new room", answered)
         assert [line["outcome"] for line in node.metrics][-1] == "closed"  # by the stop
 
     run(scenario())
 
 
 def test_a_disk_that_is_full_is_said_once_and_stops_nobody(
-    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     full = Path("/dev/full")
     assert full.exists(), "this test needs Linux"
@@ -298,7 +298,7 @@ def test_a_disk_that_is_full_is_said_once_and_stops_nobody(
                 await alice.wait_for_event("turn", trace_id=await turn_of(alice))
 
             for _ in range(2):
-                await takes.of("a turn", turn)
+                await retries.run("a turn", turn)
         (line,) = node.logged("metrics_failed")
         assert "No space left" in line["message"]
 

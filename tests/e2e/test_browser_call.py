@@ -11,11 +11,11 @@ from playwright.async_api import expect
 
 from tests.e2e.browser import ALLOWED, NO_NETWORK, chromium, microphone
 from tests.e2e.caller import RATE_HZ
+from tests.e2e.output_checks import KEY_EVENTS, check_line
 from tests.e2e.page import LOUD, SILENT, level, opened, state, until
 from tests.e2e.process import NodeProcess
+from tests.e2e.retries import Retries
 from tests.e2e.rooms import run
-from tests.e2e.stalls import Takes
-from tests.e2e.written import KEY_EVENTS, check_line
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e
@@ -50,7 +50,7 @@ new MutationObserver(() => {
 
 
 def test_a_caller_in_a_browser_hears_the_reply_and_talks_over_it(
-    livekit_url: str, room: str, tmp_path: Path, words: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, words: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
         settings = {"MOCK_REPLY": "tone:2", "MOCK_THINK_MS": 300}  # so long that thinking is seen
@@ -84,7 +84,7 @@ def test_a_caller_in_a_browser_hears_the_reply_and_talks_over_it(
                 outcomes = [line["outcome"] for line in node.metrics[turns:]]
                 assert ("barged_in", "completed") in itertools.pairwise(outcomes)
 
-            await takes.of("a call", call)
+            await retries.run("a call", call)
         assert {line["event"] for line in node.log} >= KEY_EVENTS
         assert not any(line["echo"] for line in node.logged("subscribe"))  # a browser cancels it, and says so
         for line in node.metrics:

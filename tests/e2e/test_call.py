@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from tests.e2e.caller import LOUD, RATE_HZ, Caller
 from tests.e2e.node import Node
+from tests.e2e.output_checks import check_line, check_log
 from tests.e2e.process import NodeProcess
+from tests.e2e.retries import Retries
 from tests.e2e.rooms import caller, run, server_api
-from tests.e2e.stalls import Takes
-from tests.e2e.written import check_line, check_log
 from tests.orchestrators import Noted
 from tests.speech import chatter, silence, vowel
 from webapi.voice_node.pipeline import Session
@@ -78,7 +78,7 @@ def likeness(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 def test_a_caller_talks_hears_the_reply_and_talks_over_it(
-    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
         async with NodeProcess(tmp_path, livekit_url, room, MOCK_REPLY="tone:6") as node:
@@ -101,12 +101,12 @@ def test_a_caller_talks_hears_the_reply_and_talks_over_it(
                     return first, barge_in["by"]
 
                 async def heard_out() -> tuple[str, str]:
-                    first, second = await takes.of("talking over", talked_over)
+                    first, second = await retries.run("talking over", talked_over)
                     turn = await alice.wait_for_event("turn", trace_id=second)
                     assert turn["outcome"] == "completed"
                     return first, second
 
-                first, second = await takes.of("a call with a barge-in", heard_out)
+                first, second = await retries.run("a call with a barge-in", heard_out)
             assert await node.stop() == 0
             lines = {line["trace_id"]: line for line in node.metrics}
             for line in lines.values():
@@ -133,7 +133,7 @@ def heard_tone(alice: Caller) -> bytes:
     return b"".join(h.pcm for h in recent) if len(recent) == 50 and all(h.rms > LOUD for h in recent) else b""
 
 
-def test_an_echo_sounds_like_what_was_said(livekit_url: str, room: str, tmp_path: Path, takes: Takes) -> None:
+def test_an_echo_sounds_like_what_was_said(livekit_url: str, room: str, tmp_path: Path, retries: Retries) -> None:
     pause = silence(0.12)  # shorter than what ends an utterance
     words = vowel(0.5) + pause + vowel(0.16) + pause + vowel(0.24) + pause + vowel(0.6)
 
@@ -159,7 +159,7 @@ def test_an_echo_sounds_like_what_was_said(livekit_url: str, room: str, tmp_path
                 assert turn["heard_ms"] >= len(words) // 2 * 1000 // RATE_HZ  # the pre-roll and the last pause too
                 return trace_id
 
-            check_line(await node.metrics_of(await takes.of("an echo", echoed)), room)
+            check_line(await node.metrics_of(await retries.run("an echo", echoed)), room)
 
     run(scenario())
 
@@ -184,7 +184,7 @@ def test_a_vad_that_is_not_installed_is_replaced_with_one_warning(livekit_url: s
 
 
 def test_twenty_barge_ins_in_a_row_miss_nothing_and_leave_nothing_behind(
-    livekit_url: str, room: str, takes: Takes
+    livekit_url: str, room: str, retries: Retries
 ) -> None:
     """In this process, where tasks and objects can be counted; each utterance talks over the reply to the last."""
     alive: weakref.WeakSet[Session] = weakref.WeakSet()
@@ -206,8 +206,8 @@ def test_twenty_barge_ins_in_a_row_miss_nothing_and_leave_nothing_behind(
                     assert barge_in["by"] == answer
                     return str(barge_in["trace_id"]), answer
 
-                pairs = [await takes.of(f"barge-in {turn}", one_more) for turn in range(TURNS)]
-                retaken = takes.again
+                pairs = [await retries.run(f"barge-in {turn}", one_more) for turn in range(TURNS)]
+                retaken = retries.count
                 calls = Noted.last.calls
             await node.until(lambda: node.logged("call_ended"))
         cut = {trace_id for trace_id, _ in pairs}
@@ -243,7 +243,7 @@ async def people_in(url: str, room: str) -> set[str]:
 
 
 def test_a_sigterm_in_the_middle_of_a_reply_closes_the_turn_and_leaves_the_room(
-    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
         async with (
@@ -251,7 +251,7 @@ def test_a_sigterm_in_the_middle_of_a_reply_closes_the_turn_and_leaves_the_room(
             caller(livekit_url, room) as alice,
         ):
             await alice.wait_for_event("listening_to", identity="alice")
-            trace_id = await takes.of("a reply", lambda: answered(alice, vowel(0.6)))
+            trace_id = await retries.run("a reply", lambda: answered(alice, vowel(0.6)))
             assert await people_in(livekit_url, room) == {"alice", BOT}
             assert await node.stop() == 0
             assert (await alice.wait_for_event("turn", trace_id=trace_id))["outcome"] == "closed"

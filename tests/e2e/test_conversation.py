@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.process import NodeProcess
+from tests.e2e.retries import Retries
 from tests.e2e.rooms import caller, run
-from tests.e2e.stalls import Takes
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e
@@ -17,7 +17,7 @@ THINKS_MS = 2500  # longer than the graph's filler waits
 
 
 def test_a_caller_is_greeted_and_does_not_wait_in_silence(
-    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
         settings = {"MOCK_REPLY": "tone:1", "MOCK_THINK_MS": THINKS_MS}
@@ -39,7 +39,7 @@ def test_a_caller_is_greeted_and_does_not_wait_in_silence(
                     assert (answer["outcome"], answer["heard_ms"]) == ("completed", 1000)
                     assert answer["latency_speech_end_to_first_bot_chunk_ms"] >= THINKS_MS - 1
 
-                await takes.of("an answer that is late", asked)
+                await retries.run("an answer that is late", asked)
             assert await node.stop() == 0
 
     run(scenario())

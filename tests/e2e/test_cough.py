@@ -8,8 +8,8 @@ import pytest
 
 from tests.e2e.caller import LOUD
 from tests.e2e.process import NodeProcess
+from tests.e2e.retries import Retries
 from tests.e2e.rooms import caller, run
-from tests.e2e.stalls import Takes
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e
@@ -20,7 +20,7 @@ COUGH_S = 0.2
 
 
 def test_a_cough_halts_the_bot_and_nothing_of_its_reply_is_lost(
-    livekit_url: str, room: str, tmp_path: Path, takes: Takes
+    livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
         node = NodeProcess(tmp_path, livekit_url, room, "--graph", "cough", MOCK_REPLY=f"tone:{REPLY_MS // 1000}")
@@ -42,6 +42,6 @@ def test_a_cough_halts_the_bot_and_nothing_of_its_reply_is_lost(
                 loud_ms = 10 * sum(h.rms > LOUD for h in alice.heard[heard:])
                 assert abs(loud_ms - REPLY_MS) < UNSURE_MS, "more or less was heard than the reply has"
 
-            await takes.of("a cough", coughed)
+            await retries.run("a cough", coughed)
 
     run(scenario())

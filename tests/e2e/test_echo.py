@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.process import NodeProcess
+from tests.e2e.retries import watch_for_stalls
 from tests.e2e.rooms import caller, run
-from tests.e2e.stalls import taking
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 
@@ -40,8 +40,8 @@ def turn_of(url: str, folder: Path, outcome: str, **settings: Any) -> dict[str, 
                 turns.append(await alice.wait_for_event("turn", after=told))
                 assert turns[-1]["outcome"] == outcome, turns[-1]
 
-            with taking() as takes:
-                await takes.of("a turn", turn)
+            with watch_for_stalls() as retries:
+                await retries.run("a turn", turn)
 
     run(scenario(settings))
     return turns[-1]

@@ -15,7 +15,7 @@ from tests.e2e.rooms import caller, run
 from tests.speech import silence, vowel
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.room.tokens import mint
-from webapi.voice_node.room.track_sink import LiveKitSink
+from webapi.voice_node.room.track_sink import TrackSink
 
 pytestmark = pytest.mark.e2e
 
@@ -70,7 +70,7 @@ def test_what_was_pushed_and_cleared_is_not_heard(livekit_url: str, room: str) -
 
     async def scenario() -> None:
         settings = load_settings(None, livekit_url=livekit_url)
-        bot, sink = rtc.Room(), LiveKitSink()
+        bot, sink = rtc.Room(), TrackSink()
         async with caller(livekit_url, room) as alice:
             await bot.connect(livekit_url, mint(settings, "ingobot", room, bot=True))
             await sink.publish(bot, "bot_out")
@@ -106,7 +106,7 @@ def test_muting_ends_the_utterance_and_unmuting_goes_on_in_the_same_session(live
             await alice.wait_for_event("speech_started")
             alice.mute()
             assert (await alice.wait_for_event("speech_ended"))["reason"] == "muted"
-            alice.shut_up()
+            alice.stop_talking()
             await alice.wait_for_event("turn")
             alice.unmute()
             await alice.say(silence(0.3) + vowel(0.5) + silence(0.5))
@@ -125,7 +125,7 @@ def test_unpublishing_ends_the_utterance_and_a_new_track_goes_on_in_the_same_ses
             await alice.say(vowel(30), wait=False)
             await alice.wait_for_event("speech_started")
             await alice.unpublish()
-            alice.shut_up()
+            alice.stop_talking()
             # The server tells of it some 200 ms after the last packet: the decoder's silence may end the speech first.
             assert (await alice.wait_for_event("speech_ended"))["reason"] in ("unpublished", "silence")
             await alice.publish()

@@ -85,7 +85,7 @@ def test_a_call_from_join_to_barge_in(livekit_url: str, room: str, hum: Path) ->
             ]
 
             await page.click("#leave")
-            await bot.alone.wait()
+            await bot.caller_left.wait()
             await state(page, call="idle", state="idle", error="")
 
     run(scenario())

@@ -17,7 +17,7 @@ from tests.e2e.caller import QUIET, Caller
 from tests.speech import silence
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.room.tokens import mint
-from webapi.voice_node.room.track_sink import LiveKitSink
+from webapi.voice_node.room.track_sink import TrackSink
 
 pytestmark = pytest.mark.e2e
 
@@ -31,16 +31,16 @@ def tone(seconds: float, hz: float = 440.0) -> bytes:
     )
 
 
-def push(sink: LiveKitSink, pcm: bytes) -> None:
+def push(sink: TrackSink, pcm: bytes) -> None:
     for at in range(0, len(pcm), 1920):
         sink.push(pcm[at : at + 1920])
 
 
 @asynccontextmanager
-async def in_a_room(url: str) -> AsyncIterator[tuple[LiveKitSink, Caller]]:
+async def in_a_room(url: str) -> AsyncIterator[tuple[TrackSink, Caller]]:
     """A sink that is published, and a caller who hears it."""
     settings = load_settings(None, livekit_url=url)
-    name, bot, sink = f"sink-{uuid.uuid4().hex[:8]}", rtc.Room(), LiveKitSink()
+    name, bot, sink = f"sink-{uuid.uuid4().hex[:8]}", rtc.Room(), TrackSink()
     async with Caller(url, mint(settings, "alice", name), bot="ingobot", mic=False) as alice:
         await bot.connect(url, mint(settings, "ingobot", name, bot=True))
         await sink.publish(bot, "bot_out")

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from tests.graph.test_reader import GOOD, WRONG, changed
+from tests.graph import test_draft, test_reader, test_step_reader
+from tests.graph.good_graph import GOOD, changed
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import find_graphs
 from webapi.voice_node.graph.marked_yaml import parse
@@ -19,6 +20,7 @@ from webapi.voice_node.main import main
 from webapi.voice_node.operators import TABLE
 
 VALIDATOR = Draft202012Validator(graph_schema())
+WRONG = {**test_draft.WRONG, **test_step_reader.WRONG, **test_reader.WRONG}
 NOT_SEEN = {  # what needs more than one place of the file, or what is installed
     "stream twice", "argument twice", "from nowhere",
     "48 kHz into the VAD", "audio into the VAD", "turns into resample", "merge of unlike",

@@ -13,7 +13,7 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.check import load_to_run
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.node.graph_reload import GraphWatch
+from webapi.voice_node.node.graph_reload import GraphReloader
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = (ROOT / "graphs" / "default.yaml").read_text()
@@ -44,8 +44,8 @@ def play(path: Path, script: Callable[[Scene], Awaitable[None]], *, watch: bool 
     async def main() -> Scene:
         scene = Scene(path)
         graph = load_to_run(str(path), SETTINGS)
-        follower = GraphWatch(graph, SETTINGS, loaded=scene.loaded.append, refused=scene.refused.append)
-        following = asyncio.create_task(follower.follow(scene.asked, watch=watch))
+        reloader = GraphReloader(graph, SETTINGS, on_loaded=scene.loaded.append, on_refused=scene.refused.append)
+        following = asyncio.create_task(reloader.run(scene.asked, watch=watch))
         await asyncio.sleep(3)
         await script(scene)
         await asyncio.sleep(3)

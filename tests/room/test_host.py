@@ -9,25 +9,25 @@ from typing import Any
 
 import pytest
 
-from tests.fake_room import Room
+from tests.fake_room import FakeRoom
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
 
-Scene = Callable[[Room], Awaitable[None]]
+Scene = Callable[[FakeRoom], Awaitable[None]]
 
 
 def make_settings(**given: Any) -> Settings:
     return load_settings(None, **{"vad_backend": "webrtc", "mock_think_ms": 20, **given})
 
 
-def play(scene: Scene, monkeypatch: pytest.MonkeyPatch, **given: Any) -> Room:
+def play(scene: Scene, monkeypatch: pytest.MonkeyPatch, **given: Any) -> FakeRoom:
     """Play it with the default graph. No task may be left."""
     settings = make_settings(**given)
 
-    async def main() -> Room:
-        async with Room(load_graph("default", settings), settings, monkeypatch) as room:
+    async def main() -> FakeRoom:
+        async with FakeRoom(load_graph("default", settings), settings, monkeypatch) as room:
             await scene(room)
         assert len(asyncio.all_tasks()) == 1
         return room
@@ -38,13 +38,13 @@ def play(scene: Scene, monkeypatch: pytest.MonkeyPatch, **given: Any) -> Room:
 # ---------------------------------------------------------------- a new graph
 
 
-def swap(room: Room, name: str = "echo") -> None:
+def swap(room: FakeRoom, name: str = "echo") -> None:
     room.sessions.graph = load_graph(name, make_settings())
     room.host.renew()
 
 
 def test_a_reply_ends_under_the_graph_that_gave_it_and_the_next_is_anothers(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         await room.say(0.5)
@@ -61,13 +61,13 @@ def test_a_reply_ends_under_the_graph_that_gave_it_and_the_next_is_anothers(monk
     assert (before["graph"], before["outcome"], before["heard_ms"]) == ("default", "completed", 2000)
     assert (after["graph"], after["outcome"]) == ("echo", "completed")
     assert before["trace_id"] != after["trace_id"]
-    (switched,) = (e for e in room.told.events if e["event"] == "graph_switched")
+    (switched,) = (e for e in room.messages.sent if e["event"] == "graph_switched")
     assert (switched["graph"], switched["before"]) == ("echo", before["session_id"])
     assert switched["session_id"] == after["session_id"] != before["session_id"]
 
 
 def test_who_is_talking_is_answered_by_the_graph_that_heard_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         await room.say(0.5)
@@ -84,7 +84,7 @@ def test_who_is_talking_is_answered_by_the_graph_that_heard_them(monkeypatch: py
 def test_with_nobody_talking_another_graph_takes_over_at_once_and_hears_the_same_track(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         swap(room)
@@ -101,7 +101,7 @@ def test_with_nobody_talking_another_graph_takes_over_at_once_and_hears_the_same
 
 
 def test_a_later_caller_gets_the_graph_of_the_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         swap(room)
         room.join("alice")
         await asyncio.sleep(0.5)
@@ -110,7 +110,7 @@ def test_a_later_caller_gets_the_graph_of_the_moment(monkeypatch: pytest.MonkeyP
 
     room = play(scene, monkeypatch)
     assert [line["graph"] for line in room.lines] == ["echo"]
-    assert "graph_switched" not in [e["event"] for e in room.told.events]
+    assert "graph_switched" not in [e["event"] for e in room.messages.sent]
 
 
 # ---------------------------------------------------------------- sessions that can't be made, or break
@@ -119,19 +119,19 @@ def test_a_later_caller_gets_the_graph_of_the_moment(monkeypatch: pytest.MonkeyP
 def test_a_session_that_can_not_be_made_is_told_and_tried_again_ever_more_seldom(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def scene(room: Room) -> None:
-        room.fails = UserError("ORCHESTRATOR=gone: there is none of that name.")
+    async def scene(room: FakeRoom) -> None:
+        room.make_error = UserError("ORCHESTRATOR=gone: there is none of that name.")
         room.join("alice")
         await asyncio.sleep(200)
-        room.fails = None
+        room.make_error = None
         await asyncio.sleep(60)
         await room.say(0.5)
         await room.until("turn")
 
     room = play(scene, monkeypatch)
-    pauses = [round(later - sooner) for sooner, later in pairwise(room.tries_s)]
+    pauses = [round(later - sooner) for sooner, later in pairwise(room.made_at_s)]
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    broke = [e for e in room.told.events if e["event"] == "session_broke"]
+    broke = [e for e in room.messages.sent if e["event"] == "session_broke"]
     assert len(broke) == 9
     assert "ORCHESTRATOR=gone" in broke[0]["detail"]
     assert [line["outcome"] for line in room.lines] == ["completed"]
@@ -139,11 +139,11 @@ def test_a_session_that_can_not_be_made_is_told_and_tried_again_ever_more_seldom
 
 @pytest.mark.parametrize("cure", ["another graph", "the caller comes again"])
 def test_what_may_mend_it_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, cure: str) -> None:
-    async def scene(room: Room) -> None:
-        room.fails = UserError("no")
+    async def scene(room: FakeRoom) -> None:
+        room.make_error = UserError("no")
         room.join("alice")
         await asyncio.sleep(100)
-        room.fails = None
+        room.make_error = None
         if cure == "another graph":
             room.host.renew()
         else:
@@ -161,7 +161,7 @@ def test_what_may_mend_it_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, cur
 def test_a_session_that_breaks_is_replaced_and_what_was_said_meanwhile_is_heard(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.1)
         room.calls[0].broke(RuntimeError("an operator failed"))
@@ -176,14 +176,14 @@ def test_a_session_that_breaks_is_replaced_and_what_was_said_meanwhile_is_heard(
 
 
 def test_an_operator_that_fails_at_once_is_a_session_that_broke(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await room.until("session_broke")
         await asyncio.sleep(2)
 
     room = play(scene, monkeypatch, orchestrator="no.such:Thing")
     assert 2 <= len(room.calls) <= 3
-    broke = [e["detail"] for e in room.told.events if e["event"] == "session_broke"]
+    broke = [e["detail"] for e in room.messages.sent if e["event"] == "session_broke"]
     assert len(broke) == len(room.calls)
     assert all("ORCHESTRATOR=no.such:Thing" in detail for detail in broke)
 
@@ -192,17 +192,17 @@ def test_an_operator_that_fails_at_once_is_a_session_that_broke(monkeypatch: pyt
 
 
 def test_a_track_that_comes_again_is_heard_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         room.subscribed("alice")
         await asyncio.sleep(0.1)
         first, second = room.tracks
         assert first.closed.is_set()
-        first.says += second.says
+        first.to_say += second.to_say
         await room.say(0.5)
         await room.until("turn")
-        room.says("track_unsubscribed", None, next(iter(room._people["alice"].track_publications.values())))
+        room.emit("track_unsubscribed", None, next(iter(room.people["alice"].track_publications.values())))
         await asyncio.sleep(0.1)
         assert second.closed.is_set()
 
@@ -214,15 +214,15 @@ def test_a_track_that_comes_again_is_heard_alone(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_reply_that_nobody_hears_is_over_where_the_connection_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         await room.say(0.5)
         await room.until("playback_started")
         await asyncio.sleep(1)
-        room.says("reconnecting")
+        room.emit("reconnecting")
         await asyncio.sleep(5)
-        room.says("reconnected")
+        room.emit("reconnected")
         await room.say(0.5)
         await room.until("turn", turn_index=1)
 
@@ -234,11 +234,11 @@ def test_a_reply_that_nobody_hears_is_over_where_the_connection_is_lost(monkeypa
 
 
 def test_a_reply_that_begins_while_nobody_hears_it_is_over_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         await room.say(0.5)
-        room.says("reconnecting")
+        room.emit("reconnecting")
         await room.until("turn")
 
     room = play(scene, monkeypatch, mock_reply="tone:3")
@@ -248,13 +248,13 @@ def test_a_reply_that_begins_while_nobody_hears_it_is_over_at_once(monkeypatch: 
 
 
 def test_a_reply_that_is_still_prepared_when_the_connection_is_back_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         await room.say(0.5)
-        room.says("reconnecting")
+        room.emit("reconnecting")
         await asyncio.sleep(0.5)
-        room.says("reconnected")
+        room.emit("reconnected")
         await room.until("turn")
 
     room = play(scene, monkeypatch, mock_reply="tone:1", mock_think_ms=1000)
@@ -262,7 +262,7 @@ def test_a_reply_that_is_still_prepared_when_the_connection_is_back_is_heard(mon
 
 
 def test_a_room_that_is_gone_ends_the_reply_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scene(room: Room) -> None:
+    async def scene(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(0.5)
         await room.say(0.5)

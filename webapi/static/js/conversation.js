@@ -1,12 +1,12 @@
 "use strict";
 
-/** How far back anything is kept for the timeline, in ms. */
+/** How long everything is kept for the timeline, in ms. */
 const KEPT_MS = 60_000;
 const NO_TRACE = "";
 
 /**
- * What the node's messages add up to: the bot's state, and what the timeline shows. Knows no page and no room.
- * Messages carry stream seconds (`t`); everything here is in ms of this page's clock.
+ * Reduces the node's messages to the bot's state and to what the timeline shows. Uses neither the page nor the room.
+ * Messages have stream seconds (`t`); every time in here is in ms of this page's clock.
  */
 class Conversation {
   constructor() {
@@ -21,19 +21,19 @@ class Conversation {
     this.marks = []; // {at, name, trace}
     this.turns = 0;
     this.bargeIns = 0;
-    this.listeningTo = null; // whose voice the node hears, where it said so
-    this.ended = new Map(); // trace → when its speech ended
+    this.listeningTo = null; // the identity that the node listens to; null where it has not said
+    this.ended = new Map(); // trace → the time when its speech ended
     this.hearing = this.pending = this.playing = null; // trace ids
   }
 
-  /** listening, hearing, thinking or speaking: each follows from what is open, none is set on its own. */
+  /** listening, hearing, thinking or speaking; derived from the open turn, reply and playback. */
   get state() {
     if (this.hearing !== null) return "hearing";
     if (this.playing !== null) return "speaking";
     return this.pending !== null ? "thinking" : "listening";
   }
 
-  /** Take one message of the node, arrived at `now` ms. Anything unknown is only a mark. */
+  /** Take one message of the node, which arrived at `now` ms. An unknown event becomes a mark. */
   take(message, now) {
     if (message.event === "turn") {
       if (text(message.prompt) === null) this.turns += 1; // a prompt is no turn of the caller's
@@ -52,7 +52,7 @@ class Conversation {
     this.forget(now);
   }
 
-  /** The bot is gone: nothing is open any more. */
+  /** The bot has left: every span ends. */
   botLeft(now) {
     this.hearing = this.pending = this.playing = null;
     endSpans(this.caller, null, now);
@@ -66,7 +66,7 @@ class Conversation {
     return clock;
   }
 
-  /** The reply of `trace` is over, however: it is neither awaited nor heard. */
+  /** The reply of `trace` is over, however it ended: it is neither awaited nor played. */
   over(trace, at, cut) {
     if (this.pending === trace) this.pending = null;
     if (this.playing === trace) this.playing = null;
@@ -93,7 +93,7 @@ Conversation.acts = {
   speech_ended(c, { at, trace, message, clock, now }) {
     endSpans(c.caller, null, clock.page(message.t_last_voiced ?? message.t, now));
     c.hearing = null;
-    if (message.reason === "cough") return; // nobody answers it
+    if (message.reason === "cough") return; // a short interruption gets no answer
     c.pending = trace;
     c.ended.set(trace, at);
   },
@@ -114,7 +114,7 @@ Conversation.acts = {
     c.over(trace, at, true);
   },
   filler_started(c, { at, trace }) {
-    c.playing = trace; // it can be talked over; the reply is still awaited
+    c.playing = trace; // it can be interrupted; the reply is still awaited
     endSpans(c.bot, null, at);
     c.bot.push({ from: at, to: null, trace, cut: false });
   },
@@ -153,8 +153,8 @@ function text(value) {
 }
 
 /**
- * Stream seconds to this page's ms. The quickest of the last messages sets the distance: so marks of one session
- * stand as far apart as the node saw them, however unevenly they came, and a drift of the clocks is followed.
+ * Converts stream seconds to this page's ms. The offset is that of the fastest of the last messages. So the distances
+ * between marks of one session are the node's, whatever the delay of each message, and a drift of the clocks is followed.
  */
 class StreamClock {
   constructor() {

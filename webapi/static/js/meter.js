@@ -2,12 +2,12 @@
 
 const SILENT_DB = -60;
 
-/** How loud one track is, measured in this browser. */
+/** Measures the level of one track, in this browser. */
 class Meter {
   /** @param {AudioContext} context @param {MediaStreamTrack} track */
   constructor(context, track) {
     this.analyser = context.createAnalyser();
-    this.analyser.fftSize = 1024; // 21 ms at 48 kHz: a look every 20 ms misses nothing
+    this.analyser.fftSize = 1024; // 21 ms at 48 kHz: a measurement every 20 ms misses nothing
     this.samples = new Float32Array(this.analyser.fftSize);
     this.source = context.createMediaStreamSource(new MediaStream([track]));
     this.source.connect(this.analyser);
@@ -31,7 +31,7 @@ function decibels(level) {
   return level > 0 ? Math.max(SILENT_DB, 20 * Math.log10(level)) : SILENT_DB;
 }
 
-/** An RMS as the height of a bar, 0 to 1: what it sounds like rather than what it is. */
+/** An RMS as the height of a bar, 0 to 1, on a logarithmic scale as people hear it. */
 function height(level) {
   return Math.min(1, (decibels(level) - SILENT_DB) / (-8 - SILENT_DB)); // loud speech is at about -8 dBFS
 }

@@ -12,24 +12,24 @@ const timeline = new Timeline(byId("timeline"), conversation);
 const replies = []; // ms from the end of speech to the bot's first audio, of all turns that had any
 let call = null;
 let attempt = 0;
-let fromNode = null; // what the node filled the fields with
+let fromNode = null; // the values that the node gave for the fields
 let peak = 0;
 let flash = 0;
 
-// ---------------------------------------------------------------- saying things
+// ---------------------------------------------------------------- messages to the user
 
 function news(text) {
   byId("news").textContent = text;
 }
 
-/** Say a Trouble where it is seen and read out, until the next one or until all is well again. */
+/** Show a Trouble, also to screen readers, until the next one or until it is over. */
 function complain(trouble) {
   if (!(trouble instanceof Trouble)) trouble = new Trouble("page-failed", trouble && trouble.message);
   app.dataset.error = trouble.code;
   byId("alert").replaceChildren(element("strong", trouble.what), document.createTextNode(" " + trouble.todo));
 }
 
-/** What was complained of is no more. */
+/** Remove the Trouble that is shown: it is over. */
 function allWell() {
   app.dataset.error = "";
   byId("alert").replaceChildren();
@@ -37,12 +37,12 @@ function allWell() {
 
 function element(tag, text, className) {
   const made = document.createElement(tag);
-  made.textContent = text; // never as HTML: it may come from the room
+  made.textContent = text; // never as HTML: the text may come from the room
   if (className) made.className = className;
   return made;
 }
 
-// ---------------------------------------------------------------- what the call reports
+// ---------------------------------------------------------------- reports of the call
 
 const on = {
   call(state, trouble = null) {
@@ -106,7 +106,7 @@ function toldWhoIsHeard() {
   else if (heard) news("The bot is listening to you.");
 }
 
-// ---------------------------------------------------------------- showing things
+// ---------------------------------------------------------------- display
 
 function showState() {
   const inCall = app.dataset.call === "joined" || app.dataset.call === "reconnecting";
@@ -125,7 +125,7 @@ function showButtons(state) {
   byId("leave").hidden = idle;
   byId("leave").textContent = state === "joining" ? "Cancel" : "Leave";
   for (const field of Object.values(fields)) field.readOnly = !idle;
-  if (focused === byId("join") && !idle) byId("leave").focus(); // the button under the focus is gone: its successor has it
+  if (focused === byId("join") && !idle) byId("leave").focus(); // the focused button is hidden: its successor gets the focus
   if ((focused === byId("leave") || focused === byId("mic")) && idle) byId("join").focus();
 }
 
@@ -151,7 +151,7 @@ function look() {
   app.style.setProperty("--bot-level", height(bot).toFixed(3));
 }
 
-/** What screen readers are told of the levels; seldom, as they may follow each change. */
+/** The levels as text for screen readers; updated seldom, as they may read out each change. */
 function tellLevels() {
   for (const [id, level] of [["caller-meter", app.dataset.callerLevel], ["bot-meter", app.dataset.botLevel]]) {
     const db = Math.round(decibels(Number(level)));
@@ -206,10 +206,10 @@ function addEvent(message) {
   byId("no-events").hidden = true;
 }
 
-// ---------------------------------------------------------------- what the user does
+// ---------------------------------------------------------------- actions of the user
 
 async function join() {
-  const mine = (attempt += 1); // a cancelled attempt ends without a word
+  const mine = (attempt += 1); // an attempt that was cancelled reports nothing
   allWell();
   on.call("joining");
   try {
@@ -229,7 +229,7 @@ async function join() {
   }
 }
 
-/** A new call has its own turns and events. */
+/** Clear turns and events for a new call. */
 function startAfresh() {
   conversation.reset();
   replies.length = peak = 0;
@@ -239,7 +239,7 @@ function startAfresh() {
   app.dataset.turns = app.dataset.bargeIns = 0;
 }
 
-/** The node's token lives ten minutes: where its fields are untouched, get another one. */
+/** Get a new token from the node where the user has not changed the fields: a token is valid for ten minutes. */
 async function freshToken() {
   const untouched = fromNode && fromNode.token && Object.keys(fields).every((name) => fields[name].value === fromNode[name]);
   if (untouched) fill(await askNode());

@@ -1,12 +1,12 @@
 "use strict";
 
-/** livekit-client: the copy beside this page if there is one, else the same version from a CDN. */
+/** Loads livekit-client: the copy beside this page if there is one, else the same version from a CDN. */
 const SDK_LOCAL = "vendor/livekit-client.umd.js";
 const SDK_CDN = "https://cdn.jsdelivr.net/npm/livekit-client@2.23.0/dist/livekit-client.umd.js";
-/** SHA-384 of that file as npm has it: the browser refuses anything else. */
+/** SHA-384 of that file as npm has it. The browser refuses every other file. */
 const SDK_CDN_INTEGRITY = "sha384-HkA7rQNo8H04l1p4zoXX1Cy+h9YoYp8LvKt4vfMFhv4KFk07UkrNwIUnyBum8Pw6";
 
-/** The livekit-client namespace. Rejects with the Trouble "sdk" where neither place has it; may be tried again. */
+/** The livekit-client namespace. Rejects with the Trouble "sdk" where both places fail; it may be called again. */
 async function loadSdk() {
   if (!window.LivekitClient) await addScript(SDK_LOCAL).catch(() => addScript(SDK_CDN, SDK_CDN_INTEGRITY)).catch(() => {});
   if (!window.LivekitClient) throw new Trouble("sdk");

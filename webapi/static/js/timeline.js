@@ -1,16 +1,16 @@
 "use strict";
 
 const COLUMN_MS = 50;
-const COLUMNS = 512; // 25 s, more than is ever shown
+const COLUMNS = 512; // 25 s, more than is shown at once
 
-/** The last seconds of a call, moving: levels of both sides, spans of speech and playback, events between them. */
+/** Draws the last seconds of a call: levels of both sides, spans of speech and playback, and the events. */
 class Timeline {
   /** @param {HTMLCanvasElement} canvas @param {Conversation} conversation */
   constructor(canvas, conversation) {
     this.canvas = canvas;
     this.conversation = conversation;
     this.levels = { caller: new Float32Array(COLUMNS), bot: new Float32Array(COLUMNS) };
-    this.column = 0; // the newest, counted since the page's clock began
+    this.column = 0; // the newest column, counted from the start of the page's clock
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     const dark = matchMedia("(prefers-color-scheme: dark)");
     dark.addEventListener("change", () => this.style());
@@ -19,7 +19,7 @@ class Timeline {
     this.size();
   }
 
-  /** Colours and type are the style sheet's. */
+  /** Read colours and font from the style sheet. */
   style() {
     const css = getComputedStyle(this.canvas);
     const names = ["caller", "caller-soft", "bot", "bot-soft", "cut", "cut-text", "text", "muted", "rule", "card"];
@@ -37,7 +37,7 @@ class Timeline {
     this.windowMs = Math.max(5000, Math.min(14_000, this.width * 12));
   }
 
-  /** Note how loud both sides are at `now` (RMS, 0 to 1); the loudest of a column counts. */
+  /** Note the levels of both sides at `now` (RMS, 0 to 1); a column keeps the highest. */
   add(now, caller, bot) {
     const column = Math.floor(now / COLUMN_MS);
     for (let fresh = Math.max(this.column + 1, column - COLUMNS + 1); fresh <= column; fresh++) {
@@ -51,7 +51,7 @@ class Timeline {
 
   draw(now) {
     const g = this.canvas.getContext("2d");
-    if (this.calm.matches) now = Math.floor(now / 1000) * 1000; // a step a second instead of a motion
+    if (this.calm.matches) now = Math.floor(now / 1000) * 1000; // with reduced motion: one step a second
     this.now = now;
     g.clearRect(0, 0, this.width, this.height);
     g.font = `11px ${this.font}`;
@@ -120,9 +120,9 @@ class Timeline {
     }
   }
 
-  /** Caller's events in the upper row, the bot's in the lower one; a label that has no room is left out, its tick stays. */
+  /** The caller's events in the upper row, the bot's in the lower one. A label without space is left out, its dot stays. */
   events(g, upper, lower, bot) {
-    const taken = []; // by dots and labels, {y, left, right}
+    const taken = []; // the places of dots and labels, {y, left, right}
     const put = (label, x, y, colour, align = "left", bold = false) => {
       g.font = `${bold ? "600 " : ""}11px ${this.font}`;
       const wide = g.measureText(label).width;
@@ -167,7 +167,7 @@ class Timeline {
     for (const flag of flags) this.raise(g, flag, bot);
   }
 
-  /** Where a barge-in's flag goes, kept free of labels; without its name (wide: 0) where another flag is in the way. */
+  /** The place of a barge-in's flag, which stays free of labels. It has no name (wide: 0) where another flag is in the way. */
   flag(g, x, y, taken) {
     g.font = `600 11px ${this.font}`;
     const wide = g.measureText(EVENTS.barge_in[0]).width + 12;
@@ -177,7 +177,7 @@ class Timeline {
     return { x, y, left, wide: blocked ? 0 : wide };
   }
 
-  /** A barge-in: a line through both lanes, with its name on it. */
+  /** Draw a barge-in: a line through both lanes, with its name. */
   raise(g, { x, y, left, wide }, bot) {
     g.strokeStyle = this.colour.cut;
     g.lineWidth = 1.5;
@@ -211,7 +211,7 @@ class Timeline {
   }
 }
 
-/** The events that the timeline shows: [row, whose colour]. */
+/** The events that the timeline shows: [row, name of the colour]. */
 const TIMELINE_ROWS = {
   speech_started: [0, "caller"],
   speech_ended: [0, "caller"],

@@ -1,6 +1,6 @@
 "use strict";
 
-/** What a LiveKit token says of itself. Only the server can tell whether it is genuine. */
+/** The claims of a LiveKit token. Only the server can check its signature. */
 function readToken(token) {
   try {
     const payload = token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
@@ -12,7 +12,7 @@ function readToken(token) {
   }
 }
 
-/** Throw the Trouble that is plain to see before any server is asked. `now` is in seconds. */
+/** Throw a Trouble for a mistake in the fields that can be found without the server. `now` is in seconds. */
 function checkFields({ url, room, token }, now = Date.now() / 1000) {
   if (!room) throw new Trouble("room-missing");
   if (!url) throw new Trouble("url-missing");
@@ -23,14 +23,14 @@ function checkFields({ url, room, token }, now = Date.now() / 1000) {
   if (claims.room && claims.room !== room) throw new Trouble("token-room", claims.room);
 }
 
-/** Room, url and token from the address's fragment (never its query: that would be logged), which is then cleared. */
+/** Room, url and token from the address's fragment, which is then cleared. (Not from its query, which servers log.) */
 function takeFragment() {
   const given = new URLSearchParams(location.hash.slice(1));
   if (given.has("token")) history.replaceState(null, "", location.href.split("#")[0]);
   return { url: given.get("url") || "", room: given.get("room") || "", token: given.get("token") || "" };
 }
 
-/** What the node that serves this page says: {url, room, token|null, identity}. Null where no node serves it. */
+/** The configuration from the node that serves this page: {url, room, token|null, identity}. Null where no node serves it. */
 async function askNode() {
   if (!location.protocol.startsWith("http")) return null;
   try {

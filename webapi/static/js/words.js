@@ -1,6 +1,6 @@
 "use strict";
 
-/** What can go wrong, in plain words: [what happened, what to do]. `d` is a detail, often the server's or browser's own. */
+/** Everything that can go wrong, as texts: [what happened, what to do]. `d` is a detail, often of the server or browser. */
 const TROUBLES = {
   "sdk": () => ["The LiveKit client library could not be loaded, neither from this page's server nor from the CDN.",
     "Check the network, or put it beside the page with “python scripts/get_client_library.py”. Then press Join again."],
@@ -27,13 +27,13 @@ const TROUBLES = {
   "page-failed": (d) => ["Something went wrong in this page.", withDetail("Load it again.", d)],
 };
 
-/** What a server or browser said, after what to do: one line, not long, and without the token that a server quotes. */
+/** What to do, and behind it the detail: one line of at most 160 characters, without access tokens. */
 function withDetail(todo, detail) {
   const said = String(detail).replace(/eyJ[\w-]*\.[\w-]*\.[\w-]*/g, "…").replace(/\s+/g, " ");
   return said ? `${todo} (It said: ${said.slice(0, 160)})` : todo;
 }
 
-/** Something that the user is told: `code` is for programs, `what` and `todo` are for people. */
+/** An error for the user: `code` is for programs, `what` and `todo` are texts for people. */
 class Trouble extends Error {
   constructor(code, detail = "") {
     const [what, todo] = TROUBLES[code](detail);
@@ -42,7 +42,7 @@ class Trouble extends Error {
   }
 }
 
-/** The Trouble behind what `Room.connect` threw; null where the user gave up joining. */
+/** The Trouble for an error of `Room.connect`; null where the user gave up joining. */
 function troubleOfJoin(error, sdk, url) {
   if (error instanceof Trouble) return error;
   const reason = sdk.ConnectionErrorReason;
@@ -55,7 +55,7 @@ function troubleOfJoin(error, sdk, url) {
   return new Trouble("join-failed", error.message);
 }
 
-/** The Trouble behind a call that ended, by LiveKit's reason; null where the user left. */
+/** The Trouble for a call that ended, by LiveKit's reason; null where the user left. */
 function troubleOfEnd(why, sdk) {
   const reason = sdk.DisconnectReason;
   const codes = {
@@ -68,7 +68,7 @@ function troubleOfEnd(why, sdk) {
   return why === reason.CLIENT_INITIATED ? null : new Trouble(codes[why] || "server-gone");
 }
 
-/** The Trouble behind a microphone that did not come on. */
+/** The Trouble for a microphone that could not be turned on. */
 function troubleOfMicrophone(error, sdk) {
   const failure = sdk.MediaDeviceFailure.getFailure(error);
   const codes = { PermissionDenied: "mic-denied", NotFound: "mic-missing", DeviceInUse: "mic-busy" };
@@ -76,7 +76,7 @@ function troubleOfMicrophone(error, sdk) {
   return codes[failure] ? new Trouble(codes[failure]) : new Trouble("mic-failed", error.message);
 }
 
-/** The bot's states: [in a word or two, what the caller may do]. */
+/** The bot's states: [name, what the caller may do]. */
 const STATES = {
   idle: ["Not in a call", "Join a room and talk to the bot."],
   listening: ["Listening", "Say something."],
@@ -85,7 +85,7 @@ const STATES = {
   speaking: ["Speaking", "Talk over it, and it stops."],
 };
 
-/** The node's events: [short, for the timeline; long, for the list]. Others are listed under their own name. */
+/** The node's events: [label in the timeline, text in the list]. The list has other events under their own name. */
 const EVENTS = {
   speech_started: ["speech", "Speech started"],
   speech_ended: ["end", "Speech ended"],

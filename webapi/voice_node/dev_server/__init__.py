@@ -1,1 +1,1 @@
-"""A local LiveKit server for development: found, built or run in Docker; it ends with the node."""
+"""A local LiveKit server for development: found, built, or run in Docker. It ends with the node."""

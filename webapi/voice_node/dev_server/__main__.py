@@ -1,4 +1,4 @@
-"""`python -m webapi.voice_node.dev_server --get`: find or build the LiveKit server, and print its path."""
+"""`python -m webapi.voice_node.dev_server --get`: finds or builds the LiveKit server, and prints its path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webapi.voice_node.dev_server.binary import build_server, find_server
 from webapi.voice_node.errors import UserError
 
 
-def _complain(line: str) -> None:
+def _to_stderr(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
@@ -20,9 +20,9 @@ def main() -> int:
     options.add_argument("--get", action="store_true", required=True, help="find it, or build it; print its path")
     options.parse_args()
     try:
-        print(find_server() or asyncio.run(build_server(_complain)))
+        print(find_server() or asyncio.run(build_server(_to_stderr)))
     except UserError as error:
-        _complain(str(error))
+        _to_stderr(str(error))
         return 2
     return 0
 

@@ -1,4 +1,4 @@
-"""Commands that the node runs to get its LiveKit server: bounded, with a line of progress, ended with the node."""
+"""Runs commands that get the LiveKit server: with a time limit and progress, and never longer than the node."""
 
 from __future__ import annotations
 
@@ -25,19 +25,20 @@ END_S = 1.0
 
 
 def kept(command: Sequence[str]) -> list[str]:
-    """The command under its keeper: it ends when the pipe to its standard input is closed, by us or by our end."""
+    """The command under keeper.py: it ends when the pipe to its standard input is closed, or the node ends."""
     return [sys.executable, "-I", "-S", str(KEEPER), *command]
 
 
 def last(lines: Sequence[str]) -> str:
-    """The last lines of what a command said, for an error message."""
+    """The last lines of a command's output, for an error message."""
     return "\n".join(f"  {line[:300]}" for line in lines[-LAST_LINES:])
 
 
 async def run(command: Sequence[str], env: Mapping[str, str], within_s: float, what: str, say: Say) -> None:
-    """Run it to its end. A terminal sees a line that moves, others hear from `say` every 20 s.
+    """Run a command to its end. Progress is a line on a terminal, else a call of `say` every 20 s.
 
-    Raises UserError with its last words where it can't be started, fails, or takes longer than `within_s` seconds.
+    Raises UserError, with its last lines of output, where it can't be started, fails, or takes longer than `within_s`
+    seconds. `what` names it in messages.
     """
     began_s = time.monotonic()
     program = await asyncio.create_subprocess_exec(
@@ -46,7 +47,7 @@ async def run(command: Sequence[str], env: Mapping[str, str], within_s: float, w
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        start_new_session=True,  # Ctrl-C is for the node, whose end is the command's
+        start_new_session=True,  # Ctrl-C is for the node, whose end also ends the command
     )
     lines: list[str] = []
     reading = asyncio.create_task(_read(program, lines))
@@ -63,12 +64,12 @@ async def run(command: Sequence[str], env: Mapping[str, str], within_s: float, w
     finally:
         if program.stdin is not None:
             program.stdin.close()
-        await asyncio.wait([reading], timeout=END_S)  # where we gave up: it has its files open until it has ended
+        await asyncio.wait([reading], timeout=END_S)  # after a timeout: its files are open until it has ended
         reading.cancel()
 
 
 async def ask(command: Sequence[str], env: Mapping[str, str] | None = None) -> str | None:
-    """What a short command says; None where there is no such command, it fails, or it says nothing within 20 s."""
+    """The output of a short command; None where there is no such command, it fails, or it takes longer than ASK_S."""
     program: asyncio.subprocess.Process | None = None
     with suppress(OSError, asyncio.TimeoutError):
         program = await asyncio.create_subprocess_exec(
@@ -92,7 +93,7 @@ async def _read(program: asyncio.subprocess.Process, lines: list[str]) -> None:
 
 
 class CommandProgress:
-    """A line that moves on a terminal; elsewhere a line now and then."""
+    """Progress of a command: a line that changes on a terminal, else a call of `say` every SAY_EVERY_S."""
 
     def __init__(self, what: str, say: Say) -> None:
         console = Console(stderr=True)
@@ -111,7 +112,7 @@ class CommandProgress:
             self._status.stop()
 
     def show(self, passed_s: float, line: str) -> None:
-        """Show that it goes on after `passed_s` seconds, and the `line` that it said last."""
+        """Show the time that has passed, in seconds, and the last line of the command's output."""
         text = f"{self._what}: {passed_s:.0f} s, {line[:60] or 'begun'}"
         if self._status:
             self._status.update(text.replace("[", r"\["))

@@ -1,4 +1,4 @@
-"""The LiveKit server in Docker, by docker-compose.livekit.yml: where a Docker engine answers."""
+"""Runs the LiveKit server in Docker, by docker-compose.livekit.yml."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ PULL_S = 600.0
 
 
 def compose_file() -> Path | None:
-    """The compose file; None where it is not there."""
+    """The path of the compose file; None where there is none."""
     return next((folder / NAME for folder in FOLDERS if (folder / NAME).is_file()), None)
 
 
 async def docker_answers() -> bool:
-    """Whether there is a Docker engine that runs, and `docker compose`: the command alone is no Docker."""
+    """Whether a Docker engine runs and `docker compose` is there. (The command `docker` alone is not enough.)"""
     engine = await ask(["docker", "version", "--format", "{{.Server.Version}}"])
     return bool(engine) and await ask(["docker", "compose", "version"]) is not None
 
@@ -28,7 +28,7 @@ async def docker_answers() -> bool:
 async def docker_server(
     compose: Path, host: str, port: int, key: str, secret: str, log: Path, say: Say
 ) -> ServerProcess:
-    """The server of the compose file, its image pulled, not yet started. UserError where the image can't be had."""
+    """The server of the compose file, not started yet; its image is pulled. UserError where that fails."""
     env = {
         "LIVEKIT_PORT": str(port),
         "LIVEKIT_TCP_PORT": str(free_port("tcp", port + 1)),

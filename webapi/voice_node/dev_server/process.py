@@ -1,4 +1,4 @@
-"""One LiveKit server as a child of this process: on loopback alone, and never longer there than the node."""
+"""Runs one LiveKit server as a child process: on loopback only, and never longer than the node."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import BinaryIO, Literal
 from webapi.voice_node.dev_server.command import kept, last
 from webapi.voice_node.errors import UserError
 
-START_S = 30.0  # it answers after 0.1 s, in Docker after some; a machine that is busy may need longer
-STOP_S = 1.5  # what is still ending then ends by itself: the keeper goes on without us
+START_S = 30.0  # it answers after 0.1 s, in Docker after some seconds; a busy machine may need longer
+STOP_S = 1.5  # after this time the node does not wait any more; the keeper still ends the server
 
 
 class ServerProcess:
-    """A command that serves LiveKit on host:port, started, awaited, stopped; again and again if need be.
+    """A command that serves LiveKit on host:port. It can be started and stopped several times, and ends with the node.
 
-    `log` takes all that it prints, from the last start on. Nothing else holds the server, so it ends with us.
+    `log` gets all its output since the last start.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class ServerProcess:
         self._keeper: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start it, and don't wait: `answers` does. UserError where its log can't be written."""
+        """Start the server; `answers` waits for it. UserError where its log can't be written."""
         if self._keeper is not None:
             raise RuntimeError("it runs already")
         with self._open_log() as log:
@@ -47,7 +47,7 @@ class ServerProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._env,
-                # Ctrl-C is for the node, which leaves its room first.
+                # Ctrl-C is for the node, which leaves its room before the server ends.
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
             )
@@ -63,7 +63,7 @@ class ServerProcess:
             ) from None
 
     async def answers(self, within_s: float = START_S) -> None:
-        """Return when the server answers. UserError with its last words where it ended, or took too long."""
+        """Wait until the server answers. UserError, with its last output, where it ends or takes longer than that."""
         until_s = time.monotonic() + within_s
         while not await speaks_http(self.host, self.port, 1.0):
             if self._keeper is None or self._keeper.poll() is not None:
@@ -73,13 +73,13 @@ class ServerProcess:
             await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
-        """End it, its participants with it, in STOP_S at most."""
+        """End the server, although participants may be connected. It takes STOP_S at most."""
         if self._keeper is not None:
             self._close_pipe()
             await asyncio.to_thread(self._wait)
 
     def kill(self) -> None:
-        """End it at once, as a crash would: nobody is told."""
+        """Kill the server, as a crash would."""
         if self._keeper is not None:
             self._close_pipe(b"kill\n")
             self._wait()
@@ -103,16 +103,16 @@ class ServerProcess:
 
 
 def livekit(binary: Path, host: str, port: int, key: str, secret: str, log: Path) -> ServerProcess:
-    """The server of a livekit-server binary, for `host` alone, a loopback address; its media goes through UDP there.
+    """A server of the livekit-server binary. Signalling and media (UDP) are bound to `host`, a loopback address, only.
 
-    `--bind` alone binds the signalling only; media would come and go through every network of the machine, or,
-    where there is none, not at all. The key goes through the environment: a command line can be seen by all.
+    `--bind` alone binds only the signalling; media would use every network of the machine or, where there is none, not
+    work at all. The key is given through the environment, as every user of the machine can see a command line.
     """
     config = {
         "port": port,
-        "logging": {"level": "info"},  # --dev alone logs megabytes a minute
+        "logging": {"level": "info"},  # with --dev alone it logs megabytes a minute
         "rtc": {
-            "tcp_port": 0,  # it would be open to every network
+            "tcp_port": 0,  # off: it would be open to every network
             "udp_port": free_port("udp", port),
             "enable_loopback_candidate": True,
             "ips": {"includes": ["127.0.0.1/32"]},
@@ -129,7 +129,7 @@ def livekit(binary: Path, host: str, port: int, key: str, secret: str, log: Path
 
 
 def free_port(kind: Literal["tcp", "udp"], wanted: int) -> int:
-    """A port of 127.0.0.1 that nobody has now: the wanted one, else any."""
+    """A port of 127.0.0.1 that is free now: `wanted`, else any. UserError where none is free."""
     sort = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
     for port in (wanted if wanted < 65536 else 0, 0):
         with socket.socket(socket.AF_INET, sort) as probe, contextlib.suppress(OSError):
@@ -139,7 +139,7 @@ def free_port(kind: Literal["tcp", "udp"], wanted: int) -> int:
 
 
 async def speaks_http(host: str, port: int, within_s: float) -> bool:
-    """Whether something on host:port answers an HTTP request; a LiveKit server does."""
+    """Whether a server on host:port answers an HTTP request within that time, as a LiveKit server does."""
     with contextlib.suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
         reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), within_s)
         try:

@@ -1,12 +1,12 @@
-"""A LiveKit server for who has none: on loopback, started with the node and ended with it.
+"""Gets a LiveKit server where there is none: on loopback, started with the node and ended with it.
 
     async with dev_server(settings.livekit_url, key, secret, enabled=True, say=print) as started:
-        ...  # a server answers at the URL, or joining will say why not; `started` tells whether it is ours
+        ...  # a server answers at the URL; `started` is True where it was started here
 
-Where LIVEKIT_URL is on loopback and nothing listens there, the server comes from the first of: a `livekit-server` on
-PATH or in the user's cache; Docker, with docker-compose.livekit.yml; a build with Go into the cache, once, some three
-minutes. Its log is in the cache too. `python -m webapi.voice_node.dev_server --get` only finds or builds the program,
-and prints its path.
+Where LIVEKIT_URL is on loopback and nothing listens there, the server is the first that works of: a `livekit-server` on
+PATH or in the user's cache; Docker, with docker-compose.livekit.yml; a build with Go into the cache, which takes about
+three minutes, once. Its log is in the cache too. `python -m webapi.voice_node.dev_server --get` only finds or builds
+the program, and prints its path.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from webapi.voice_node.errors import UserError
 PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 PROXIES = ("HTTP_PROXY", "http_proxy")
 KNOCK_S = 5.0
-LOGS_KEPT = 8  # of servers; each port has its own
+LOGS_KEPT = 8  # each port has a log of its own
 
 
 @asynccontextmanager
 async def dev_server(
     url: str, key: str = DEV_KEY, secret: str = DEV_SECRET, *, enabled: bool = True, say: Say = print
 ) -> AsyncIterator[bool]:
-    """A LiveKit server at `url` for as long as the block runs; True where it was started here.
+    """A LiveKit server at `url` while the block runs. Yields True where it was started here.
 
-    None is started for a URL that is not on loopback, where something listens, or with `enabled=False`. `say` gets a
-    line at each step. Raises UserError, with all that was tried, where no server can be had.
+    None is started for a URL that is not on loopback or where something listens, or with `enabled=False`. `say` gets a
+    line at each step. Raises UserError, with every way that was tried, where no server can be started.
     """
     for name in avoid_proxy(url):
         say(f"{name} is left aside: LiveKit's SDK would look for {url} through that proxy.")
@@ -57,21 +57,21 @@ async def dev_server(
 
 
 def avoid_proxy(url: str) -> list[str]:
-    """For a URL on loopback, take HTTP_PROXY out of this process's environment; the names that were set there.
+    """For a URL on loopback, remove HTTP_PROXY from this process's environment. Returns the names that were removed.
 
-    LiveKit's SDK heeds it for every ws:// URL and heeds no NO_PROXY, and a proxy's loopback is not ours. It looks each
-    time that it connects, also when it does so again by itself, so the variable can't come back. HTTPS_PROXY stays.
+    LiveKit's SDK uses that proxy for every ws:// URL and ignores NO_PROXY, and a proxy's loopback is another machine's.
+    It reads the variable whenever it connects, also by itself, so the variable stays removed. HTTPS_PROXY stays set.
     """
     return [name for name in PROXIES if os.environ.pop(name, "")] if is_loopback(url) else []
 
 
 def can_start(url: str) -> bool:
-    """Whether a server for that URL could be ours: on loopback, and without TLS."""
+    """Whether a server for that URL could be started here: on loopback, and without TLS."""
     return is_loopback(url) and urlsplit(url).scheme in ("ws", "http")
 
 
 async def listens(url: str, within_s: float = KNOCK_S) -> bool:
-    """Whether anything takes a connection at the URL's host and port."""
+    """Whether something accepts a connection at the URL's host and port, within that time."""
     try:
         await check_reachable(url, within_s)
     except UserError:
@@ -80,9 +80,9 @@ async def listens(url: str, within_s: float = KNOCK_S) -> bool:
 
 
 async def check_reachable(url: str, timeout: float) -> None:
-    """Return where something takes a connection at the URL's host and port. UserError where not in `timeout` seconds.
+    """Connect to the URL's host and port, and close the connection. UserError after `timeout` seconds or a refusal.
 
-    A connection is all that is tried, and no token is sent: whether it is LiveKit, joining tells.
+    No token is sent. Whether it is a LiveKit server, only joining shows.
     """
     host, port = _address(url)
     where = f"LIVEKIT_URL={url}: "
@@ -103,7 +103,7 @@ async def check_reachable(url: str, timeout: float) -> None:
 
 
 async def _get(url: str, key: str, secret: str, say: Say) -> ServerProcess:
-    """The server for `url`, not started yet: the first way that works."""
+    """The server for `url`, not started yet, by the first way that works. UserError with every way that was tried."""
     if not can_start(url):
         raise UserError(
             f"LIVEKIT_URL={url}: nothing listens there, and the local LiveKit server that the node could start speaks"
@@ -140,8 +140,8 @@ async def _get(url: str, key: str, secret: str, say: Say) -> ServerProcess:
 
 
 def forget_logs(log: Path, keep: int = LOGS_KEPT) -> None:
-    """Remove the logs of servers on other ports, beside the one that is to be written, but for the newest."""
-    with contextlib.suppress(OSError):  # a folder that can't be written is told of by the server's start
+    """Remove all logs of servers except `log`, which is to be written, and the newest `keep` - 1 others."""
+    with contextlib.suppress(OSError):  # a folder that can't be written is reported when the server starts
         others = [other for other in log.parent.glob("livekit-server-*.log") if other != log]
         others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
         for old in others[keep - 1 :]:

@@ -1,1 +1,1 @@
-"""A graph file: read, checked, drawn, and described as a JSON Schema."""
+"""Graph files: read into a GraphSpec, checked, drawn, and described by a JSON Schema."""

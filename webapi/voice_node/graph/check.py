@@ -1,4 +1,4 @@
-"""Load a graph and check the orchestrators that it names."""
+"""Loads a graph and checks the orchestrators that it names."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from webapi.voice_node.orchestrator import find_orchestrator, load_orchestrator
 
 
 def load_to_run(name: str, settings: Settings) -> GraphSpec:
-    """The graph `name`, of which each orchestrator has been made once: a wrong one is told now, not to a caller.
+    """The graph `name`, to serve calls: each of its orchestrators is made once, so that a wrong one is found now.
 
-    Raises UserError for a graph or an orchestrator that won't do, with the place.
+    Raises UserError, with the place, for a wrong graph or orchestrator.
     """
     return _checked(load_graph(name, settings), lambda who, rate: load_orchestrator(who, settings, rate))
 
 
 def load_and_check(name: str, settings: Settings) -> GraphSpec:
-    """The graph `name`, of which each orchestrator is there: its module is imported, and nothing is made.
+    """The graph `name`: the module of each of its orchestrators is imported, but no orchestrator is made.
 
-    Raises UserError for a graph or an orchestrator that won't do, with the place.
+    Raises UserError, with the place, for a wrong graph or orchestrator.
     """
     return _checked(load_graph(name, settings), lambda who, _: find_orchestrator(who))
 
 
-def _checked(graph: GraphSpec, look: Callable[[str, int | None], object]) -> GraphSpec:
+def _checked(graph: GraphSpec, check: Callable[[str, int | None], object]) -> GraphSpec:
+    """Call `check` with the name and the reply rate (Hz) of each orchestrator."""
     for step in (step for stream in graph.streams for step in stream.steps):
         if "orchestrator" in step.arguments:
             try:
-                look(str(step.arguments["orchestrator"]), step.gives.rate)
+                check(str(step.arguments["orchestrator"]), step.gives.rate)
             except UserError as error:
                 raise UserError(f"{step.place}: {step.operator}: {error}") from error
     return graph

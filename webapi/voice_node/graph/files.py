@@ -1,4 +1,4 @@
-"""Graph files: where they are, and one of them as a GraphSpec."""
+"""Finds graph files by name, and loads one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FOLDERS = (Path("graphs"), Path(__file__).parents[3] / "graphs", Path(__file__).
 
 
 def find_graphs() -> dict[str, Path]:
-    """Every graph by name: ./graphs first, then the ones that come with the project."""
+    """The path of every graph by its name. Of two with one name, ./graphs wins over the project's own graphs."""
     found: dict[str, Path] = {}
     for folder in FOLDERS:
         for path in sorted(folder.glob("*.yaml")):
@@ -23,14 +23,14 @@ def find_graphs() -> dict[str, Path]:
 
 
 def opening_line(path: Path) -> str:
-    """The comment that a graph opens with: what it is for."""
+    """The comment in the first line of a graph file, which says what the graph is for; "" where there is none."""
     with path.open(encoding="utf-8", errors="replace") as file:
         line = file.readline()
     return line[1:].strip() if line.startswith("#") else ""
 
 
 def graphs_at(name: str) -> list[str]:
-    """What to load for `name`: the graphs in a folder, as paths; else itself. UserError for a folder without any."""
+    """The names to load for `name`: the paths of all graphs of a folder, else `name`. UserError for an empty folder."""
     if name in find_graphs() or not Path(name).is_dir():
         return [name]
     found = [str(path) for path in sorted(Path(name).glob("*.yaml"))]
@@ -40,7 +40,7 @@ def graphs_at(name: str) -> list[str]:
 
 
 def load_graph(name: str, settings: Settings) -> GraphSpec:
-    """The graph `name`: of graphs/, or a path that ends in .yaml or .yml. UserError with all that is wrong with it."""
+    """The graph `name`: a graph's name, or a path that ends in .yaml or .yml. UserError with all mistakes in it."""
     is_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
     path = Path(name) if is_path else find_graphs().get(name)
     if (path or Path(name)).is_dir():

@@ -1,7 +1,8 @@
-"""Where the parts of a graph's picture stand: streams as cards in columns, left to right as the audio flows.
+"""Places the parts of a graph's picture: streams as cards in columns, from left to right as the audio flows.
 
-A small layered layout (Sugiyama, Tagawa, Toda 1981): a part stands in the column behind those of all that it reads; an
-edge that passes a column gets a place of its own there; a column is ordered by the mean place of what its parts read.
+A layered layout (Sugiyama, Tagawa, Toda 1981): a part stands one column to the right of the rightmost part that it
+reads; an edge that passes a column has a place in it; a column is sorted by the mean place of what its parts read.
+All sizes and coordinates are pixels from the picture's top left corner.
 """
 
 from __future__ import annotations
@@ -9,23 +10,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from webapi.voice_node.graph.edges import FEEDBACK, Edge, edges, shown_arguments
 from webapi.voice_node.graph.spec import INPUTS, GraphSpec, StepSpec
-from webapi.voice_node.graph.text import FEEDBACK, Edge, arguments, edges
 
-PAD, TITLE_H = 22, 34  # around the boxes of a card; its name
-BETWEEN = 34  # boxes of a card
+PAD, TITLE_H = 22, 34  # of a card: the margin around its boxes, the height of its name
+BETWEEN = 34  # from one box of a card to the next
 NAME_H, LINE_H, BOX_PAD = 20, 16, 9
 PORT_W, PORT_H, PASS_H = 92, 40, 30
 GAP_X, GAP_Y = 104, 30
-NAME_EM, MONO_EM, NAME_PX, MONO_PX = 0.62, 0.6, 15, 12  # widths of letters: generous, for no font is known here
-TITLE_PX = 8.6  # of a letter of a card's name
-KIND_PX = 6.8  # of a letter of a kind
-WIDEST = 30  # letters of an argument's line
+# Widths of letters, on the large side, as the reader's font is not known.
+NAME_EM, MONO_EM, NAME_PX, MONO_PX = 0.62, 0.6, 15, 12
+TITLE_PX = 8.6  # a letter of a card's name
+KIND_PX = 6.8  # a letter of a kind
+MAX_LETTERS = 30  # in the line of an argument
 
 
 @dataclass
 class Box:
-    """An operator. Coordinates are pixels from the picture's top left corner."""
+    """An operator with its arguments, a line each."""
 
     step: StepSpec
     lines: list[str]
@@ -35,13 +37,13 @@ class Box:
 
     @property
     def height(self) -> float:
-        """Of its name and its arguments."""
+        """The height of name and arguments."""
         return 2 * BOX_PAD + NAME_H + LINE_H * len(self.lines)
 
 
 @dataclass
 class Part:
-    """What takes a place in a column: the card of a stream, a port, or an edge on its way past."""
+    """Something with a place in a column: the card of a stream, a port, or an edge that passes the column."""
 
     name: str
     kind: str  # "stream", "port", "pass"
@@ -53,7 +55,7 @@ class Part:
     height: float = 0
 
     def place(self, x: float, y: float) -> None:
-        """Put it, and what is in it, there."""
+        """Move the part and its boxes to (x, y)."""
         self.x, self.y = x, y
         y += TITLE_H
         for box in self.boxes:
@@ -61,14 +63,14 @@ class Part:
             y += box.height + BETWEEN
 
     def way_in(self, step: int, *, aside: bool = False) -> tuple[float, float]:
-        """Where an edge arrives; `aside` is for one that an argument names."""
+        """Where an edge ends that the operator with index `step` reads; `aside`: by an argument."""
         if self.boxes:
             box = self.boxes[step]
             return box.x, box.y + box.height * (0.78 if aside else 0.4)
         return self.x, self.y + self.height / 2
 
     def way_out(self) -> tuple[float, float]:
-        """Where its edges leave."""
+        """Where the edges begin that leave this part."""
         if self.boxes:
             box = self.boxes[-1]
             return box.x + box.width, box.y + box.height * 0.5
@@ -77,7 +79,7 @@ class Part:
 
 @dataclass
 class Layout:
-    """The parts where they stand, and the edges with the passes that each goes through."""
+    """The placed parts by name, and each edge with the parts that it passes through."""
 
     parts: dict[str, Part]
     ways: list[tuple[Edge, list[Part]]]
@@ -87,7 +89,7 @@ class Layout:
 
 
 def lay_out(graph: GraphSpec) -> Layout:
-    """Everything in its place, from (0, 0) on."""
+    """Place every part of the graph; the picture's top left corner is (0, 0)."""
     found = edges(graph)
     forward = [e for e in found if e.source != FEEDBACK]
     parts = _parts(graph, forward)
@@ -114,7 +116,7 @@ def lay_out(graph: GraphSpec) -> Layout:
 def _parts(graph: GraphSpec, forward: list[Edge]) -> dict[str, Part]:
     ports = dict.fromkeys([*(e.source for e in forward if e.source in INPUTS), *graph.outputs])
     parts = {name: Part(name, "port", width=PORT_W, height=PORT_H) for name in ports}
-    for stream in graph.in_order():
+    for stream in graph.streams:
         if stream.steps:
             boxes = [Box(step, _lines(step)) for step in stream.steps]
             widest = max(len(stream.name) * TITLE_PX, *(_width(box) for box in boxes))
@@ -124,20 +126,20 @@ def _parts(graph: GraphSpec, forward: list[Edge]) -> dict[str, Part]:
 
 
 def _lines(step: StepSpec) -> list[str]:
-    """What a picture shows of the arguments: those that are not at their default; a long one is cut in the middle."""
-    shown = arguments(step, all_of_them=False)
-    half = WIDEST // 2
-    return [a if len(a) <= WIDEST else a[: half - 1] + "…" + a[-half:] for a in shown]
+    """The arguments that are not at their default, a line each; a long one is shortened in the middle."""
+    shown = shown_arguments(step, defaults=False)
+    half = MAX_LETTERS // 2
+    return [a if len(a) <= MAX_LETTERS else a[: half - 1] + "…" + a[-half:] for a in shown]
 
 
 def _width(box: Box) -> float:
     longest = max((len(line) for line in box.lines), default=0)
-    below = len(str(box.step.gives)) * KIND_PX  # beside the arrow to the next box
+    below = len(str(box.step.gives)) * KIND_PX  # the kind, beside the arrow to the next box
     return 24 + max(len(box.step.operator) * NAME_EM * NAME_PX, longest * MONO_EM * MONO_PX, below + 2, 96)
 
 
 def _columns(graph: GraphSpec, parts: dict[str, Part], forward: list[Edge]) -> None:
-    for stream in graph.in_order():
+    for stream in graph.streams:
         if stream.steps:
             before = [parts[e.source].column for e in forward if e.target == stream.name]
             parts[stream.name].column = 1 + max(before, default=0)
@@ -147,7 +149,7 @@ def _columns(graph: GraphSpec, parts: dict[str, Part], forward: list[Edge]) -> N
 
 
 def _passes(parts: dict[str, Part], edge: Edge) -> list[Part]:
-    """A place in each column between the ends of an edge. Edges from one source past one column share it."""
+    """A part in each column between the ends of an edge. Edges from one source share the part in a column."""
     found = []
     for column in range(parts[edge.source].column + 1, parts[edge.target].column):
         name = f"{edge.source} past {column}"
@@ -157,7 +159,7 @@ def _passes(parts: dict[str, Part], edge: Edge) -> list[Part]:
 
 
 def _order(columns: list[list[Part]], ways: list[tuple[Edge, list[Part]]], parts: dict[str, Part]) -> None:
-    """Each column by the mean place of what its parts read; a tie stays as the file has it."""
+    """Sort each column by the mean place of what its parts read; at a tie the file's order stays."""
     readers: dict[str, list[str]] = {}
     for edge, passes in ways:
         chain = [edge.source, *(p.name for p in passes), edge.target]

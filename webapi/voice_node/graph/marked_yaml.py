@@ -1,4 +1,4 @@
-"""YAML as plain values that know where they stand: for errors with file:line:column."""
+"""YAML as values with their place in the file, for errors with file:line:column."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import yaml
 from webapi.voice_node.errors import UserError
 
 TAGS = ("map", "seq", "str", "int", "float", "bool", "null")
-MAX_BYTES = 256 * 1024  # a graph is a page; more is not one
+MAX_LENGTH = 256 * 1024  # characters; a graph has a page or two
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands in a file; lines and columns count from 1."""
+    """A place in a file; lines and columns count from 1."""
 
     file: str
     line: int
@@ -27,7 +27,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Marked:
-    """A value and its place: a str, int, float, bool or None; a list of Marked; or a map as (Marked, Marked) pairs."""
+    """A value and its place: a str, int, float, bool or None, a list of Marked, or the pairs of a map."""
 
     value: Any
     place: Place
@@ -35,16 +35,16 @@ class Marked:
 
     @property
     def pairs(self) -> list[tuple[Marked, Marked]]:
-        """The keys and values of a map, in the order of the file; [] for anything else."""
+        """Keys and values of a map, in the file's order; [] where this is no map."""
         return self.value if self.is_map else []
 
     @property
     def items(self) -> list[Marked]:
-        """The items of a list; [] for anything else."""
+        """The items of a list; [] where this is no list."""
         return self.value if isinstance(self.value, list) and not self.is_map else []
 
     def plain(self) -> Any:
-        """The value without its places."""
+        """The value without places: str, int, float, bool, None, list or dict."""
         if self.is_map:
             return {key.plain(): value.plain() for key, value in self.pairs}
         if isinstance(self.value, list):
@@ -53,7 +53,7 @@ class Marked:
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, and without YAML 1.1's surprises: `on`, `off`, `yes`, `no` and dates are words, as in YAML 1.2."""
+    """A safe loader that reads `on`, `off`, `yes`, `no` and dates as strings, as YAML 1.2 does."""
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -67,9 +67,12 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def parse(text: str, file: str) -> Marked:
-    """The document in `text`. UserError, with the place, for what is not YAML, anchors (`&`, `*`) and custom tags."""
-    if len(text) > MAX_BYTES:
-        raise UserError(f"{file}: {len(text):,} characters; a graph file has at most {MAX_BYTES:,}")
+    """The document in `text`. UserError, with the place, for invalid YAML, anchors (`&`, `*`) and custom tags.
+
+    `file` is the name that errors show.
+    """
+    if len(text) > MAX_LENGTH:
+        raise UserError(f"{file}: {len(text):,} characters; a graph file has at most {MAX_LENGTH:,}")
     try:
         for token in yaml.scan(text, Loader=_Loader):
             if isinstance(token, (yaml.AnchorToken, yaml.AliasToken)):

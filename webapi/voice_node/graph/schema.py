@@ -1,7 +1,7 @@
-"""A JSON Schema of graph files, so that an editor completes operators and arguments and underlines what is wrong.
+"""A JSON Schema of graph files, with which an editor completes operators and arguments and marks mistakes.
 
-Everything comes from where it is said once: operators and their arguments from their signatures, ports from the ports,
-variables from the settings. What needs the whole graph (does it fit, is it used, does it exist) `graphs check` knows.
+It is derived: operators and arguments from their signatures, ports from INPUTS and OUTPUTS, variables from Settings.
+What depends on the whole graph (kinds that fit, unused or missing streams) only `graphs check` finds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from pydantic import SecretStr
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.graph.reader import NAME
+from webapi.voice_node.graph.draft import STREAM_NAME
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, VERSION
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import Operator
@@ -24,7 +24,7 @@ VARIABLE: Schema = {"$ref": "#/$defs/variable"}
 
 
 def graph_schema() -> Schema:
-    """The schema (draft 2020-12) of what this installation can run, operators of other packages included."""
+    """The schema (draft 2020-12) for this installation, with the operators of other packages."""
     defs: Schema = {"variable": _variable(), "streams": _streams(), "operator": _operator()}
     for operator in TABLE.values():
         arguments = operator.arguments.model_json_schema(ref_template="#/$defs/{model}")
@@ -39,36 +39,47 @@ def graph_schema() -> Schema:
         "required": ["version", "streams", "outputs"],
         "properties": {
             "version": {"const": VERSION, "description": "Of the language of graph files."},
-            "streams": {
-                "description": "The streams by name.",
-                "type": "object",
-                "propertyNames": {"pattern": "^" + NAME.pattern.replace(r"\Z", "$"), "not": {"enum": list(INPUTS)}},
-                "additionalProperties": {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["from"],
-                    "properties": {
-                        "from": STREAMS,
-                        "through": {
-                            "description": "Operators, in order.",
-                            "type": "array",
-                            "items": {"$ref": "#/$defs/operator"},
-                        },
-                    },
-                },
-            },
-            "outputs": {
-                "description": "Which streams leave, by port.",
-                "type": "object",
-                "additionalProperties": False,
-                "minProperties": 1,
-                "properties": {
-                    port: {**STREAMS, "description": f"Carries {' or '.join(map(str, kinds))}."}
-                    for port, kinds in OUTPUTS.items()
+            "streams": _streams_by_name(),
+            "outputs": _outputs_by_port(),
+        },
+        "$defs": defs,
+    }
+
+
+def _streams_by_name() -> Schema:
+    return {
+        "description": "The streams by name.",
+        "type": "object",
+        "propertyNames": {
+            "pattern": "^" + STREAM_NAME.pattern.replace(r"\Z", "$"),
+            "not": {"enum": list(INPUTS)},
+        },
+        "additionalProperties": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["from"],
+            "properties": {
+                "from": STREAMS,
+                "through": {
+                    "description": "Operators, in order.",
+                    "type": "array",
+                    "items": {"$ref": "#/$defs/operator"},
                 },
             },
         },
-        "$defs": defs,
+    }
+
+
+def _outputs_by_port() -> Schema:
+    return {
+        "description": "Which streams leave, by port.",
+        "type": "object",
+        "additionalProperties": False,
+        "minProperties": 1,
+        "properties": {
+            port: {**STREAMS, "description": f"Carries {' or '.join(map(str, kinds))}."}
+            for port, kinds in OUTPUTS.items()
+        },
     }
 
 
@@ -93,7 +104,7 @@ def _streams() -> Schema:
 
 
 def _operator() -> Schema:
-    """`{name: {argument: value}}`, or the name alone where no argument must be given."""
+    """`{name: {argument: value}}`, or only the name of an operator without required arguments."""
     bare = [operator for operator in TABLE.values() if not _required(operator)]
     return {
         "anyOf": [
@@ -112,7 +123,7 @@ def _operator() -> Schema:
 
 
 def _arguments(operator: Operator[Any, Any], model: Schema) -> Schema:
-    """The model's schema as a graph file has it: any value may be a variable, streams are named."""
+    """The schema of an operator's arguments: any value may be a variable, and streams are given by name."""
     properties: Schema = {}
     for name, value in model.get("properties", {}).items():
         allowed = {key: inner for key, inner in value.items() if key not in ("title", "default", "description")}

@@ -1,18 +1,18 @@
-"""Which settings a graph uses: where others are changed, it does the same."""
+"""Which settings a graph uses. A change of any other setting does not change what it does."""
 
 from __future__ import annotations
 
 import re
 
-from webapi.voice_node.graph.reader import VARIABLE
 from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.graph.variables import VARIABLE
 
 COMMENT = re.compile(r"(^|\s)#.*", re.MULTILINE)
 OF_THE_MOCKS = {"mock": ("MOCK_REPLY", "MOCK_THINK_MS"), "echo": ("MOCK_THINK_MS",)}
 
 
 def settings_used(graph: GraphSpec) -> set[str]:
-    """The settings that can change what this graph does: those that it names, and those of what it is made of."""
+    """The names of the settings that can change what this graph does: its variables, and those its operators read."""
     names = set(VARIABLE.findall(COMMENT.sub("", graph.text)))
     for step in (step for stream in graph.streams for step in stream.steps):
         if step.operator == "reply":

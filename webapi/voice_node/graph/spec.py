@@ -1,37 +1,37 @@
-"""A graph that is right, as values: streams, their operators, and the ports they are bound to."""
+"""A checked graph as values: streams, their operators, and the ports they are bound to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from webapi.voice_node.events import ROOM_RATE_HZ
 from webapi.voice_node.graph.marked_yaml import Place
 from webapi.voice_node.operators.kinds import AUDIO, PLAYBACK, PLAYED, TURNS, Kind
 
 VERSION = 1
-INPUTS = {"caller": Kind(AUDIO.name, 48_000), "playback": PLAYBACK, "played": PLAYED}
+INPUTS = {"caller": Kind(AUDIO.name, ROOM_RATE_HZ), "playback": PLAYBACK, "played": PLAYED}
 OUTPUTS = {
-    "speaker": (Kind("replies", 48_000),),
-    "events": (TURNS,),  # what happens to replies is seen at the speaker, whatever the graph
+    "speaker": (Kind("replies", ROOM_RATE_HZ),),
+    "events": (TURNS,),  # reply events need no port: the session takes them at the speaker
 }
 
 
 @dataclass(frozen=True)
 class StepSpec:
-    """One operator of a stream, its arguments checked, and what it gives."""
+    """One operator of a stream, with checked arguments, and the kind that it gives."""
 
     operator: str
     arguments: dict[str, Any]
-    reads: dict[str, str]  # argument → stream
+    reads: dict[str, str]  # stream or input port by argument
     gives: Kind
-    place: Place  # in its file
+    place: Place
 
 
 @dataclass(frozen=True)
 class StreamSpec:
-    """A named stream: where it comes from (several sources are merged) and through which operators."""
+    """A named stream: its sources, which are merged, and its operators."""
 
     name: str
     sources: tuple[str, ...]
@@ -41,25 +41,21 @@ class StreamSpec:
 
 @dataclass(frozen=True)
 class GraphSpec:
-    """A graph that is right. Streams come in an order in which each one's sources stand before it."""
+    """A checked graph. Each stream stands behind the streams that it reads."""
 
     name: str
     path: Path
     streams: tuple[StreamSpec, ...]
     outputs: dict[str, tuple[str, ...]]
-    text: str  # as it was read: the file may be another by now
+    text: str  # of the file when it was read
 
     @property
     def taps(self) -> list[str]:
-        """The files that it writes beside everything else."""
+        """The files that its `tap` operators write."""
         return [step.arguments["file"] for s in self.streams for step in s.steps if step.operator == "tap"]
 
-    def in_order(self) -> Iterator[StreamSpec]:
-        """The streams, sources first."""
-        return iter(self.streams)
-
     def readers(self, name: str) -> int:
-        """How often stream or port `name` is read."""
+        """How many readers the stream or port `name` has: streams, arguments and outputs."""
         return (
             sum(list(s.sources).count(name) for s in self.streams)
             + sum(list(step.reads.values()).count(name) for s in self.streams for step in s.steps)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from livekit import rtc
 
-RATE_HZ = 48_000
-PIECE_SAMPLES = RATE_HZ // 100  # the module takes 10 ms at a time and no other
+from webapi.voice_node.events import ROOM_RATE_HZ
+
+PIECE_SAMPLES = ROOM_RATE_HZ // 100  # the module takes 10 ms at a time and no other
 
 
 class EchoCanceller:
@@ -19,7 +20,7 @@ class EchoCanceller:
 
     def process(self, heard: bytes, played: bytes) -> bytes:
         """10 ms of the caller's audio without what is left in it of what was played; int16 mono at 48 kHz."""
-        self._apm.process_reverse_stream(rtc.AudioFrame(played, RATE_HZ, 1, PIECE_SAMPLES))
-        frame = rtc.AudioFrame(heard, RATE_HZ, 1, PIECE_SAMPLES)
+        self._apm.process_reverse_stream(rtc.AudioFrame(played, ROOM_RATE_HZ, 1, PIECE_SAMPLES))
+        frame = rtc.AudioFrame(heard, ROOM_RATE_HZ, 1, PIECE_SAMPLES)
         self._apm.process_stream(frame)
         return bytes(frame.data)

@@ -1,4 +1,4 @@
-"""A session's events as log lines: the same fields as everywhere, and a sentence for people."""
+"""Logs the events of a session: the fields of `events.record`, and a sentence for people."""
 
 from __future__ import annotations
 
@@ -29,11 +29,25 @@ from webapi.voice_node.events import (
     record,
 )
 
+SENTENCES: dict[type[Event], str] = {  # of events without a value to tell
+    SpeechStarted: "caller started talking",
+    BargeIn: "caller talked over the bot",
+    Superseded: "caller went on before the bot answered",
+    ReplyStarted: "orchestrator called",
+    LlmRequestDone: "language model done",
+    TtsFirstChunk: "first audio of the reply is there",
+    Uninterruptible: "the reply is to be heard to its end",
+    FillerStarted: "the reply is late, bot says a filler",
+    PlaybackStarted: "bot started talking",
+    PlaybackResumed: "bot goes on",
+}
+STEPS = (ReplyStarted, LlmRequestDone, TtsFirstChunk, Uninterruptible, ReplyCut)  # a caller does not notice these
+
 
 def event_tap(session_id: str, room: str, origin_us: int) -> Callable[[Event], None]:
-    """A tap that logs each event. `t` and other times of the line are seconds since `origin_us`.
+    """A tap that logs each event. `t` and the other times of a line are seconds since `origin_us`.
 
-    A failing method of the orchestrator is logged once a turn: one that gets every frame can fail as often.
+    A method of the orchestrator that fails is logged once a turn: one that is called for each frame can fail as often.
     """
     failed: set[tuple[str, str]] = set()
 
@@ -57,59 +71,43 @@ def event_tap(session_id: str, room: str, origin_us: int) -> Callable[[Event], N
 
 
 def level_of(event: Event) -> str:
-    """INFO for what a caller could notice, DEBUG for the steps between, WARNING for a reply gone wrong."""
+    """INFO for what a caller could notice, DEBUG for the steps between, WARNING for errors."""
     if isinstance(event, HookFailed):
         return "WARNING"
     if isinstance(event, ReplyEnded):
         return "DEBUG" if event.outcome == "completed" else "WARNING"
-    between = isinstance(event, ReplyStarted | LlmRequestDone | TtsFirstChunk | Uninterruptible | ReplyCut)
-    return "DEBUG" if between else "INFO"
+    return "DEBUG" if isinstance(event, STEPS) else "INFO"
 
 
 def sentence(event: Event) -> str:
-    """What happened, in a few words; turns are numbered from 0 as in the files."""
-    turn = f"(turn {event.turn.number})"
-    if isinstance(event, SpeechStarted):
-        return f"caller started talking {turn}"
+    """What happened, in a few words. Turns are numbered from 0, as in the files."""
+    what, detail = _what_happened(event)
+    return f"{what} (turn {event.turn.number})" + (f": {detail}" if detail else "")
+
+
+def _what_happened(event: Event) -> tuple[str, str]:
+    """A sentence without its turn, and the detail that stands behind the turn or ""."""
     if isinstance(event, SpeechEnded):
-        why = "" if event.reason == "silence" else f": {event.reason}"
-        return f"caller stopped talking after {_s(event.voiced_ms)} of voice {turn}{why}"
-    if isinstance(event, BargeIn):
-        return f"caller talked over the bot {turn}"
-    if isinstance(event, Superseded):
-        return f"caller went on before the bot answered {turn}"
+        detail = "" if event.reason == "silence" else event.reason
+        return f"caller stopped talking after {_seconds(event.voiced_ms)} of voice", detail
     if isinstance(event, Prompted):
-        return f"the bot is to say {event.prompt} {turn}"
-    if isinstance(event, ReplyStarted):
-        return f"orchestrator called {turn}"
-    if isinstance(event, LlmRequestDone):
-        return f"language model done {turn}"
-    if isinstance(event, TtsFirstChunk):
-        return f"first audio of the reply is there {turn}"
-    if isinstance(event, Uninterruptible):
-        return f"the reply is to be heard to its end {turn}"
+        return f"the bot is to say {event.prompt}", ""
     if isinstance(event, ReplyEnded):
-        return f"reply {event.outcome} {turn}" + (f": {event.detail}" if event.detail else "")
+        return f"reply {event.outcome}", event.detail
     if isinstance(event, ReplyCut):
-        return f"reply cancelled, {event.outcome} {turn}"
-    if isinstance(event, FillerStarted):
-        return f"the reply is late, bot says a filler {turn}"
-    if isinstance(event, PlaybackStarted):
-        return f"bot started talking {turn}"
+        return f"reply cancelled, {event.outcome}", ""
     if isinstance(event, PlaybackPaused):
-        return f"bot halted, {_s(event.heard_ms)} heard so far {turn}"
-    if isinstance(event, PlaybackResumed):
-        return f"bot goes on {turn}"
+        return f"bot halted, {_seconds(event.heard_ms)} heard so far", ""
     if isinstance(event, PlaybackEnded):
         if not event.heard_ms:
-            return f"nothing of the reply was heard {turn}"
-        return f"bot {'finished' if event.completed else 'fell silent'}, {_s(event.heard_ms)} heard {turn}"
+            return "nothing of the reply was heard", ""
+        return f"bot {'finished' if event.completed else 'fell silent'}, {_seconds(event.heard_ms)} heard", ""
     if isinstance(event, FramesDropped):
-        return f"{event.frames} frames dropped: {event.reason} {turn}"
+        return f"{event.frames} frames dropped: {event.reason}", ""
     if isinstance(event, HookFailed):
-        return f"the orchestrator's {event.hook} failed {turn}: {event.detail}"
-    return f"{event.name} {turn}"
+        return f"the orchestrator's {event.hook} failed", event.detail
+    return SENTENCES.get(type(event), event.name), ""
 
 
-def _s(ms: int) -> str:
+def _seconds(ms: int) -> str:
     return f"{ms / 1000:.2f} s"

@@ -1,4 +1,4 @@
-"""The graph that answers, and its file: a changed one is read while calls go on, and a broken one changes nothing."""
+"""Reads the file of the running graph again. Calls go on meanwhile, and a file with mistakes changes nothing."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.graph.check import load_to_run
 from webapi.voice_node.graph.spec import GraphSpec
 
-LOOK_S = 0.5  # between two looks at the file; who saves it in several steps is left so much time for them
+POLL_S = 0.5  # between two looks at the file; a program that saves it in several steps has this time for them
+
+FileState = tuple[int, int, int]
 
 
-class GraphWatch:
-    """Reads the file of `graph` again, when asked to or where it has changed.
+class GraphReloader:
+    """Reads the file of `graph` again, on request or after it has changed.
 
-    `loaded` gets another graph that is right, `refused` what is wrong with one that is not. The log has both.
+    `on_loaded` gets a graph that differs from the one before; `on_refused` gets the mistakes in a file, as text. The
+    log gets both too.
     """
 
     def __init__(
@@ -27,49 +30,49 @@ class GraphWatch:
         graph: GraphSpec,
         settings: Settings,
         *,
-        loaded: Callable[[GraphSpec], None],
-        refused: Callable[[str], None],
+        on_loaded: Callable[[GraphSpec], None],
+        on_refused: Callable[[str], None],
     ) -> None:
         self._path = graph.path
         self._text = graph.text
-        self._read = _state(graph.path)
+        self._read_state = _state(graph.path)
         self._settings = settings
-        self._loaded = loaded
-        self._refused = refused
+        self._on_loaded = on_loaded
+        self._on_refused = on_refused
 
-    async def follow(self, asked: asyncio.Event, *, watch: bool) -> None:
-        """For ever: read it when `asked` is set, and with `watch` soon after it has changed."""
-        seen = self._read
+    async def run(self, asked: asyncio.Event, *, watch: bool) -> None:
+        """Read the file when `asked` is set and, with `watch`, after it has changed and settled. Never returns."""
+        seen = self._read_state
         while True:
-            await wait_set(asked, LOOK_S if watch else None)
+            await wait_set(asked, POLL_S if watch else None)
             before, seen = seen, _state(self._path)
-            if asked.is_set() or (seen != self._read and seen == before):
+            if asked.is_set() or (seen != self._read_state and seen == before):
                 asked.clear()
-                self._read = seen
+                self._read_state = seen
                 self.read()
 
     def read(self) -> None:
-        """Read it now, and tell what came of it."""
+        """Read the file now, and call `on_loaded` or `on_refused`; neither where the graph is the same as before."""
         log = logger.bind(graph=self._path.stem, path=str(self._path))
         try:
             graph = load_to_run(str(self._path), self._settings)
-        except Exception as error:  # UserError; but whatever a file or an orchestrator brings about, calls go on
+        except Exception as error:  # a UserError, or anything that an orchestrator raises: calls go on all the same
             why = "; ".join(str(error).splitlines())
             log.bind(event="graph_refused", reason=str(error)).error(
                 f"graph {self._path.stem} is refused, the one before goes on: {why}"
             )
-            self._refused(str(error))
+            self._on_refused(str(error))
             return
         if graph.text == self._text:
             log.bind(event="graph_unchanged").info(f"graph {graph.name} is the one that answers already")
             return
         self._text = graph.text
         log.bind(event="graph_loaded").info(f"graph {graph.name} loaded; it takes over as soon as neither side speaks")
-        self._loaded(graph)
+        self._on_loaded(graph)
 
 
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """What shows that a file was written or replaced; None where it is gone."""
+def _state(path: Path) -> FileState | None:
+    """Values that differ after the file was written or replaced; None where there is no file."""
     try:
         found = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""A session and its observers, as the LiveKit edge serves it; and what makes one for each caller."""
+"""A session with its metrics, log and recording, as the LiveKit edge serves it."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from webapi.voice_node.recording.call_file import CallRecorder
 from webapi.voice_node.recording.retention import new_recording
 from webapi.voice_node.room.session_port import Call, SessionPort
 
-Write = Callable[[dict[str, Any]], None]
+WriteLine = Callable[[dict[str, Any]], None]
 
 
-class Sessions:
-    """Makes a session for each caller: the graph of the moment, its turns measured, logged and told to the room.
+class SessionFactory:
+    """Makes a session for each call, with the current `graph`. `write` gets each turn's line of metrics.jsonl.
 
     Where `graph` is set to another one, the sessions made before are outdated.
     """
 
-    def __init__(self, graph: GraphSpec, settings: Settings, write: Write) -> None:
+    def __init__(self, graph: GraphSpec, settings: Settings, write: WriteLine) -> None:
         self.graph = graph
         self._settings = settings
         self._write = write
 
     def __call__(self, call: Call) -> SessionPort:
-        """The session for a call. Raises what an orchestrator raises that can't be made."""
+        """The session for a call. Raises what the orchestrator's constructor raises."""
         graph = self.graph
-        return LiveSession(call, graph, self._settings, self._write, lambda: self.graph is not graph)
+        return LiveSession(call, graph, self._settings, self._write, is_outdated=lambda: self.graph is not graph)
 
 
 class LiveSession:
-    """One room, one caller, and all that is noted of it."""
+    """The session of one caller in one room, with everything that is written about it."""
 
     def __init__(
-        self, call: Call, graph: GraphSpec, settings: Settings, write: Write, outdated: Callable[[], bool]
+        self, call: Call, graph: GraphSpec, settings: Settings, write: WriteLine, *, is_outdated: Callable[[], bool]
     ) -> None:
         log = logger.bind(session_id=call.session_id, room=call.room)
 
-        def turn_over(line: dict[str, Any]) -> None:
+        def on_turn(line: dict[str, Any]) -> None:
             write(line)
-            call.tell({"event": "turn", **line})
+            call.send({"event": "turn", **line})
 
         began_us = call.clock()
-        self._recorder = recorder_for(call, graph, settings, began_us)
+        self._recorder = new_recorder(call, graph, settings, began_us)
         self._session = Session(
             graph,
             settings=settings,
@@ -64,7 +64,7 @@ class LiveSession:
             note=self._recorder.note if self._recorder else None,
             origin_us=began_us,
         )
-        self._metrics = Metrics(call.session_id, call.room, graph.name, turn_over)
+        self._metrics = Metrics(call.session_id, call.room, graph.name, on_turn)
         self._session.tap(self._metrics)
         self._session.tap(event_tap(call.session_id, call.room, began_us))
         if self._recorder:
@@ -74,35 +74,35 @@ class LiveSession:
         self.hear = self._session.hear
         self.lost = self._session.lost
         self.cut = self._session.cut
-        self._outdated = outdated
+        self._is_outdated = is_outdated
 
     @property
     def origin_us(self) -> int:
-        """The clock when it began."""
+        """The time when it began, in microseconds of the call's clock."""
         return self._session.origin_us
 
     @property
     def outdated(self) -> bool:
-        """There is another graph by now."""
-        return self._outdated()
+        """The factory has another graph by now."""
+        return self._is_outdated()
 
     @property
     def between_turns(self) -> bool:
-        """Neither is the caller speaking nor is a reply made or played."""
+        """The caller does not speak, and no reply is made or played."""
         return self._session.between_turns
 
     async def close(self) -> None:
-        """End the session; every turn has its line then."""
+        """End the session, and write what is left: the line of each turn, and the recording."""
         await self._session.close()
         self._metrics.close()
         if self._recorder:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
 
 
-def recorder_for(call: Call, graph: GraphSpec, settings: Settings, began_us: int) -> CallRecorder | None:
-    """What records the call, where that is wanted. A call that can't be recorded is served all the same."""
+def new_recorder(call: Call, graph: GraphSpec, settings: Settings, began_us: int) -> CallRecorder | None:
+    """The recorder of a call; None where RECORD_DIR is off or can't be written. The call is served all the same."""
 
-    def lose(why: object) -> None:
+    def on_problem(why: object) -> None:
         bound = logger.bind(event="record_failed", session_id=call.session_id, room=call.room)
         bound.error(f"this call is not recorded: {why}")
 
@@ -110,8 +110,8 @@ def recorder_for(call: Call, graph: GraphSpec, settings: Settings, began_us: int
         return None
     try:
         return new_recording(
-            settings, graph, session_id=call.session_id, room=call.room, origin_us=began_us, on_problem=lose
+            settings, graph, session_id=call.session_id, room=call.room, origin_us=began_us, on_problem=on_problem
         )
     except OSError as error:
-        lose(error)
+        on_problem(error)
         return None

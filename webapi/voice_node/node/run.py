@@ -1,4 +1,4 @@
-"""What `run` puts together and takes apart: server, page, log, metrics, and a session for each caller."""
+"""Starts and ends everything that `run` needs: server, page, log, metrics, and a session for each caller."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from webapi.voice_node.graph.check import load_to_run
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.metrics import MetricsFile
-from webapi.voice_node.node.graph_reload import GraphWatch
-from webapi.voice_node.node.live_session import Sessions
+from webapi.voice_node.node.graph_reload import GraphReloader
+from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
 from webapi.voice_node.node.web import WebServer
 from webapi.voice_node.orchestrator import load_orchestrator
@@ -37,17 +37,11 @@ async def run_node(
     page: bool,
     say: Say,
 ) -> None:
-    """Serve callers until `stop` is set. UserError for what the user can mend; `say` gets what people want to know.
+    """Serve callers until `stop` is set. `say` gets lines for the terminal. Raises UserError.
 
-    The graph's file is read again when `reload` is set, and with `watch` whenever it has changed.
+    The graph's file is read again when `reload` is set and, with `watch`, after it has changed.
     """
-    graph = load_to_run(settings.voice_graph, settings)
-    load_orchestrator(settings.orchestrator, settings)  # so that a wrong one ends the node now and not its first turn
-    vad = VoiceActivityDetector(  # for the same reason
-        settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms
-    )
-    check_writable(settings)
-    check_recordings(settings)
+    graph, vad = _checked(settings)
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
@@ -56,18 +50,10 @@ async def run_node(
         metrics = MetricsFile(settings.metrics_file) if settings.metrics_file else None
         if metrics:
             ending.callback(metrics.close)
-        sessions = Sessions(graph, settings, metrics.write if metrics else lambda _: None)
+        sessions = SessionFactory(graph, settings, metrics.write if metrics else lambda _: None)
         runner = LiveKitRunner(settings, sessions)
-
-        def loaded(changed: GraphSpec) -> None:
-            sessions.graph = changed
-            runner.renew()
-
-        def refused(why: str) -> None:
-            runner.tell({"event": "graph_refused", "graph": graph.name, "detail": why})
-
-        following = GraphWatch(graph, settings, loaded=loaded, refused=refused).follow(reload, watch=watch)
-        ending.callback(asyncio.create_task(following, name="graph-watch").cancel)
+        reloading = _reloader(graph, settings, sessions, runner).run(reload, watch=watch)
+        ending.callback(asyncio.create_task(reloading, name="graph-watch").cancel)
         key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
         server = dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say)
         if not await done_before(stop, ending.enter_async_context(server)):
@@ -80,8 +66,31 @@ async def run_node(
         await runner.run(stop, joined=lambda: say(f"Open {url}") if url else None)
 
 
+def _checked(settings: Settings) -> tuple[GraphSpec, VoiceActivityDetector]:
+    """The graph and a VAD, made to check them. UserError for what would otherwise fail in the first turn."""
+    graph = load_to_run(settings.voice_graph, settings)
+    load_orchestrator(settings.orchestrator, settings)
+    vad = VoiceActivityDetector(settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms)
+    check_writable(settings)
+    check_recordings(settings)
+    return graph, vad
+
+
+def _reloader(graph: GraphSpec, settings: Settings, sessions: SessionFactory, runner: LiveKitRunner) -> GraphReloader:
+    """Gives a changed graph to the sessions, and the mistakes in a wrong one to the room's clients."""
+
+    def on_loaded(changed: GraphSpec) -> None:
+        sessions.graph = changed
+        runner.renew()
+
+    def on_refused(why: str) -> None:
+        runner.send({"event": "graph_refused", "graph": graph.name, "detail": why})
+
+    return GraphReloader(graph, settings, on_loaded=on_loaded, on_refused=on_refused)
+
+
 async def done_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
-    """Whether `work` was done before `stop` was set; if not, it is cancelled. Getting a server may take minutes."""
+    """Whether `work` was done before `stop` was set. If not, it is cancelled. An error of `work` is raised."""
     task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
     for each in (task, stopped):

@@ -1,4 +1,4 @@
-"""What the node does when it gets a signal: it closes, within a bounded time, or reads its graph anew."""
+"""Handles signals: the node closes, within a bounded time, or reads its graph again."""
 
 from __future__ import annotations
 
@@ -10,58 +10,66 @@ import sys
 import threading
 from types import FrameType
 
-CLOSE_S = 5.0  # from the signal to the end, whatever hangs
-AFTER_S = 1.0  # a shell that ends tells its jobs first, and closes the terminal then
+CLOSE_S = 5.0  # from the signal to the end of the process, whatever hangs
+AFTER_S = 1.0  # a shell that ends sends SIGHUP to its jobs first, and closes the terminal afterwards
 
 
 def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: asyncio.Event) -> None:
-    """SIGINT and SIGTERM set `stop`, in `loop`, and a second one ends the process at once. SIGHUP sets `reload`.
+    """SIGINT and SIGTERM set `stop`, in `loop`; a second one ends the process at once. SIGHUP sets `reload`.
 
-    But where SIGHUP says that the terminal was closed, it is as SIGTERM: who started the node can't stop it any more.
-    (Not so under nohup, which is to outlive its terminal.) Windows has no SIGHUP.
+    A SIGHUP because the terminal was closed is handled as SIGTERM, as the user can't stop the node any more; but not
+    under nohup, with which a process outlives its terminal. Windows has no SIGHUP.
     """
-    asked = False  # not stop.is_set(): what blocks the loop keeps it from setting that
+    handler = _Handler(loop, stop, reload)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler.on_stop)
+    if hasattr(signal, "SIGHUP"):
+        handler.outlives_terminal = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN or not _has_terminal()
+        signal.signal(signal.SIGHUP, handler.on_hang_up)
 
-    def close() -> None:
-        nonlocal asked
-        asked = True
+
+class _Handler:
+    """What is done at each signal, and whether the node is closing already."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: asyncio.Event) -> None:
+        self._loop = loop
+        self._stop = stop
+        self._reload = reload
+        self._closing = False  # not stop.is_set(): a blocked loop would not set it
+        self.outlives_terminal = False
+
+    def on_stop(self, _: int, __: FrameType | None) -> None:
+        """SIGINT or SIGTERM."""
+        if self._closing:
+            os._exit(130)
+        self._close()
+
+    def on_hang_up(self, _: int, __: FrameType | None) -> None:
+        """SIGHUP."""
+        if self.outlives_terminal:
+            self._loop.call_soon_threadsafe(self._reload.set)
+        elif _has_terminal():
+            self._loop.call_soon_threadsafe(self._reload.set)
+            self._loop.call_soon_threadsafe(self._loop.call_later, AFTER_S, self._close_without_terminal)
+        else:
+            self._close_without_terminal()
+
+    def _close_without_terminal(self) -> None:
+        if not self._closing and not _has_terminal():  # the system and the shell may both have sent a signal
+            self._close()
+
+    def _close(self) -> None:
+        self._closing = True
         with contextlib.suppress(OSError):  # the terminal may be gone
             os.write(2, b"Closing; once more ends it at once.\n")  # sys.stderr may be in the middle of a line
-        loop.call_soon_threadsafe(stop.set)
+        self._loop.call_soon_threadsafe(self._stop.set)
         too_late = threading.Timer(CLOSE_S, _give_up)
         too_late.daemon = True
         too_late.start()
 
-    def ask_to_close(_: int, __: FrameType | None) -> None:
-        if asked:
-            os._exit(130)
-        close()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask_to_close)
-    if not hasattr(signal, "SIGHUP"):
-        return
-    outlives = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-    had_terminal = _has_terminal()
-
-    def hang_up(_: int, __: FrameType | None) -> None:
-        if outlives or not had_terminal:
-            loop.call_soon_threadsafe(reload.set)
-        elif _has_terminal():
-            loop.call_soon_threadsafe(reload.set)
-            loop.call_soon_threadsafe(loop.call_later, AFTER_S, close_without_terminal)
-        else:
-            close_without_terminal()
-
-    def close_without_terminal() -> None:
-        if not asked and not _has_terminal():  # asked: the system and the shell both send a signal, maybe at once
-            close()
-
-    signal.signal(signal.SIGHUP, hang_up)
-
 
 def _has_terminal() -> bool:
-    """Whether a terminal controls this process; none does after it was closed, wherever the output goes."""
+    """Whether a terminal controls this process. After it was closed none does, wherever the output goes."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -70,7 +78,7 @@ def _has_terminal() -> bool:
 
 
 def _give_up() -> None:
-    """The last resort of a shutdown: an orchestrator that blocks the loop, say, can't be asked any more."""
+    """End the process where closing hangs, for example because an orchestrator blocks the loop."""
     with contextlib.suppress(OSError):
         sys.stderr.write(f"Something did not end within {CLOSE_S:g} s; leaving it behind.\n")
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The web server of the client page: static files, and on loopback a token to join with.
+"""Serves the client page: static files and, on loopback, a token to join with.
 
 Import this module only where the page is wanted: without aiohttp (the `web` extra) the import raises UserError.
 """
@@ -18,7 +18,7 @@ from loguru import logger
 
 from webapi.voice_node.errors import UserError
 
-try:  # before anything else of ours: livekit-api needs aiohttp too, and would say it in a programmer's words
+try:  # before the other imports: livekit-api needs aiohttp too, and its error would not help users
     from aiohttp import web
 except ImportError as missing:
     raise UserError(
@@ -32,8 +32,8 @@ STATIC = Path(__file__).resolve().parents[2] / "static"
 TOKEN_TTL = timedelta(minutes=10)  # long enough to click Join; a joined client gets fresh ones from LiveKit
 PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 
-# Scripts come from here and, where livekit-client is not installed, from its CDN. Where the LiveKit server is
-# can be typed into the page, so any host may be connected to; `http:` is LiveKit's own check of a refused token.
+# Scripts come from this server and, where livekit-client is not installed, from its CDN. The user types the address of
+# the LiveKit server, so the page may connect to any host; `http:` is for LiveKit's check of a refused token.
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -61,7 +61,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebServer:
-    """Serves the client page on WEB_HOST:WEB_PORT until it is stopped."""
+    """The web server on WEB_HOST:WEB_PORT. `static` is the folder of the page."""
 
     def __init__(self, settings: Settings, *, static: Path = STATIC) -> None:
         self._settings = settings
@@ -69,7 +69,7 @@ class WebServer:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
-        """Listen, and return the page's URL. Raises UserError where the address can't be had."""
+        """Start to serve, and return the page's URL. UserError where the address is taken or not allowed."""
         if not (self._static / "client.html").is_file():
             raise UserError(f"The client page is missing: {self._static / 'client.html'}. Install voice-node again.")
         app = web.Application(middlewares=[_secure])
@@ -91,7 +91,7 @@ class WebServer:
         return url
 
     async def stop(self) -> None:
-        """Close the port and what is still open on it. Does nothing where the server doesn't run."""
+        """Close the port and its open connections. Does nothing where the server does not run."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -100,7 +100,7 @@ class WebServer:
         return web.FileResponse(self._static / "client.html")
 
     async def _config(self, request: web.Request) -> web.StreamResponse:
-        """Where to join; and, for this machine's own browser only, a token of a fresh identity."""
+        """URL and room as JSON; for a browser on this machine also a token, with a new identity."""
         settings = self._settings
         identity = token = None
         if may_have_token(settings.web_host, request):
@@ -112,10 +112,10 @@ class WebServer:
 
 
 def may_have_token(web_host: str, request: web.Request) -> bool:
-    """True where WEB_HOST, the peer, and the name that the browser was given are all this machine's loopback.
+    """Whether WEB_HOST, the peer's address and the Host header are all this machine's loopback.
 
-    The name keeps out DNS rebinding (a stranger's name that resolves to 127.0.0.1), Sec-Fetch-Site other sites'
-    pages in the same browser, and the proxy headers whoever is behind a reverse proxy on this machine.
+    The Host header excludes DNS rebinding (another name that resolves to 127.0.0.1), Sec-Fetch-Site excludes pages of
+    other sites in the same browser, and the proxy headers exclude clients of a reverse proxy on this machine.
     """
     return (
         is_loopback_host(web_host)
@@ -131,20 +131,20 @@ def _is_loopback_address(address: str | None) -> bool:
         ip = ipaddress.ip_address(address or "")
     except ValueError:
         return False
-    mapped = getattr(ip, "ipv4_mapped", None)  # Python before 3.13 doesn't see that ::ffff:127.0.0.1 is loopback
+    mapped = getattr(ip, "ipv4_mapped", None)  # before Python 3.13, ::ffff:127.0.0.1 does not count as loopback
     return ip.is_loopback or (mapped is not None and mapped.is_loopback)
 
 
 def _is_loopback_name(host_header: str | None) -> bool:
     try:
         return is_loopback_host(urlsplit(f"//{host_header or ''}").hostname or "")
-    except ValueError:  # no host at all
+    except ValueError:  # not a host
         return False
 
 
 @web.middleware
 async def _secure(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The security headers on every answer, errors too; nothing of /api is kept by any cache."""
+    """Add the security headers to every response, also to errors. No cache may keep responses of /api."""
     try:
         response = await handler(request)
     except web.HTTPException as error:
@@ -155,18 +155,19 @@ async def _secure(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def _headers_for(request: web.Request) -> dict[str, str]:
-    fresh = "no-store" if request.path.startswith("/api/") else "no-cache"  # no-cache: asked about again each time
+    fresh = "no-store" if request.path.startswith("/api/") else "no-cache"  # no-cache: validated at each use
     return {**HEADERS, "Cache-Control": fresh}
 
 
 def _name_for_people(host: str) -> str:
-    """A host for the URL that is printed: one that a browser on this machine can open."""
+    """The host in the URL that is printed: one that a browser on this machine can open."""
     if host in ("127.0.0.1", "localhost", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
 def _cannot_listen(error: OSError, host: str, port: int) -> UserError:
+    """The error for users, with what to do about it."""
     where = f"The client page can't be served on WEB_HOST={host}, WEB_PORT={port}"
     if error.errno == errno.EADDRINUSE:
         return UserError(
@@ -175,7 +176,7 @@ def _cannot_listen(error: OSError, host: str, port: int) -> UserError:
         )
     if error.errno == errno.EACCES:
         return UserError(f"{where}: this user may not open that port. Choose one from 1024 on: WEB_PORT=8080.")
-    # asyncio of Python 3.13 says that none of a host's addresses could be had without an errno.
+    # In Python 3.13, asyncio gives no errno where none of a host's addresses can be bound.
     unbound = error.errno is None and "could not bind" in str(error)
     if error.errno == errno.EADDRNOTAVAIL or unbound or isinstance(error, socket.gaierror):
         return UserError(

@@ -12,14 +12,14 @@ from webapi.voice_node.audio.wav import iter_wav, wav_info
 from webapi.voice_node.audio_io import Framer, Resampler, resampler
 from webapi.voice_node.clock.replay_loops import Pace, ReplayLoop, run_paced, this_loop
 from webapi.voice_node.config import Settings
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_MS, US_PER_S, Event, Voiced, record
+from webapi.voice_node.events import BYTES_PER_SAMPLE, ROOM_RATE_HZ, US_PER_MS, US_PER_S, Event, Voiced, record
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.playback.play_queue import PlayQueue
 from webapi.voice_node.replay.event_diff import first_difference
 
-RATE_HZ = 48_000
+RATE_HZ = ROOM_RATE_HZ
 CHUNK_US = 10 * US_PER_MS  # as LiveKit delivers
 CHUNK_BYTES = RATE_HZ // 100 * BYTES_PER_SAMPLE
 TAIL_S = 120  # after the recording, for a reply to end; an endless one is cut then

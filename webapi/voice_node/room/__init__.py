@@ -1,1 +1,1 @@
-"""Everything that talks to LiveKit: the connection, callers and their tracks, the bot's track, messages, tokens."""
+"""Everything about LiveKit: the connection, callers and their tracks, the bot's track, data messages, tokens."""

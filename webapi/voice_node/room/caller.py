@@ -1,4 +1,4 @@
-"""One caller in the room and the session that serves them, as the LiveKit edge keeps them."""
+"""One caller in the room: the session that serves them, and the track that carries their audio."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from webapi.voice_node.room.participants import cancels_echo
 from webapi.voice_node.room.session_port import PendingSession, SessionPort
 from webapi.voice_node.room.track_reader import TrackReader, frames_of
 
-ASK_AGAIN_S = 2.0
-PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0  # at least, from one session to the next where the first broke
+ASK_AGAIN_S = 2.0  # after this time a track that was subscribed to and has not come is subscribed to again
+MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # between two sessions where the first broke
+REJOIN_S = 1.0  # a client that joins again under its name leaves first, in a message of its own
 
 
 class Caller:
-    """Who is listened to: their session, and the track they are heard on while there is one. Times are the loop's."""
+    """The state of one caller: session, track, and when they left. Times are the loop's, in seconds."""
 
     def __init__(self, room: str, identity: str) -> None:
         self.identity = identity
@@ -24,100 +25,114 @@ class Caller:
         self.asked_sid: str | None = None  # of the track that was subscribed to
         self._loop = asyncio.get_running_loop()
         self._asked_s = 0.0
-        self._hearing: TrackReader | None = None
-        self._silent: str | None = None  # why nothing is heard, until the session is told
+        self._reader: TrackReader | None = None
+        self._lost: str | None = None  # why the track is gone, until the session is told
         self._log = self.log = logger.bind(room=room, identity=identity)
         self.session: SessionPort = PendingSession()
-        self.session_id: str | None = None  # of the session that serves them, or was to
-        self.broken = False  # that one
-        self.not_before_s = 0.0  # no other is made
+        self.session_id: str | None = None  # of the last session that was made for them, or was to be made
+        self.broken = False  # that session broke
+        self.not_before_s = 0.0  # no other session is made before this time
         self._began_s = 0.0
         self._pause_s = 0.0
 
-    @property
-    def heard(self) -> bool:
-        """Their track is here, muted or not."""
-        return self._hearing is not None
-
-    def ask(self, sid: str) -> None:
-        """Note that the track was asked for."""
-        self.asked_sid, self._asked_s = sid, self._loop.time()
-
-    def waits_for_track(self) -> bool:
-        """Nothing is to be asked: a track is here, or was asked for just now."""
-        just_now = self.asked_sid is not None and self._loop.time() - self._asked_s < ASK_AGAIN_S
-        return self.heard or just_now
-
-    # ------------------------------------------------------------ their session
+    # ------------------------------------------------------------ session
 
     @property
-    def waits(self) -> bool:
-        """No session serves them; what they say waits for one."""
+    def is_waiting(self) -> bool:
+        """No session serves them; their audio waits for one."""
         return isinstance(self.session, PendingSession)
 
-    def begin(self, session_id: str) -> None:
-        """A session is about to be made."""
+    def begin_session(self, session_id: str) -> None:
+        """Note that a session is about to be made."""
         self.session_id, self.broken = session_id, False
         self._began_s = self._loop.time()
         self.log = self._log.bind(session_id=session_id)
 
-    def serve_with(self, session: SessionPort) -> None:
-        """From now on `session` hears them, and first what has waited; a track that is heard stays heard."""
-        before = self._listen(session)
+    def attach_session(self, session: SessionPort) -> None:
+        """Send the audio that has waited, and all further audio, to `session`."""
+        before = self._replace_session(session)
         if isinstance(before, PendingSession):
             before.pass_on(session)
 
-    def hold(self) -> SessionPort:
-        """From now on what they say waits. The session before, to be closed."""
-        return self._listen(PendingSession())
+    def detach_session(self) -> SessionPort:
+        """Let all further audio wait. Returns the session before, which is to be closed."""
+        return self._replace_session(PendingSession())
 
-    def broke(self) -> float:
-        """The session broke. Seconds until another may be made: the oftener in a row, the more."""
+    def session_broke(self) -> float:
+        """Note that the session broke. Seconds until another may be made: the pause doubles with each in a row."""
         now_s = self._loop.time()
-        lasted = now_s - self._began_s >= LONGEST_PAUSE_S
-        self._pause_s = PAUSE_S if lasted or not self._pause_s else min(LONGEST_PAUSE_S, 2 * self._pause_s)
+        lasted = now_s - self._began_s >= MAX_PAUSE_S
+        self._pause_s = MIN_PAUSE_S if lasted or not self._pause_s else min(MAX_PAUSE_S, 2 * self._pause_s)
         self.broken, self.not_before_s = True, self._began_s + self._pause_s
         return max(0.0, self.not_before_s - now_s)
 
-    def _listen(self, session: SessionPort) -> SessionPort:
+    def _replace_session(self, session: SessionPort) -> SessionPort:
         before, self.session = self.session, session
-        if self._hearing is not None:
-            self._hearing.listener = session
+        if self._reader is not None:
+            self._reader.listener = session
         return before
 
-    # ------------------------------------------------------------ their track
+    # ------------------------------------------------------------ track
 
-    def tune_in(self, track: rtc.Track, publication: rtc.RemoteTrackPublication) -> asyncio.Task[None] | None:
-        """Their audio has come: from now on the session hears it, and it alone; a task that tidies up."""
-        tidying = self._drop("another track")
-        self.tell_silence()
+    @property
+    def has_track(self) -> bool:
+        """Their track has come; it may be muted."""
+        return self._reader is not None
+
+    def note_asked(self, sid: str) -> None:
+        """Note that the track was subscribed to."""
+        self.asked_sid, self._asked_s = sid, self._loop.time()
+
+    def needs_no_track(self) -> bool:
+        """A track is here, or one was asked for less than ASK_AGAIN_S ago."""
+        just_asked = self.asked_sid is not None and self._loop.time() - self._asked_s < ASK_AGAIN_S
+        return self.has_track or just_asked
+
+    def attach_track(self, track: rtc.Track, publication: rtc.RemoteTrackPublication) -> asyncio.Task[None] | None:
+        """Read this track, and no other, into the session. Returns the task that closes the track before."""
+        closing = self._drop_track("another track")
+        self.report_lost()
         muted, echo = publication.muted, not cancels_echo(publication)
-        self._hearing = TrackReader(frames_of(track), self.session, muted=muted, echo=echo, log=self.log)
+        self._reader = TrackReader(frames_of(track), self.session, muted=muted, echo=echo, log=self.log)
         bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=muted, echo=echo)
         bound.info(f"hearing {self.identity}" + (" (muted)" if muted else ""))
-        return tidying
+        return closing
 
-    def tune_out(self, why: str) -> asyncio.Task[None] | None:
-        """Their track is gone; a task that tidies up. The session is told by `tell_silence`, as they may have left."""
+    def detach_track(self, why: str) -> asyncio.Task[None] | None:
+        """Stop reading the track, which is gone. Returns the task that closes it.
+
+        The session is told by `report_lost`, and not here: the caller may have left.
+        """
         self.asked_sid = None
-        return self._drop(why)
+        return self._drop_track(why)
 
-    def _drop(self, why: str) -> asyncio.Task[None] | None:
-        hearing, self._hearing = self._hearing, None
-        if hearing is None:
-            return None
-        self._silent = why
-        hearing.stop()
-        return asyncio.create_task(hearing.close(), name="livekit-hearing-close")
-
-    def tell_silence(self) -> None:
-        """Tell the session, once, that a track is gone."""
-        why, self._silent = self._silent, None
+    def report_lost(self) -> None:
+        """Tell the session, once, that the track is gone."""
+        why, self._lost = self._lost, None
         if why is not None:
             self.session.lost(why)
 
-    def mute(self, sid: str, muted: bool) -> None:
+    def set_muted(self, sid: str, muted: bool) -> None:
         """The track `sid` was muted or unmuted."""
-        if self._hearing is not None and sid == self.asked_sid:
-            self._hearing.mute(muted)
+        if self._reader is not None and sid == self.asked_sid:
+            self._reader.set_muted(muted)
             self.log.bind(event="muted" if muted else "unmuted").debug(f"{self.identity} {'' if muted else 'un'}muted")
+
+    def _drop_track(self, why: str) -> asyncio.Task[None] | None:
+        reader, self._reader = self._reader, None
+        if reader is None:
+            return None
+        self._lost = why
+        reader.stop()
+        return asyncio.create_task(reader.close(), name="livekit-hearing-close")
+
+
+def patience_s(*, said_why: bool, up: bool, grace_s: float) -> float:
+    """How long to wait for a caller who has left, in seconds.
+
+    `said_why`: the server gave a reason, so they left on purpose. `up`: the node itself is connected; where it is not,
+    `grace_s` is the time to wait.
+    """
+    if said_why:
+        return 0.0
+    return REJOIN_S if up else grace_s

@@ -1,4 +1,4 @@
-"""What happens, told to the room's clients as it happens: JSON messages on one data topic."""
+"""Sends JSON messages to the room's clients, on one data topic."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from webapi.voice_node.events import json_line
 
 TOPIC = "voice_node.events"
 MAX_WAITING = 256  # messages; a turn makes about ten
-SEND_S = 2.0  # a message that takes longer is given up
+SEND_S = 2.0  # a message that takes longer is dropped
 
 
-class RoomEvents:
-    """Messages to everybody in the room, in order. `tell` never waits: what can't be sent is dropped and counted.
+class RoomMessages:
+    """Messages to the room's clients, in order. `send` never waits: what can't be sent is dropped and counted.
 
-    Without a room (`room = None`) messages are dropped silently: nobody is there to miss them.
+    While `room` is None messages are dropped silently, as no client is connected.
     """
 
     def __init__(self) -> None:
@@ -29,17 +29,17 @@ class RoomEvents:
         self._failing = False
         self._sender = asyncio.create_task(self._send_all(), name="livekit-events")
 
-    def tell(self, message: Mapping[str, Any], *, only: str | None = None) -> None:
-        """Queue a message for all, or for the one client of that identity."""
+    def send(self, message: Mapping[str, Any], *, only: str | None = None) -> None:
+        """Queue a message to all clients, or only to the client with the identity `only`."""
         if self.room is None:
             return
         try:
             self._waiting.put_nowait((json_line(message).rstrip().encode(), [only] if only else []))
         except asyncio.QueueFull:
-            self._lose("the sender is too slow")
+            self._drop("the sender is too slow")
 
     async def close(self, timeout_s: float) -> None:
-        """Send what is queued, so long at most, and end."""
+        """Send what is queued, for `timeout_s` seconds at most, and end."""
         joining = asyncio.ensure_future(self._waiting.join())
         await asyncio.wait([joining], timeout=timeout_s)
         for task in (joining, self._sender):
@@ -58,12 +58,12 @@ class RoomEvents:
                     await asyncio.wait_for(sending, SEND_S)
                     self._failing = False
             except Exception as error:
-                self._lose(str(getattr(error, "message", "")) or repr(error))
+                self._drop(str(getattr(error, "message", "")) or repr(error))
             finally:
                 self._waiting.task_done()
 
-    def _lose(self, why: str) -> None:
+    def _drop(self, why: str) -> None:
         self.dropped += 1
-        if not self._failing:  # once an outage
+        if not self._failing:  # logged once, until a message gets through
             logger.bind(event="events_dropped", dropped=self.dropped).warning(f"events do not reach the room: {why}")
         self._failing = True

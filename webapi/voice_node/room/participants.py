@@ -1,4 +1,4 @@
-"""Which participant is heard, and which of their tracks."""
+"""Chooses the caller among the participants, and the caller's microphone among their tracks."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from livekit.protocol.models import AudioTrackFeature
 
 @dataclass(frozen=True, slots=True)
 class ParticipantInfo:
-    """A participant as the rule sees them."""
+    """What `choose_caller` knows about a participant."""
 
     identity: str
-    joined_ms: int
+    joined_ms: int  # Unix time
     bot: bool  # the server says that it is an agent
-    audio: bool  # they publish a track that `choose_microphone` takes
+    audio: bool  # it publishes a track that `choose_microphone` takes
 
 
 def choose_caller(seen: Iterable[ParticipantInfo]) -> str | None:
-    """Who is listened to: of those with audio who are no bots, who joined first (the lesser identity at a tie)."""
-    eligible = [p for p in seen if p.audio and not p.bot]
+    """The identity of the caller; None where there is none.
+
+    It is the participant with audio, and no bot, that joined first. At a tie the lesser identity wins.
+    """
+    eligible = [participant for participant in seen if participant.audio and not participant.bot]
     return min(eligible, key=lambda p: (p.joined_ms, p.identity)).identity if eligible else None
 
 
 def participant_info(participant: rtc.RemoteParticipant) -> ParticipantInfo:
-    """What the rule needs to know of a participant."""
+    """What `choose_caller` needs to know about a participant."""
     joined = participant.joined_at
     return ParticipantInfo(
         participant.identity,
@@ -37,8 +40,8 @@ def participant_info(participant: rtc.RemoteParticipant) -> ParticipantInfo:
 
 
 def choose_microphone(publications: Iterable[rtc.RemoteTrackPublication]) -> rtc.RemoteTrackPublication | None:
-    """The track to listen to: a microphone, else audio of no said source; never the sound of a shared screen."""
-    audio = [p for p in publications if p.kind == rtc.TrackKind.KIND_AUDIO]
+    """The track to hear: a microphone, else audio of an unknown source; never the audio of a shared screen."""
+    audio = [publication for publication in publications if publication.kind == rtc.TrackKind.KIND_AUDIO]
     for source in (rtc.TrackSource.SOURCE_MICROPHONE, rtc.TrackSource.SOURCE_UNKNOWN):
         for publication in audio:
             if publication.source == source:
@@ -47,5 +50,5 @@ def choose_microphone(publications: Iterable[rtc.RemoteTrackPublication]) -> rtc
 
 
 def cancels_echo(publication: rtc.RemoteTrackPublication) -> bool:
-    """Whether the caller's client says that it takes the bot's voice out: browsers do, unless told not to."""
+    """Whether the caller's client says that it cancels echo. Browsers do, unless the page turns it off."""
     return int(AudioTrackFeature.TF_ECHO_CANCELLATION) in map(int, publication.audio_features)

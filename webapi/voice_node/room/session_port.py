@@ -11,28 +11,28 @@ from typing import Any, Protocol
 from webapi.voice_node.events import Event
 from webapi.voice_node.playback.sink import Sink
 
-WAITING = 200  # pieces of the caller's audio (2 s) that are kept for a session that is still to come
+MAX_WAITING = 200  # chunks of 10 ms (2 s) that are kept for a session that is not made yet
 
 
 class Listener(Protocol):
-    """What the edge needs of a session (pipeline.Session is one)."""
+    """What a TrackReader needs of a session (pipeline.Session is one)."""
 
     def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
-        """A chunk of the caller's audio; `echo`: the bot's own voice may be in it."""
+        """Take a chunk of the caller's audio: int16 mono, `rate` in Hz. `echo`: it may contain the bot's voice."""
 
     def lost(self, reason: str) -> None:
         """The caller's audio stopped."""
 
     async def close(self) -> None:
-        """End the session; bounded."""
+        """End the session, within a bounded time."""
 
 
 class SessionPort(Listener, Protocol):
-    """A session as the edge needs it; live_session.LiveSession is one."""
+    """What the edge needs of a session (node.live_session.LiveSession is one)."""
 
     @property
     def origin_us(self) -> int:
-        """The clock when it began."""
+        """The time when it began, in microseconds of the live clock."""
 
     @property
     def graph(self) -> str:
@@ -40,28 +40,28 @@ class SessionPort(Listener, Protocol):
 
     @property
     def outdated(self) -> bool:
-        """There is a new graph: another session is to take its place."""
+        """A newer graph is there: another session is to replace this one."""
 
     @property
     def between_turns(self) -> bool:
-        """Neither is the caller speaking nor is a reply made or played."""
+        """The caller does not speak, and no reply is made or played."""
 
     def cut(self, reason: str) -> None:
-        """Nobody can hear the bot any more: a reply that plays is over."""
+        """End a reply that plays: nobody can hear the bot."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """What a session is made from when a caller is there."""
+    """What a session is made from."""
 
     session_id: str
     room: str
     identity: str  # the caller's
     sink: Sink
     clock: Callable[[], int]  # microseconds, monotonic
-    tap: Callable[[Event], None]  # tells the room's clients; the first of the session's taps, so that they know soonest
-    tell: Callable[[Mapping[str, Any]], None]  # the same for anything else that is JSON; `session_id` is added
-    broke: Callable[[Exception], None]  # the session hears nothing more: it is closed and another takes its place
+    tap: Callable[[Event], None]  # sends an event to the room's clients; the first tap, so that they get it soonest
+    send: Callable[[Mapping[str, Any]], None]  # sends a JSON message to the room's clients; adds `session_id`
+    broke: Callable[[Exception], None]  # the session takes no audio any more: it is closed and replaced
 
 
 MakeSession = Callable[[Call], SessionPort]
@@ -73,7 +73,7 @@ def clock_us() -> int:
 
 
 class PendingSession:
-    """In a session's place until there is one: keeps the last that the caller says."""
+    """Stands in for a session that is not made yet: keeps the last MAX_WAITING chunks and gaps of the caller."""
 
     origin_us = 0
     graph = ""
@@ -81,26 +81,26 @@ class PendingSession:
     between_turns = True
 
     def __init__(self) -> None:
-        self._said: deque[tuple[bytes, int, bool] | str] = deque(maxlen=WAITING)
+        self._waiting: deque[tuple[bytes, int, bool] | str] = deque(maxlen=MAX_WAITING)
 
     def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
-        """Keep it."""
-        self._said.append((pcm, rate, echo))
+        """Keep the chunk."""
+        self._waiting.append((pcm, rate, echo))
 
     def lost(self, reason: str) -> None:
-        """Keep that too."""
-        self._said.append(reason)
+        """Keep the gap."""
+        self._waiting.append(reason)
 
     def cut(self, reason: str) -> None:
-        """Nothing plays."""
+        """Do nothing: nothing plays."""
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""
 
     def pass_on(self, session: SessionPort) -> None:
-        """All that was kept, in order."""
-        for said in self._said:
-            if isinstance(said, str):
-                session.lost(said)
+        """Give all that was kept to `session`, in order."""
+        for waiting in self._waiting:
+            if isinstance(waiting, str):
+                session.lost(waiting)
             else:
-                session.hear(*said)
+                session.hear(*waiting)

@@ -1,4 +1,4 @@
-"""Access tokens: one room, what is needed there, and an end."""
+"""Access tokens: for one room, with the rights that are needed there, for a limited time."""
 
 from __future__ import annotations
 
@@ -10,23 +10,21 @@ from livekit import api
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 
-LONGEST_NAME = 256  # characters; LiveKit's own limit
+MAX_NAME = 256  # characters; LiveKit's own limit
 HOUR = timedelta(hours=1)
 
 
 def mint(settings: Settings, identity: str, room: str, *, bot: bool = False, ttl: timedelta = HOUR) -> str:
-    """A JWT with which `identity` can join `room`, and no other, within `ttl` from now.
+    """A JWT with which `identity` can join `room`, and no other room, within `ttl` from now.
 
-    A caller's lets it hear the room, and publish a microphone where LK_USER_PUBLISH_AUDIO says so: no camera, no data,
-    no change of its own name. The bot's lets it publish its voice and its events. Whoever is in the room when the
-    token ends stays: the server gives them a fresh one.
-    Raises UserError for a name that LiveKit would not take.
+    A caller may hear the room and, with LK_USER_PUBLISH_AUDIO, publish a microphone, but no camera and no data. The bot
+    may publish its audio and its data messages. A participant who is in the room when the token expires stays there, as
+    the server renews the token.
+    Raises UserError for a name that LiveKit does not accept.
     """
     for what, name in (("identity", identity), ("room", room)):
-        if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-            raise UserError(
-                f"{what} {name[:80]!r}: allowed are 1 to {LONGEST_NAME} printable characters, not all blank"
-            )
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            raise UserError(f"{what} {name[:80]!r}: allowed are 1 to {MAX_NAME} printable characters, not all blank")
     grants = api.VideoGrants(
         room_join=True,
         room=room,
@@ -38,6 +36,6 @@ def mint(settings: Settings, identity: str, room: str, *, bot: bool = False, ttl
     secret = settings.livekit_api_secret.get_secret_value()
     token = api.AccessToken(settings.livekit_api_key, secret).with_identity(identity).with_grants(grants).with_ttl(ttl)
     with warnings.catch_warnings():
-        # PyJWT warns of secrets under 32 bytes, such as the development one; the server warns of its own.
+        # PyJWT warns of secrets under 32 bytes, such as the development secret; the server has its own warning.
         warnings.filterwarnings("ignore", message="The HMAC key is")
         return token.with_kind("agent" if bot else "standard").to_jwt()

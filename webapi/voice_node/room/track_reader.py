@@ -16,27 +16,27 @@ if TYPE_CHECKING:
     from loguru import Logger
 
 FRAME_MS = 10
-CAPACITY = 50  # frames (500 ms) that may wait; what comes on top pushes out the oldest
-NUMBER = "voice_node.number"  # in a frame's userdata: how many came before it
+MAX_WAITING = 50  # frames (500 ms); a further one pushes out the oldest
+NUMBER = "voice_node.number"  # in a frame's userdata: how many frames came before it
 TICK_S = 0.1
-SILENT_TICKS = 5  # ticks without a frame that are a gap. Ticks, not a clock: one that stalls with us counts once
+SILENT_TICKS = 5  # ticks without a frame that make a gap. Ticks, as a clock would count a stall of the node as one
 
 
 class AudioFrames(Protocol):
-    """A track's audio, 10 ms at a time (rtc.AudioStream is one)."""
+    """A track's audio in frames of 10 ms (rtc.AudioStream is one)."""
 
     def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
-        """The frames."""
+        """The frames, without end."""
 
     async def aclose(self) -> None:
-        """End them."""
+        """End the frames, and free what the native side holds."""
 
 
 def frames_of(track: rtc.Track) -> AudioFrames:
-    """What `TrackReader` reads of a track: 48 kHz mono, CAPACITY frames waiting at most, numbered."""
+    """The track's frames: 48 kHz int16 mono, numbered, with at most MAX_WAITING of them in memory."""
     return rtc.AudioStream(
         track,
-        capacity=CAPACITY,
+        capacity=MAX_WAITING,
         sample_rate=ROOM_RATE_HZ,
         num_channels=1,
         frame_size_ms=FRAME_MS,
@@ -45,10 +45,10 @@ def frames_of(track: rtc.Track) -> AudioFrames:
 
 
 class TrackReader:
-    """One track, frame by frame into a listener, from now until `stop`.
+    """Gives each frame of a track to `listener`, which may be replaced, from now until `stop`.
 
-    LiveKit goes on giving frames, of silence, when a caller mutes, stops, leaves or is cut off; so muting is told to
-    this object, and the time between two frames says something only where the track itself is gone.
+    LiveKit goes on giving frames of silence when a caller mutes, stops, leaves or is disconnected. So `set_muted` must
+    be called, and a missing frame means only that the track itself is gone. `echo`: see Listener.hear.
     """
 
     def __init__(self, frames: AudioFrames, listener: Listener, *, muted: bool, echo: bool, log: Logger) -> None:
@@ -65,23 +65,23 @@ class TrackReader:
             asyncio.create_task(self._watch(), name="livekit-watch"),
         ]
 
-    def mute(self, muted: bool) -> None:
-        """The caller muted or unmuted. What still comes of a muted track is the decoder's, not theirs."""
+    def set_muted(self, muted: bool) -> None:
+        """The caller muted or unmuted. Frames of a muted track are the decoder's own and are dropped."""
         if muted and not self._muted:
             self._gap("muted")
         self._muted = muted
 
     def stop(self) -> None:
-        """No frame reaches the listener from here on. Tells it nothing."""
+        """Give no more frames to the listener. The listener is not told."""
         for task in self._tasks:
             task.cancel()
 
     async def close(self) -> None:
-        """Stop, and give back what the native side holds: without this the track's silence goes on for ever."""
+        """Stop, and close the frames: otherwise the native side goes on making silence for ever."""
         self.stop()
         await asyncio.wait(self._tasks)
         await self._source.aclose()
-        self._tell_dropped(self._dropped.rest())
+        self._log_dropped(self._dropped.rest())
 
     def _gap(self, reason: str) -> None:
         if self._heard_since_gap:
@@ -92,22 +92,23 @@ class TrackReader:
         expected = 0
         async for event in self._source:
             number = event.frame.userdata.get(NUMBER, expected)
-            self._tell_dropped(self._dropped.add(number - expected))
+            self._log_dropped(self._dropped.add(number - expected))
             expected = number + 1
             self._frames += 1
             if not self._muted:
                 self._heard_since_gap = True
                 try:
                     self.listener.hear(bytes(event.frame.data), ROOM_RATE_HZ, self._echo)
-                except Exception:  # a session guards itself; the stream must outlive one that doesn't
+                except Exception:  # a session catches its own errors; this is for one that does not
                     self._log.bind(event="hear_failed").exception("a frame of the caller's audio was lost")
 
-    def _tell_dropped(self, frames: int) -> None:
+    def _log_dropped(self, frames: int) -> None:
         if frames:
-            bound = self._log.bind(event="frames_dropped", frames=frames, buffer_frames=CAPACITY)
+            bound = self._log.bind(event="frames_dropped", frames=frames, buffer_frames=MAX_WAITING)
             bound.warning(f"{frames} frames of the caller's audio dropped: the node is too slow")
 
     async def _watch(self) -> None:
+        """Report a gap where no frame comes for SILENT_TICKS ticks."""
         before, silent = -1, 0
         while True:
             await asyncio.sleep(TICK_S)
@@ -118,7 +119,7 @@ class TrackReader:
 
 
 class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
-    """Numbers frames as they arrive: the stream drops them silently when full, and only this shows how many."""
+    """Numbers the frames as they arrive, as a full stream drops frames without saying so."""
 
     def __init__(self) -> None:
         self._next = 0
@@ -129,7 +130,7 @@ class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
 
     @enabled.setter
     def enabled(self, value: bool) -> None:
-        """It can't be switched off."""
+        """Do nothing: it can't be switched off."""
 
     def _process(self, frame: rtc.AudioFrame) -> rtc.AudioFrame:
         frame.userdata[NUMBER] = self._next
@@ -137,4 +138,4 @@ class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
         return frame
 
     def _close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""

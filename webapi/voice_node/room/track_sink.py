@@ -1,4 +1,4 @@
-"""Where the bot's voice leaves for the room: an audio track, and a queue in front of it that can be called back."""
+"""Plays the bot's audio on a track of the room, through a queue that can be cleared."""
 
 from __future__ import annotations
 
@@ -9,128 +9,130 @@ from collections import deque
 from livekit import rtc
 from loguru import logger
 
+from webapi.voice_node.events import BYTES_PER_SAMPLE, ROOM_RATE_HZ
 from webapi.voice_node.playback.fades import fade_out
 from webapi.voice_node.room.drop_counter import DropCounter
 from webapi.voice_node.room.track_queue import TICK_BYTES, TICK_S, Ticks, TrackQueue
 
-RATE_HZ = 48_000
-BYTES_PER_SAMPLE = 2
-QUEUE_MS = 1_000  # of the track. Depth costs nothing at a barge-in: a clear empties it whole
-PIECE_BYTES = RATE_HZ // 50 * BYTES_PER_SAMPLE  # 20 ms: a longer frame is not called back whole by a clear
-MAX_WAITING = 100  # pieces (2 s); more can only pile up where the native side hangs
-# Opus takes 20 ms at a time: without these 10 ms what comes last would be sent with the first of what comes next.
+QUEUE_MS = 1_000  # of the track. A long queue costs nothing at a barge-in, as a clear empties all of it
+PIECE_BYTES = ROOM_RATE_HZ // 50 * BYTES_PER_SAMPLE  # 20 ms: a clear would not remove a longer frame completely
+MAX_WAITING = 100  # pieces (2 s); more of them wait only where the native side hangs
+# Opus encodes 20 ms at a time: without these 10 ms the last piece would be sent with the beginning of the next reply.
 QUIET = bytes(TICK_BYTES)
-LEARNT = 10  # ticks
+LEARNING_TICKS = 10
 
 
-class LiveKitSink:
-    """A `Sink`: `push` and `clear` return at once; a task carries the audio to the track.
+class TrackSink:
+    """A `Sink` for 48 kHz int16 mono: `push` and `clear` return at once, and a task carries the audio to the track.
 
-    It outlives rooms: `publish` binds it to one, `unbind` takes it off. What is pushed in between is not heard by
-    anybody and not kept. `unbind` also ends it: no task is left.
+    It outlives rooms: `publish` binds it to a room, `unbind` takes it off. Audio that is pushed in between is dropped.
+    After `unbind` no task is left.
     """
 
     def __init__(self) -> None:
         self._source: rtc.AudioSource | None = None
-        self._playout: TrackQueue | None = None
-        self._waiting: deque[bytes] = deque()
+        self._queue: TrackQueue | None = None  # what is in the source
+        self._waiting: deque[bytes] = deque()  # what is to go into the source
         self._more = asyncio.Event()
-        self._pump: asyncio.Task[None] | None = None
+        self._carrying: asyncio.Task[None] | None = None
         self._filling: asyncio.TimerHandle | None = None
         self._clears = 0
-        self._dropped = DropCounter()  # pieces that found MAX_WAITING others waiting
+        self._dropped = DropCounter()  # pieces that came while MAX_WAITING others waited
 
     async def publish(self, room: rtc.Room, name: str) -> str:
-        """Publish a fresh track as the bot's microphone; its sid. Raises what `publish_track` raises."""
+        """Publish a new track, as a microphone. Returns its sid. Raises what `publish_track` raises."""
         await self.unbind()
-        source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=QUEUE_MS)
+        source = rtc.AudioSource(ROOM_RATE_HZ, 1, queue_size_ms=QUEUE_MS)
         try:
-            playout = TrackQueue(await learn_ticks(source))
+            queue = TrackQueue(await learn_ticks(source))
             track = rtc.LocalAudioTrack.create_audio_track(name, source)
             options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
             publication = await room.local_participant.publish_track(track, options)
         except BaseException:
             await source.aclose()
             raise
-        self._source, self._playout = source, playout
-        self._pump = asyncio.create_task(self._carry(source, playout), name="livekit-sink")
+        self._source, self._queue = source, queue
+        self._carrying = asyncio.create_task(self._carry(source, queue), name="livekit-sink")
         return publication.sid
 
     async def unbind(self) -> None:
-        """Forget the room; what was queued for it goes."""
+        """Clear the queue, and close the track's source."""
         self.clear()
-        self._tell_dropped(self._dropped.rest())
+        self._log_dropped(self._dropped.rest())
         source, self._source = self._source, None
-        pump, self._pump = self._pump, None
+        carrying, self._carrying = self._carrying, None
         if self._filling is not None:
             self._filling.cancel()
-        if pump is not None:
-            pump.cancel()
-            await asyncio.wait([pump])
+        if carrying is not None:
+            carrying.cancel()
+            await asyncio.wait([carrying])
         if source is not None:
             await source.aclose()
 
     def push(self, pcm: bytes) -> None:
-        """Queue 48 kHz int16 mono PCM."""
+        """Queue 48 kHz int16 mono PCM of any length."""
         if self._source is None:
             return
         for at in range(0, len(pcm), PIECE_BYTES):
             if len(self._waiting) < MAX_WAITING:
                 self._waiting.append(pcm[at : at + PIECE_BYTES])
             else:
-                self._tell_dropped(self._dropped.add(1))
+                self._log_dropped(self._dropped.add(1))
         self._more.set()
 
     def clear(self) -> None:
-        """Everything pushed and not yet played goes, at once; what would have come next fades out within 10 ms."""
-        if self._source is None or self._playout is None:
+        """Drop all audio that was pushed and is not played yet; its first 10 ms are played with a fade-out."""
+        if self._source is None or self._queue is None:
             return
         self._source.clear_queue()
         self._clears += 1
-        left = self._playout.clear(time.monotonic())
+        left = self._queue.clear(time.monotonic())
         fade = b"" if left is None else fade_out(left + b"".join(self._waiting))
         self._waiting.clear()
         if left is None or fade:
             self.push(fade + bytes(-len(fade) % TICK_BYTES) + QUIET)
 
-    def _tell_dropped(self, frames: int) -> None:
+    def _log_dropped(self, frames: int) -> None:
         if frames:
             bound = logger.bind(event="frames_dropped", frames=frames, buffer_frames=MAX_WAITING)
             bound.warning(f"{frames} frames of the bot's voice dropped: its track takes no more")
 
-    async def _carry(self, source: rtc.AudioSource, playout: TrackQueue) -> None:
+    async def _carry(self, source: rtc.AudioSource, queue: TrackQueue) -> None:
         failing = False
         while True:
             await self._more.wait()
             self._more.clear()
             while self._waiting:
-                wait_s = playout.wait_s(time.monotonic())
+                wait_s = queue.wait_s(time.monotonic())
                 if wait_s:
                     await asyncio.sleep(wait_s)
                     continue
                 pcm, clears = self._waiting.popleft(), self._clears
-                playout.put(pcm, time.monotonic())
-                frame = rtc.AudioFrame(pcm, RATE_HZ, 1, len(pcm) // BYTES_PER_SAMPLE)
+                queue.put(pcm, time.monotonic())
+                frame = rtc.AudioFrame(pcm, ROOM_RATE_HZ, 1, len(pcm) // BYTES_PER_SAMPLE)
                 try:
                     await source.capture_frame(frame)
                 except Exception as error:
-                    if not failing:  # said once, not fifty times a second
+                    if not failing:  # logged once, and not fifty times a second
                         logger.bind(event="sink_failed").exception(f"the bot's track takes no audio: {error}")
                     failing = True
                 else:
                     failing = False
                 if clears != self._clears:
-                    source.clear_queue()  # it was on its way when the queue was cleared
-            self._fill_up_soon(playout)
+                    source.clear_queue()  # the queue was cleared while this piece was on its way
+            self._fill_up_soon(queue)
 
-    def _fill_up_soon(self, playout: TrackQueue) -> None:
-        """Shortly before the queue runs dry: a rest of less than 10 ms would stay in it, and begin the next reply."""
+    def _fill_up_soon(self, queue: TrackQueue) -> None:
+        """Add silence shortly before the queue is empty.
+
+        Otherwise a rest of less than 10 ms would stay in it, and be played at the beginning of the next reply.
+        """
         if self._filling is not None:
             self._filling.cancel()
-        rest = len(playout.left(time.monotonic()))
+        rest = len(queue.left(time.monotonic()))
 
         def fill_up() -> None:
-            left = len(playout.left(time.monotonic()))
+            left = len(queue.left(time.monotonic()))
             if left % TICK_BYTES and not self._waiting:
                 self.push(bytes(-left % TICK_BYTES) + QUIET)
 
@@ -140,11 +142,11 @@ class LiveKitSink:
 
 
 async def learn_ticks(source: rtc.AudioSource) -> Ticks:
-    """Find out when a fresh source takes audio from its queue, by filling it with silence: 0.15 s."""
-    silence = rtc.AudioFrame(bytes(TICK_BYTES), RATE_HZ, 1, TICK_BYTES // BYTES_PER_SAMPLE)
+    """Find the ticks of a new source by filling its queue with silence. It takes 0.15 s and leaves the queue empty."""
+    silence = rtc.AudioFrame(bytes(TICK_BYTES), ROOM_RATE_HZ, 1, TICK_BYTES // BYTES_PER_SAMPLE)
     stamps = []
-    for _ in range(QUEUE_MS // 10 + 2 * LEARNT):
+    for _ in range(QUEUE_MS // 10 + 2 * LEARNING_TICKS):
         await source.capture_frame(silence)
         stamps.append(time.monotonic())
     source.clear_queue()
-    return Ticks(stamps[-LEARNT:])
+    return Ticks(stamps[-LEARNING_TICKS:])

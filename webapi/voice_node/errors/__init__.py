@@ -1,4 +1,4 @@
-"""The one exception that is meant for people, and what helps them to find the right word."""
+"""What users are told about their mistakes: the one exception whose text is for them, and what helps to correct it."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user can mend. Its text says what happened, where, and what to do; several problems, several lines.
+    """A mistake that the user can correct. The text says what happened, where, and what to do; a line for each mistake.
 
-    `main` prints it without a traceback and ends with exit code 2.
+    `main` prints the text without a traceback and ends with exit code 2.
     """
 
 
 def why_unwritable(error: OSError) -> str:
-    """What stands in the way of a folder, in plain words."""
+    """Why a folder can't be made or written, in plain words."""
     if isinstance(error, (FileExistsError, NotADirectoryError)):
         return "that is a file, and a folder is needed"
     return error.strerror or str(error)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """` Did you mean …?`, or nothing."""
+    """` Did you mean …?` with the allowed word that is most like `word`; "" where none is like it."""
     close = difflib.get_close_matches(word, list(allowed), n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -1,4 +1,4 @@
-"""What the node must have written about its turns, whatever they were."""
+"""Checks of metrics.jsonl and of the log that hold for every turn."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ KEY_EVENTS = {
     "playback_stopped",
     "leave",
 }
-NAME_IN_LOG = {"playback_ended": "playback_stopped"}  # else the log has the names of the room's messages
+NAME_IN_LOG = {"playback_ended": "playback_stopped"}  # the other events have the same name in log and messages
 
 
 def check_line(line: Mapping[str, Any], room: str) -> None:
-    """A line of metrics.jsonl: all its fields and no other, its times in order, its sums right."""
+    """A line of metrics.jsonl has exactly its fields, its times in order, and latencies that are their differences."""
     assert set(line) == FIELDS
     assert line["room"] == room
     assert line["graph"] == "default"
@@ -72,9 +72,9 @@ def check_line(line: Mapping[str, Any], room: str) -> None:
 
 
 def check_log(log: Iterable[Mapping[str, Any]], told: Iterable[Mapping[str, Any]], room: str) -> None:
-    """The log: every line with time, level and message, every event of a turn with its ids; the room was told the same.
+    """Every line has time, level and message, every event of a turn its ids; the room's clients got the same events.
 
-    `log` is of a node that has ended and logged DEBUG, with one session; `told` what the caller got on the data topic.
+    `log`: the lines of a node that has ended, logged DEBUG and had one session. `told`: the messages to the caller.
     """
     lines = list(log)
     assert {line.get("event") for line in lines} >= KEY_EVENTS

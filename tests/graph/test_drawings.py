@@ -10,12 +10,14 @@ from xml.etree import ElementTree
 import pytest
 
 from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.graph.edges import Edge, edges
 from webapi.voice_node.graph.files import find_graphs, load_graph, opening_line
 from webapi.voice_node.graph.layout import lay_out
+from webapi.voice_node.graph.mermaid import mermaid
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.graph.svg import svg
-from webapi.voice_node.graph.text import Edge, edges, mermaid, text
+from webapi.voice_node.graph.text import text
 from webapi.voice_node.main import main
 
 ROOT = Path(__file__).parents[2]

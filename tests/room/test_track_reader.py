@@ -1,0 +1,125 @@
+"""What a session gets of a track: its frames, and its gaps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from livekit import rtc
+from loguru import logger
+
+from webapi.voice_node.clock.virtual_time import run_virtual
+from webapi.voice_node.room.track_reader import NUMBER, TrackReader
+
+
+class Script:
+    """Frames as a list of (number or None, pause before it in seconds); then nothing, until it is closed."""
+
+    def __init__(self, frames: list[tuple[int | None, float]]) -> None:
+        self._frames = frames
+        self.closed = asyncio.Event()
+
+    async def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
+        for number, pause_s in self._frames:
+            await asyncio.sleep(pause_s)
+            userdata = {} if number is None else {NUMBER: number}
+            yield rtc.AudioFrameEvent(rtc.AudioFrame(bytes(960), 48_000, 1, 480, userdata=userdata))
+        await self.closed.wait()
+
+    async def aclose(self) -> None:
+        self.closed.set()
+
+
+@dataclass
+class Recorder:
+    """A listener that remembers: a number for so many chunks heard on end, a text for what was said of a gap."""
+
+    story: list[int | str] = field(default_factory=list)
+
+    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+        assert (len(pcm), rate, echo) == (960, 48_000, True)
+        last = self.story[-1] if self.story else ""
+        if isinstance(last, int):
+            self.story[-1] = last + 1
+        else:
+            self.story.append(1)
+
+    def lost(self, reason: str) -> None:
+        self.story.append(reason)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def listen(
+    frames: list[tuple[int | None, float]], mutes: list[tuple[float, bool]] | None = None, *, muted: bool = False
+) -> tuple[list[int | str], list[int]]:
+    """What a listener is told in the 5 (virtual) seconds of a script, muted and unmuted at times; frames dropped."""
+
+    async def scenario() -> tuple[list[int | str], list[int]]:
+        recorder, script = Recorder(), Script(frames)
+        dropped: list[int] = []
+        sink = logger.add(
+            lambda m: dropped.append(m.record["extra"]["frames"]), filter=lambda r: "frames" in r["extra"]
+        )
+        reader = TrackReader(script, recorder, muted=muted, echo=True, log=logger)
+        loop = asyncio.get_running_loop()
+        for at_s, mute in mutes or []:
+            loop.call_later(at_s, reader.set_muted, mute)
+        await asyncio.sleep(5)
+        await reader.close()
+        logger.remove(sink)
+        assert script.closed.is_set()
+        assert len(asyncio.all_tasks()) == 1
+        return recorder.story, dropped
+
+    return run_virtual(scenario())
+
+
+STEADY: list[tuple[int | None, float]] = [(n, 0.01) for n in range(100)]  # one second
+
+
+def test_audio_that_stops_is_told_once() -> None:
+    assert listen(STEADY) == ([100, "no audio for 500 ms"], [])
+
+
+def test_audio_that_stops_twice_is_told_twice_and_a_short_pause_not_at_all() -> None:
+    pauses: list[tuple[int | None, float]] = [(100, 0.4), (101, 0.01), (102, 1.0), (103, 0.01)]
+    assert listen(STEADY + pauses)[0] == [102, "no audio for 500 ms", 2, "no audio for 500 ms"]
+
+
+def test_nothing_was_lost_where_nothing_was_heard() -> None:
+    assert listen([]) == ([], [])
+    assert listen(STEADY, muted=True) == ([], [])
+
+
+def test_what_a_muted_track_still_gives_is_not_heard() -> None:
+    assert listen(STEADY, [(0.305, True), (0.605, False)])[0] == [30, "muted", 40, "no audio for 500 ms"]
+
+
+def test_muting_twice_is_told_once() -> None:
+    assert listen(STEADY, [(0.305, True), (0.405, True)])[0] == [30, "muted"]
+
+
+def test_frames_that_are_missing_are_counted() -> None:
+    assert listen([(0, 0.01), (1, 0.01), (31, 0.01), (32, 0.01)])[1] == [29]
+    assert listen([(7, 0.01)])[1] == [7]  # the first ones can be lost too
+    assert listen([(None, 0.01), (None, 0.01)])[1] == []  # an SDK that does not number them: nothing is known
+
+
+def test_a_listener_that_raises_loses_that_frame_alone() -> None:
+    class Fussy(Recorder):
+        def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+            super().hear(pcm, rate, echo)
+            if self.story == [1]:
+                raise ValueError("not this one")
+
+    async def scenario() -> list[int | str]:
+        recorder = Fussy()
+        reader = TrackReader(Script(STEADY), recorder, muted=False, echo=True, log=logger)
+        await asyncio.sleep(1.2)
+        await reader.close()
+        return recorder.story
+
+    assert run_virtual(scenario()) == [100]
