@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 
 from webapi.voice_node.audio_io import resampler
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError, why_unwritable
+from webapi.voice_node.errors import PrintLine, UserError, why_unwritable
 from webapi.voice_node.events import json_line
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.recording.call_file import is_call
@@ -29,7 +29,6 @@ from webapi.voice_node.replay.wav_replay import RATE_HZ, Mix, ReplayResult, Tell
 
 PART = ".part"  # of a mix that is not yet whole
 MIX_RATE_HZ = 16_000
-Say = Callable[[str], None]
 
 
 def replay_files(
@@ -41,8 +40,8 @@ def replay_files(
     expect: Path | None,
     update: bool,
     jobs: int,
-    say: Say,
-    complain: Say,
+    say: PrintLine,
+    complain: PrintLine,
     wavs: Changes = NO_CHANGES,
     calls: Changes = NO_CHANGES,
 ) -> int:
@@ -105,7 +104,13 @@ def _tidied(folders: Sequence[Path | None], new: Sequence[Path]) -> Iterator[Non
 
 
 def _tell(
-    path: Path, replayed: ReplayResult, expected: str, expect: Path | None, update: bool, say: Say, complain: Say
+    path: Path,
+    replayed: ReplayResult,
+    expected: str,
+    expect: Path | None,
+    update: bool,
+    say: PrintLine,
+    complain: PrintLine,
 ) -> bool:
     """Show what came of a recording; whether that is as expected, and as recorded."""
     text = render(replayed)
@@ -114,7 +119,7 @@ def _tell(
     return (replayed.recorded is None or _as_recorded(path, replayed, say, complain)) and right
 
 
-def _as_expected(text: str, expected: str, expect: Path, update: bool, say: Say, complain: Say) -> bool:
+def _as_expected(text: str, expected: str, expect: Path, update: bool, say: PrintLine, complain: PrintLine) -> bool:
     """Compare with what the file says, or write it where that is wanted."""
     if update:
         write_marbles(expect, text)
@@ -128,7 +133,7 @@ def _as_expected(text: str, expected: str, expect: Path, update: bool, say: Say,
     return not found
 
 
-def _as_recorded(path: Path, replayed: ReplayResult, say: Say, complain: Say) -> bool:
+def _as_recorded(path: Path, replayed: ReplayResult, say: PrintLine, complain: PrintLine) -> bool:
     """Whether a call's events are, byte for byte, those that it was recorded with."""
     recorded, now = replayed.recorded or "", _as_text(replayed.events)
     if now == recorded:

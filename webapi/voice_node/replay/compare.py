@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import PrintLine
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.recording.call_file import is_call
@@ -14,7 +14,6 @@ from webapi.voice_node.replay.event_diff import told
 from webapi.voice_node.replay.marbles import PARTED, render
 from webapi.voice_node.replay.wav_replay import Mix, ReplayResult, Tell, replay
 
-Say = Callable[[str], None]
 COLUMNS = 79
 
 
@@ -34,7 +33,7 @@ def replay_with_changes(
     return after
 
 
-def show_both(path: Path, after: ReplayResult, instead: Changes, say: Say) -> bool:
+def show_both(path: Path, after: ReplayResult, instead: Changes, say: PrintLine) -> bool:
     """Both marbles, and the first event at which they part. True where they don't."""
     before = after.before
     assert before is not None  # noqa: S101 - for the type checker: replay_instead made it

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from webapi.voice_node.errors import UserError, why_unwritable
+from webapi.voice_node.errors import PrintLine, UserError, why_unwritable
 from webapi.voice_node.recording.call_file import CALLER, is_call
 from webapi.voice_node.replay.batch import run_batch
 from webapi.voice_node.replay.find import find_recordings, length_s
@@ -20,8 +20,6 @@ from webapi.voice_node.replay.sweep.rows import Facts, Row, facts, mark_best, ro
 from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 from webapi.voice_node.replay.sweep.table import show
 from webapi.voice_node.replay.wav_replay import Tell, replay
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,9 @@ def find_corpus(given: Sequence[str], labels: Path | None) -> list[Recording]:
     return corpus
 
 
-def sweep_files(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int, out: Path | None, complain: Say) -> int:
+def sweep_files(
+    corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int, out: Path | None, complain: PrintLine
+) -> int:
     """Sweep, show the table, and write it and its picture into `out`. Gives 1 where something could not be replayed."""
     if out:
         try:
