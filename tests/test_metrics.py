@@ -30,7 +30,8 @@ from webapi.voice_node.events import (
     TtsFirstChunk,
     Turn,
 )
-from webapi.voice_node.metrics import MAX_OPEN, OUTCOMES, TIMES, Metrics, MetricsFile, in_order, percentiles
+from webapi.voice_node.metrics import MAX_OPEN, OUTCOMES, TIMES, Metrics, MetricsFile, in_order
+from webapi.voice_node.report.percentiles import percentiles
 
 FIELDS = [
     *("trace_id", "session_id", "room", "turn_index"),

@@ -15,9 +15,10 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.orchestrator_mock import tone
-from webapi.voice_node.replay.call_replay import Changes, replay_call
+from webapi.voice_node.replay.call_replay import replay_call
+from webapi.voice_node.replay.changes import ReplayChanges
 from webapi.voice_node.replay.marbles import render
-from webapi.voice_node.replay.timeline.model import timeline
+from webapi.voice_node.replay.timeline.build import timeline
 
 DEFAULT = (Path(__file__).parents[2] / "graphs" / "default.yaml").read_text(encoding="utf-8")
 KNOWS = "tests.orchestrators:Knows"
@@ -165,7 +166,7 @@ def test_with_another_graph_a_recorded_prompt_is_the_one_of_its_name(tmp_path: P
     play(script, graph_text=asks, orchestrator=KNOWS, record=tmp_path / "call")
     later = tmp_path / "later.yaml"
     later.write_text(prompting(idle_prompt="hm", greeting="unknown", idle_s=1))
-    replayed = replay_call(tmp_path / "call", instead=Changes(graph=str(later)))
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(graph=str(later)))
     said = [(line["prompt"], line["outcome"], line["heard_ms"]) for line in replayed.metrics if "prompt" in line]
     assert said == [("unknown", "empty", 0), ("hm", "completed", 500), ("hm", "completed", 500)]
 

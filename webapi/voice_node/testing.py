@@ -15,7 +15,8 @@ from webapi.voice_node.recording.call_file import is_call
 from webapi.voice_node.replay.call_replay import replay_call
 from webapi.voice_node.replay.marble_diff import difference, read_marbles, write_marbles
 from webapi.voice_node.replay.marbles import render
-from webapi.voice_node.replay.wav_replay import ReplayResult, replay
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.wav_replay import replay
 
 AnyGraph: TypeAlias = str | Path | GraphSpec
 

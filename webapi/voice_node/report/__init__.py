@@ -1,1 +1,1 @@
-"""metrics.jsonl read back: percentiles and plots."""
+"""Reads metrics.jsonl: percentiles, tables and plots."""

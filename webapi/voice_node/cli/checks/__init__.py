@@ -1,0 +1,1 @@
+"""The checks of `voice-node doctor`: one function for each thing that the node needs."""

@@ -1,0 +1,64 @@
+"""Checks of this machine: Python and packages."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+from importlib.metadata import version
+
+from webapi.voice_node.cli.checks.result import CheckResult
+from webapi.voice_node.config import Settings
+
+PYTHONS = ((3, 10), (3, 13))
+PACKAGES = {  # what is imported: what is installed
+    "livekit.rtc": "livekit",
+    "livekit.api": "livekit-api",
+    "loguru": "loguru",
+    "numpy": "numpy",
+    "pydantic_settings": "pydantic-settings",
+    "reactivex": "reactivex",
+    "rich": "rich",
+    "soxr": "soxr",
+    "typer": "typer",
+    "webrtcvad": "webrtcvad-wheels",
+    "yaml": "pyyaml",
+}
+EXTRAS = {"aiohttp": "web", "matplotlib": "report"}
+
+
+def check_python(_: Settings) -> CheckResult:
+    """Check the version of the interpreter."""
+    found = f"{platform.python_version()} ({sys.executable})"
+    low, high = PYTHONS
+    if low <= sys.version_info[:2] <= high:
+        return CheckResult("Python", "ok", found)
+    return CheckResult("Python", "fail", found, "Use Python 3.10 to 3.13: make setup PYTHON=python3.12")
+
+
+def check_packages(_: Settings) -> CheckResult:
+    """Check that every package of the core can be imported."""
+    broken = [f"{name}: {why}" for module, name in PACKAGES.items() if (why := _not_importable(module))]
+    if broken:
+        advice = "Install voice-node again: make setup, or pip install --force-reinstall voice-node"
+        return CheckResult("packages", "fail", "\n".join(broken), advice)
+    return CheckResult("packages", "ok", ", ".join(f"{name} {version(name)}" for name in PACKAGES.values()))
+
+
+def check_extras(_: Settings) -> CheckResult:
+    """Check which optional packages can be imported."""
+    missing = [name for name in EXTRAS if _not_importable(name)]
+    if missing:
+        wanted = ",".join(EXTRAS[name] for name in missing)
+        what = "no " + ", no ".join(missing)
+        return CheckResult("extras", "warn", what, f"For the page and for pictures: pip install 'voice-node[{wanted}]'")
+    return CheckResult("extras", "ok", ", ".join(f"{name} {version(name)}" for name in EXTRAS))
+
+
+def _not_importable(module: str) -> str:
+    """Return the error of the import; "" where it succeeds."""
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # also what a broken native library raises
+        return f"{type(error).__name__}: {error}"
+    return ""

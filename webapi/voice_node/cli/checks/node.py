@@ -1,0 +1,52 @@
+"""Checks of the node: graph, orchestrator, VAD and files."""
+
+from __future__ import annotations
+
+from webapi.voice_node.cli.checks.result import CheckResult
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.files.preflight import check_writable
+from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.orchestrator import load_orchestrator
+from webapi.voice_node.vad import VoiceActivityDetector, available_backends
+
+
+def check_graph(settings: Settings) -> CheckResult:
+    """Check that the graph can be loaded."""
+    try:
+        graph = load_graph(settings.voice_graph, settings)
+    except UserError as error:
+        return CheckResult("graph", "fail", str(error), "Mend it, or choose another: voice-node graphs list")
+    return CheckResult("graph", "ok", f"{graph.name} ({graph.path})")
+
+
+def check_orchestrator(settings: Settings) -> CheckResult:
+    """Check that the orchestrator can be made."""
+    try:
+        load_orchestrator(settings.orchestrator, settings)
+    except UserError as error:
+        return CheckResult("orchestrator", "fail", str(error), "Mend it, or set ORCHESTRATOR=mock")
+    return CheckResult("orchestrator", "ok", settings.orchestrator)
+
+
+def check_vad(settings: Settings) -> CheckResult:
+    """Check that the VAD backend is there; also name the others."""
+    backends = ", ".join(name for name, why_not in available_backends().items() if not why_not)
+    try:
+        detector = VoiceActivityDetector(
+            settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms
+        )
+    except (UserError, ValueError) as error:
+        return CheckResult("VAD", "fail", str(error), f"Set VAD_BACKEND to one of: {backends}")
+    if detector.fallback:
+        return CheckResult("VAD", "ok", f"{detector.backend}, because {detector.fallback.partition(';')[0]}")
+    return CheckResult("VAD", "ok", f"{settings.vad_backend} (there are: {backends})")
+
+
+def check_files(settings: Settings) -> CheckResult:
+    """Check that log and metrics can be written."""
+    try:
+        check_writable(settings)
+    except UserError as error:
+        return CheckResult("files", "fail", str(error), "Choose other paths, or allow writing.")
+    return CheckResult("files", "ok", f"log: {settings.log_file or 'off'}, metrics: {settings.metrics_file or 'off'}")

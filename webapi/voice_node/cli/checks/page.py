@@ -1,0 +1,38 @@
+"""Checks of the client page: its address is free, and its library is here."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from webapi.voice_node.cli.checks.result import CheckResult
+from webapi.voice_node.config import Settings
+
+LIBRARY = Path(__file__).resolve().parents[3] / "static" / "vendor" / "livekit-client.umd.js"
+
+
+def check_web_port(settings: Settings) -> CheckResult:
+    """Check that the address of the page is free."""
+    host, port = settings.web_host.strip("[]"), settings.web_port
+    where = f"WEB_HOST={host}, WEB_PORT={port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            if sys.platform != "win32":  # there it would mean: share the port
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        advice = "End what has that port (another node?), or choose another: WEB_PORT=0 takes any free one."
+        return CheckResult("page", "fail", f"{where}: {error.strerror or error}", advice)
+    return CheckResult("page", "ok", f"{where} is free")
+
+
+def check_client_library(_: Settings) -> CheckResult:
+    """Check that livekit-client is beside the page."""
+    if LIBRARY.is_file():
+        return CheckResult("client library", "ok", str(LIBRARY))
+    where = "python scripts/get_client_library.py" if shutil.which("npm") else "make run, with npm on PATH,"
+    advice = f"The page loads it from a CDN, which needs the internet; {where} brings it here."
+    return CheckResult("client library", "warn", f"there is no {LIBRARY}", advice)

@@ -1,0 +1,16 @@
+"""The result of a check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What was checked, what was found, and what to do about it. `warn`: the node runs, but something is missing."""
+
+    name: str
+    state: Literal["ok", "warn", "fail"]
+    found: str
+    advice: str = ""
