@@ -17,7 +17,7 @@ from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.recording.call_file import CallRecorder
+from webapi.voice_node.recording.call_recorder import CallRecorder
 
 RATE_HZ = 48_000
 CHUNK_MS = 10

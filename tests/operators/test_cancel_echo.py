@@ -18,7 +18,7 @@ from webapi.voice_node.events import AudioChunk, AudioGap, Event, PlaybackEnded,
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.operators.cancel_echo import PIECE_BYTES, cancel_echo
 from webapi.voice_node.playback.play_queue import PlayQueue
-from webapi.voice_node.recording.call_file import CallRecorder
+from webapi.voice_node.recording.call_recorder import CallRecorder
 
 CHUNK = 960  # bytes of 10 ms at 48 kHz
 ASK = silence(0.3) + vowel(0.6)

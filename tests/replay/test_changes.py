@@ -20,7 +20,7 @@ from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.recording.call_file import read_call
+from webapi.voice_node.recording.recorded_call import read_call
 from webapi.voice_node.replay import session
 from webapi.voice_node.replay.call_replay import replay_call
 from webapi.voice_node.replay.changes import ReplayChanges

@@ -16,7 +16,7 @@ from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut
-from webapi.voice_node.recording.call_file import RecordedCall, read_call
+from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
 from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges, checked_settings
 from webapi.voice_node.replay.matched_replies import MatchedReplies
 from webapi.voice_node.replay.mix import Mix

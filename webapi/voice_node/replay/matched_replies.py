@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from webapi.voice_node.events import HookFailed, Prompted, SpeechEnded, Turn
 from webapi.voice_node.inputs import Input, OrchestratorOutput, PlayedOut
-from webapi.voice_node.recording.call_file import RecordedCall
+from webapi.voice_node.recording.recorded_call import RecordedCall
 from webapi.voice_node.replay.recorded_replies import RecordedReplies
 from webapi.voice_node.replay.recorded_reply import RecordedReply, is_hook_failure, read_replies, turn_of
 

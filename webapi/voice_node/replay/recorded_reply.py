@@ -19,7 +19,8 @@ from webapi.voice_node.events import (
     Turn,
 )
 from webapi.voice_node.inputs import Input, OrchestratorOutput, PlayedOut
-from webapi.voice_node.recording.call_file import EVENTS, RecordedCall
+from webapi.voice_node.recording.call_file import EVENTS
+from webapi.voice_node.recording.recorded_call import RecordedCall
 
 NOTHING_RECORDED = "the recording has no reply to this"
 NO_MORE_RECORDED = "the recording has no more of this reply: it was cut off there"
