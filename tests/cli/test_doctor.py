@@ -13,10 +13,8 @@ from typing import ClassVar
 
 import pytest
 
-from webapi.voice_node.cli.checks import machine, node, page, run
-from webapi.voice_node.cli.checks.result import CheckResult
-from webapi.voice_node.cli.checks.server import check_key, check_server
-from webapi.voice_node.cli.doctor import print_checks
+from webapi.voice_node.cli.doctor import livekit_server, machine, node, page, table
+from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.dev_server.binary import cache_dir
 from webapi.voice_node.dev_server.process import free_port
@@ -78,13 +76,13 @@ def test_a_server_that_the_node_would_start_is_well(bare_machine: Path) -> None:
     server = cache_dir() / "livekit-server-v1.13.5"
     server.parent.mkdir(parents=True)
     server.write_text("")
-    check = check_server(settings(livekit_url=free_url()))
+    check = livekit_server.check_server(settings(livekit_url=free_url()))
     assert check.state == "ok"
     assert str(server) in check.found
 
 
 def test_a_server_that_would_have_to_be_built_is_a_warning(bare_machine: Path) -> None:
-    check = check_server(settings(livekit_url=free_url()))
+    check = livekit_server.check_server(settings(livekit_url=free_url()))
     assert check.state == "warn"
     assert "Go from PyPI" in check.found
     assert "--get" in check.advice
@@ -94,14 +92,14 @@ def test_with_docker_nothing_is_built(bare_machine: Path) -> None:
     docker = bare_machine / "docker"
     docker.write_text(f"#!{sys.executable}\nprint('28.2')\n")
     docker.chmod(0o755)
-    check = check_server(settings(livekit_url=free_url()))
+    check = livekit_server.check_server(settings(livekit_url=free_url()))
     assert check.state == "ok"
     assert "Docker" in check.found
 
 
 def test_a_url_that_the_node_cannot_serve_itself_fails_where_nothing_listens() -> None:
     port = free_port("tcp", 0)
-    check = check_server(settings(livekit_url=f"wss://localhost:{port}"))
+    check = livekit_server.check_server(settings(livekit_url=f"wss://localhost:{port}"))
     assert check.state == "fail"
     assert "nothing listens" in check.found
     assert "Check host and port" in check.advice
@@ -109,7 +107,9 @@ def test_a_url_that_the_node_cannot_serve_itself_fails_where_nothing_listens() -
 
 def test_something_that_listens_is_well() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        assert check_server(settings(livekit_url=f"ws://127.0.0.1:{other.getsockname()[1]}")).state == "ok"
+        assert (
+            livekit_server.check_server(settings(livekit_url=f"ws://127.0.0.1:{other.getsockname()[1]}")).state == "ok"
+        )
 
 
 class Answers(http.server.BaseHTTPRequestHandler):
@@ -142,16 +142,16 @@ def web_server() -> Iterator[str]:
 @pytest.mark.parametrize(("status", "state"), [(200, "ok"), (401, "fail"), (404, "warn"), (500, "fail")])
 def test_the_answer_to_the_key_is_understood(status: int, state: str) -> None:
     with web_server() as url:
-        check = check_key(settings(livekit_url=f"{url}/{status}/", livekit_api_secret="q" * 40))
+        check = livekit_server.check_key(settings(livekit_url=f"{url}/{status}/", livekit_api_secret="q" * 40))
     assert check.state == state
     assert Answers.asked[-1] == f"/{status}/rtc/validate"
     assert "q" * 40 not in check.found + check.advice
 
 
 def test_the_key_of_a_server_to_come_is_well_and_of_one_that_is_not_there_is_not() -> None:
-    assert check_key(settings(livekit_url=free_url())).state == "ok"
+    assert livekit_server.check_key(settings(livekit_url=free_url())).state == "ok"
     port = free_port("tcp", 0)
-    check = check_key(settings(livekit_url=f"wss://localhost:{port}"))
+    check = livekit_server.check_key(settings(livekit_url=f"wss://localhost:{port}"))
     assert check.state == "fail"
     assert "could not be tried" in check.found
 
@@ -215,7 +215,7 @@ def test_the_table_names_every_check_and_the_exit_code_is_0_when_none_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     well = settings(livekit_url=free_url(), log_file=tmp_path / "log", metrics_file="off", web_port=0)
-    assert print_checks(well) == 0
+    assert table.doctor(well) == 0
     said = capsys.readouterr().out
     names = ("Python", "packages", "LiveKit server", "key", "graph", "orchestrator", "VAD", "files", "page")
     for name in names:
@@ -228,8 +228,8 @@ def test_a_path_can_be_copied_from_the_table(
     path = "/somewhere/with-a/" + "very-long-name/" * 8 + "file.js"
     found = f"there is no {path} here, but there could be one, for all that one knows of such machines"
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setattr(run, "CHECKS", (lambda _: CheckResult("page", "warn", found, "Get [one]."),))
-    assert print_checks(settings()) == 0
+    monkeypatch.setattr(table, "CHECKS", (lambda _: CheckResult("page", "warn", found, "Get [one]."),))
+    assert table.doctor(settings()) == 0
     said = capsys.readouterr().out
     assert path in said
     lines = said.splitlines()
@@ -240,7 +240,7 @@ def test_a_path_can_be_copied_from_the_table(
 
 
 def test_a_failure_is_1_with_what_to_do_about_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert print_checks(settings(livekit_url=free_url(), vad_backend="nosuch", web_port=0)) == 1
+    assert table.doctor(settings(livekit_url=free_url(), vad_backend="nosuch", web_port=0)) == 1
     said = capsys.readouterr().out
     assert "fail" in said
     assert "→ Set VAD_BACKEND" in said
@@ -252,8 +252,8 @@ def test_a_check_that_breaks_is_a_failure_and_the_others_still_run(
     def check_the_weather(_: Settings) -> CheckResult:
         raise RuntimeError("rain")
 
-    monkeypatch.setattr(run, "CHECKS", (check_the_weather, node.check_graph))
-    assert print_checks(settings()) == 1
+    monkeypatch.setattr(table, "CHECKS", (check_the_weather, node.check_graph))
+    assert table.doctor(settings()) == 1
     said = capsys.readouterr().out
     assert "the weather" in said
     assert "RuntimeError: rain" in said

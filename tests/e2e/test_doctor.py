@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from webapi.voice_node.cli.checks.server import check_key, check_server
+from webapi.voice_node.cli.doctor.livekit_server import check_key, check_server
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.dev_server.process import free_port
 

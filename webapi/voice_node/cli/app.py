@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 
 from webapi.voice_node import __version__
-from webapi.voice_node.cli.doctor import doctor
+from webapi.voice_node.cli.doctor.command import doctor
 from webapi.voice_node.cli.graphs import graphs
 from webapi.voice_node.cli.replay import replay
 from webapi.voice_node.cli.report import report

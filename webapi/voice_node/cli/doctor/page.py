@@ -1,4 +1,4 @@
-"""Checks of the client page: its address is free, and its library is here."""
+"""Checks of the client page: its port, and the library that it loads."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import socket
 import sys
 from pathlib import Path
 
-from webapi.voice_node.cli.checks.result import CheckResult
+from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings
 
 LIBRARY = Path(__file__).resolve().parents[3] / "static" / "vendor" / "livekit-client.umd.js"
 
 
 def check_web_port(settings: Settings) -> CheckResult:
-    """Check that the address of the page is free."""
+    """The page's address is free."""
     host, port = settings.web_host.strip("[]"), settings.web_port
     where = f"WEB_HOST={host}, WEB_PORT={port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
-            if sys.platform != "win32":  # there it would mean: share the port
+            if sys.platform != "win32":  # on Windows this option would share the port
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
@@ -30,7 +30,7 @@ def check_web_port(settings: Settings) -> CheckResult:
 
 
 def check_client_library(_: Settings) -> CheckResult:
-    """Check that livekit-client is beside the page."""
+    """livekit-client is beside the page."""
     if LIBRARY.is_file():
         return CheckResult("client library", "ok", str(LIBRARY))
     where = "python scripts/get_client_library.py" if shutil.which("npm") else "make run, with npm on PATH,"

@@ -1,8 +1,8 @@
-"""Checks of the node: graph, orchestrator, VAD and files."""
+"""Checks of what the node is made of: graph, orchestrator, VAD, and the files that it writes."""
 
 from __future__ import annotations
 
-from webapi.voice_node.cli.checks.result import CheckResult
+from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.files.preflight import check_writable
@@ -12,7 +12,7 @@ from webapi.voice_node.vad import VoiceActivityDetector, available_backends
 
 
 def check_graph(settings: Settings) -> CheckResult:
-    """Check that the graph can be loaded."""
+    """The graph loads."""
     try:
         graph = load_graph(settings.voice_graph, settings)
     except UserError as error:
@@ -21,7 +21,7 @@ def check_graph(settings: Settings) -> CheckResult:
 
 
 def check_orchestrator(settings: Settings) -> CheckResult:
-    """Check that the orchestrator can be made."""
+    """The orchestrator can be made."""
     try:
         load_orchestrator(settings.orchestrator, settings)
     except UserError as error:
@@ -30,7 +30,7 @@ def check_orchestrator(settings: Settings) -> CheckResult:
 
 
 def check_vad(settings: Settings) -> CheckResult:
-    """Check that the VAD backend is there; also name the others."""
+    """The VAD backend can be made. The result names the others that can."""
     backends = ", ".join(name for name, why_not in available_backends().items() if not why_not)
     try:
         detector = VoiceActivityDetector(
@@ -44,7 +44,7 @@ def check_vad(settings: Settings) -> CheckResult:
 
 
 def check_files(settings: Settings) -> CheckResult:
-    """Check that log and metrics can be written."""
+    """Log and metrics can be written."""
     try:
         check_writable(settings)
     except UserError as error:

@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What was checked, what was found, and what to do about it. `warn`: the node runs, but something is missing."""
+    """What was checked, its state, what was found, and what to do about it. `warn`: the node runs, with less."""
 
     name: str
     state: Literal["ok", "warn", "fail"]

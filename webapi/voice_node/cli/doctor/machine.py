@@ -1,4 +1,4 @@
-"""Checks of this machine: Python and packages."""
+"""Checks of this machine: Python and its packages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import platform
 import sys
 from importlib.metadata import version
 
-from webapi.voice_node.cli.checks.result import CheckResult
+from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings
 
 PYTHONS = ((3, 10), (3, 13))
-PACKAGES = {  # what is imported: what is installed
+PACKAGES = {  # the core: packages by the module that is imported
     "livekit.rtc": "livekit",
     "livekit.api": "livekit-api",
     "loguru": "loguru",
@@ -28,7 +28,7 @@ EXTRAS = {"aiohttp": "web", "matplotlib": "report"}
 
 
 def check_python(_: Settings) -> CheckResult:
-    """Check the version of the interpreter."""
+    """Python has a version that is supported."""
     found = f"{platform.python_version()} ({sys.executable})"
     low, high = PYTHONS
     if low <= sys.version_info[:2] <= high:
@@ -37,7 +37,7 @@ def check_python(_: Settings) -> CheckResult:
 
 
 def check_packages(_: Settings) -> CheckResult:
-    """Check that every package of the core can be imported."""
+    """Every package of the core can be imported."""
     broken = [f"{name}: {why}" for module, name in PACKAGES.items() if (why := _not_importable(module))]
     if broken:
         advice = "Install voice-node again: make setup, or pip install --force-reinstall voice-node"
@@ -46,7 +46,7 @@ def check_packages(_: Settings) -> CheckResult:
 
 
 def check_extras(_: Settings) -> CheckResult:
-    """Check which optional packages can be imported."""
+    """The packages of the extras can be imported."""
     missing = [name for name in EXTRAS if _not_importable(name)]
     if missing:
         wanted = ",".join(EXTRAS[name] for name in missing)
@@ -56,9 +56,9 @@ def check_extras(_: Settings) -> CheckResult:
 
 
 def _not_importable(module: str) -> str:
-    """Return the error of the import; "" where it succeeds."""
+    """Why the module can't be imported; "" where it can."""
     try:
         importlib.import_module(module)
-    except Exception as error:  # also what a broken native library raises
+    except Exception as error:  # a broken native library may raise anything
         return f"{type(error).__name__}: {error}"
     return ""
