@@ -45,7 +45,7 @@ def at_ms(played: Played, name: str) -> list[int]:
 
 def test_a_greeting_is_said_with_the_first_frame(hello: str) -> None:
     played = play([("quiet", 2)], graph_text=prompting(greeting=hello))
-    assert played.marbles() == "ARPZp"
+    assert played.marbles() == "AQPZp"
     assert at_ms(played, "prompted") == at_ms(played, "playback_started") == [20]
     assert [event.prompt for event in played.of("prompted")] == [hello]
     assert len(played.ear.heard(0, 2)) == 48_000 * 2
@@ -59,7 +59,7 @@ def test_a_greeting_is_said_with_the_first_frame(hello: str) -> None:
 def test_the_bot_asks_once_in_a_silence_and_again_after_the_next_turn(hello: str) -> None:
     script = [("quiet", 9.0), ("speech", 0.5), ("quiet", 9.0)]
     played = play(script, graph_text=prompting(idle_prompt=hello, idle_s=3), mock_reply="tone:1")
-    assert played.marbles() == "ARPZpSERPZpARPZp"
+    assert played.marbles() == "AQPZpSEQPZpAQPZp"
     answered = played.of("playback_ended")[1]
     assert at_ms(played, "prompted") == [3020, pytest.approx(answered.t_us / 1000 + 3020, abs=20)]
     assert [line.get("prompt") for line in played.lines] == [hello, None, hello]
@@ -75,7 +75,7 @@ def test_a_caller_who_speaks_with_the_first_frame_is_heard_once() -> None:
 
 def test_a_greeting_may_be_talked_over(hello: str) -> None:
     played = play([("quiet", 0.3), ("speech", 0.6), ("quiet", 3)], graph_text=prompting(greeting=hello))
-    assert played.marbles() == "ARPSBCpERPZp"
+    assert played.marbles() == "AQPSBCpEQPZp"
     greeting, turn = played.lines
     assert (greeting["outcome"], greeting["barge_in"]) == ("barged_in", True)
     assert 0 < greeting["heard_ms"] < 600
@@ -93,7 +93,7 @@ def test_who_speaks_before_it_is_heard_takes_nothing_of_it_along() -> None:
     script = [("speech", 0.5), ("quiet", 4.0)]
     played = play(script, graph_text=prompting(greeting="hangs"), orchestrator=KNOWS)
     plain = play(script, orchestrator=KNOWS)
-    assert played.marbles() == "ARSUCpERPZp"
+    assert played.marbles() == "AQSUCpEQPZp"
     assert [line["outcome"] for line in played.lines] == ["superseded", "completed"]
     assert [event.pcm for event in played.of("speech_ended")] == [event.pcm for event in plain.of("speech_ended")]
     assert Knows.last.closed == 0  # of the plain call, which had no prompt
@@ -103,7 +103,7 @@ def test_who_speaks_before_it_is_heard_takes_nothing_of_it_along() -> None:
 @pytest.mark.parametrize("key", ["hm", "later hm"])
 def test_an_orchestrator_may_have_the_sound_and_is_told_what_became_of_it(key: str) -> None:
     played = play([("quiet", 2)], graph_text=prompting(greeting=key), orchestrator=KNOWS)
-    assert played.marbles() == "ARPZp"
+    assert played.marbles() == "AQPZp"
     assert (Knows.last.asked, Knows.last.closed) == ([("s-0000", key)], 1)
     assert Knows.last.heard == [("s-0000", 500, True)]
 
@@ -138,7 +138,7 @@ def test_a_prompt_that_does_not_come_costs_only_its_own_turn(key: str, outcome: 
     script = [("quiet", 1.0), ("speech", 0.5), ("quiet", 4.0)]
     settings: dict[str, Any] = {"orchestrator": KNOWS, "reply_timeout_ms": 600}
     played = play(script, graph_text=prompting(greeting=key), **settings)
-    assert played.marbles() == "ARZpSERZp"
+    assert played.marbles() == "AQZpSEQZp"
     assert played.lines[0]["outcome"] == outcome
     assert detail in played.of("reply_ended")[0].detail
     assert (played.failures, played.tasks_left) == ([], 0)
