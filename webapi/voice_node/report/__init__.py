@@ -1,1 +1,1 @@
-"""Reads metrics.jsonl: percentiles, tables and plots."""
+"""The lines of metrics.jsonl: made of events, read again, summarised and plotted."""

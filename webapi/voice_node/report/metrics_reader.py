@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.metrics import TIMES
+from webapi.voice_node.report.turn_line import TIMES
 
 TurnLine: TypeAlias = dict[str, Any]  # a line of metrics.jsonl
 MEASURES = {  # fields in ms, and what they are called for people

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webapi.voice_node.metrics import TIMES
 from webapi.voice_node.report.metrics_reader import MEASURES, TurnLine, values
 from webapi.voice_node.report.percentiles import percentiles
 from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
+from webapi.voice_node.report.turn_line import TIMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

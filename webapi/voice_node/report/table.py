@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from webapi.voice_node.metrics import OUTCOMES
 from webapi.voice_node.report.metrics_reader import MEASURES
 from webapi.voice_node.report.summary import STAGES, stage_name
+from webapi.voice_node.report.turn_line import OUTCOMES
 
 MIN_COLUMNS = 100  # a narrow terminal folds lines, which is more legible than folded cells
 COLUMNS = ("n", "p50", "p90", "p95", "p99", "max")
