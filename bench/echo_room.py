@@ -14,8 +14,8 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.events import Event
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.recording.call_file import CallRecorder
-from webapi.voice_node.replay.wav_replay import ReplaySink
+from webapi.voice_node.recording.call_recorder import CallRecorder
+from webapi.voice_node.replay.sinks import ReplaySink
 
 RATE_HZ = 48_000
 CHUNK = RATE_HZ // 100 * 2  # bytes of 10 ms

@@ -7,7 +7,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from tests.speech import vowel
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.dev_server.process import free_port
 from webapi.voice_node.dev_server.server import dev_server
+from webapi.voice_node.errors import PrintLine
 from webapi.voice_node.room.tokens import mint
 
 ROOT = Path(__file__).parent.parent
@@ -28,8 +29,6 @@ LISTEN_S = (0.5, 1.0)  # how long the caller listens to a reply before it talks 
 HUSH_S = 0.3  # silence is what nothing louder comes after for so long
 PIECE_MS = 10  # the microphone gives audio in such pieces, as a browser's does
 END_S = 10.0  # for the node to end
-
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -53,7 +52,7 @@ class Record:
     notes: Notes = field(default_factory=Notes)
 
 
-async def record(turns: int, url: str | None, say: Say) -> Record:
+async def record(turns: int, url: str | None, say: PrintLine) -> Record:
     """Calls with so many barge-ins in all that no stall touched; three times as many are tried at most.
 
     With the server of `url`, or a local one of our own. A stall makes the jitter buffers of both sides grow, and they
@@ -112,7 +111,7 @@ async def read(process: asyncio.subprocess.Process, noted: Record) -> None:
             noted.notes = Notes(**{**told, "flushes": [Flush(**each) for each in told["flushes"]]})
 
 
-async def talk(caller: Caller, doors: Doors, began_s: float, turns: int, noted: Record, say: Say) -> None:
+async def talk(caller: Caller, doors: Doors, began_s: float, turns: int, noted: Record, say: PrintLine) -> None:
     """Say something, and talk over each reply, so that the next one follows; until a stall, or there are enough."""
     await caller.wait_for_event("listening_to", identity="caller")
     since_s = time.monotonic()

@@ -17,7 +17,8 @@ from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.recording.call_file import CallRecorder
+from webapi.voice_node.recording.call_recorder import CallRecorder
+from webapi.voice_node.replay.letters import EVENT_LETTERS
 
 RATE_HZ = 48_000
 CHUNK_MS = 10
@@ -102,17 +103,8 @@ def stuttering(loop: VirtualTimeLoop) -> Callable[[], int]:
 
 
 LETTERS = {
-    "speech_started": "S",
-    "speech_ended": "E",
-    "barge_in": "B",
-    "superseded": "U",
-    "prompted": "A",
-    "reply_started": "R",
-    "filler_started": "F",
-    "playback_started": "P",
-    "playback_paused": "H",
-    "playback_resumed": "r",
-    "playback_ended": "p",
+    **EVENT_LETTERS,
+    "reply_started": "Q",
     "reply_ended": "Z",
     "reply_cut": "C",
     "hook_failed": "!",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tests.stage import Played, play
 from webapi.voice_node.events import Turn
-from webapi.voice_node.replay.call_replay import Changes, replay_call
+from webapi.voice_node.replay.call_replay import replay_call
+from webapi.voice_node.replay.changes import ReplayChanges
 
 ORCHESTRATORS = (
     "Noted",
@@ -141,8 +142,8 @@ def test_any_recorded_call_decides_the_same_again(
         call = Path(folder) / "call"
         played = play(script, record=call, graph_text=GRAPHS[graph], orchestrator=asked, reply_timeout_ms=TIMEOUT_MS)
         replayed = replay_call(call)
-        told_again = replay_call(call, instead=Changes(settings={"publish_track_name": "another"}))
+        told_again = replay_call(call, changes=ReplayChanges(settings={"publish_track_name": "another"}))
         recorded = (call / "events.jsonl").read_text() if (call / "events.jsonl").exists() else ""
     assert "".join(json.dumps(e, ensure_ascii=False) + "\n" for e in replayed.events) == recorded
-    assert told_again.parted is None  # something different without effect: the replies find their utterances
+    assert told_again.diverged is None  # something different without effect: the replies find their utterances
     assert replayed.metrics == played.lines

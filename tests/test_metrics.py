@@ -30,7 +30,10 @@ from webapi.voice_node.events import (
     TtsFirstChunk,
     Turn,
 )
-from webapi.voice_node.metrics import MAX_OPEN, OUTCOMES, TIMES, Metrics, MetricsFile, in_order, percentiles
+from webapi.voice_node.metrics import Metrics, MetricsFile
+from webapi.voice_node.report.open_turns import MAX_OPEN
+from webapi.voice_node.report.percentiles import percentiles
+from webapi.voice_node.report.turn_line import OUTCOMES, TIMES, in_order
 
 FIELDS = [
     *("trace_id", "session_id", "room", "turn_index"),

@@ -30,7 +30,7 @@ def assert_clean(played: Played) -> None:
 
 def test_a_turn_is_heard_and_answered() -> None:
     played = play(ONE_TURN, mock_reply="tone:1")
-    assert played.marbles() == "SERPZp"
+    assert played.marbles() == "SEQPZp"
     assert_clean(played)
     (line,) = played.lines
     assert line["outcome"] == "completed"
@@ -73,7 +73,7 @@ def test_partial_audio_adds_up_to_the_utterance() -> None:
 
 def test_talking_over_the_reply_silences_it_at_once() -> None:
     played = play(TALK_OVER, orchestrator=NOTED)
-    assert played.marbles() == "SERPSBCpERPZp"
+    assert played.marbles() == "SEQPSBCpEQPZp"
     assert_clean(played)
     first, second = played.lines
     assert (first["outcome"], first["barge_in"], first["playback_cancelled"]) == ("barged_in", True, True)
@@ -111,7 +111,7 @@ def test_the_orchestrator_is_called_in_the_order_that_silence_needs() -> None:
 def test_a_pause_is_no_end_the_utterance_is_carried_whole() -> None:
     pause = [("quiet", 0.5), ("speech", 0.8), ("quiet", 0.4), ("speech", 0.8), ("quiet", 3.0)]
     played = play(pause, orchestrator="tests.orchestrators:Ponders")
-    assert played.marbles() == "SERSUCpERPZp"
+    assert played.marbles() == "SEQSUCpEQPZp"
     assert_clean(played)
     first, second = played.lines
     assert (first["outcome"], first["heard_ms"], first["playback_cancelled"]) == ("superseded", 0, False)
@@ -143,7 +143,7 @@ def test_the_queue_is_never_deep_and_never_dry() -> None:
 
 def test_audio_that_stops_ends_the_utterance() -> None:
     played = play([("quiet", 0.3), ("speech", 1.0), ("gap", 3.0)], mock_reply="tone:1")
-    assert played.marbles() == "SERPZp"
+    assert played.marbles() == "SEQPZp"
     (ended,) = played.of("speech_ended")
     assert ended.reason == "muted"
     assert ended.t_us == pytest.approx(1.3e6)
@@ -168,7 +168,7 @@ def test_closing_in_the_middle_of_a_reply() -> None:
 
 def test_a_reply_that_nobody_can_hear_any_more_is_over_at_once() -> None:
     played = play([("speech", 0.5), ("quiet", 1.0), ("cut", 2.0), *ONE_TURN], orchestrator=NOTED)
-    assert played.marbles() == "SERPCpSERPZp"
+    assert played.marbles() == "SEQPCpSEQPZp"
     assert_clean(played)
     lost, later = played.lines
     assert (lost["outcome"], lost["playback_cancelled"], lost["barge_in"]) == ("closed", True, False)

@@ -9,7 +9,8 @@ import numpy as np
 
 from bench.hearing.features import Features
 from bench.hearing.voices import Samples
-from webapi.voice_node.replay.sweep.scoring import Heard, match, score
+from webapi.voice_node.replay.sweep.matching import match
+from webapi.voice_node.replay.sweep.scoring import Heard, score
 
 WITHIN_S = 0.3
 RESAMPLES = 400

@@ -75,7 +75,7 @@ def test_no_barge_in_hears_who_talks_on_from_where_the_bot_ended() -> None:
 def test_cough_halts_at_a_cough_and_ends_at_a_word() -> None:
     coughs = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 0.2), ("quiet", 1.5)]
     played = play([*coughs, ("speech", 1.0), ("quiet", 5.0)], graph="cough", mock_reply="tone:4")
-    assert played.marbles() == "SERPSHErSHBCpERPZp"
+    assert played.marbles() == "SEQPSHERSHBCpEQPZp"
     cough, first, words = played.lines
     assert (first["outcome"], first["barge_in"]) == ("barged_in", True)
     assert (cough["outcome"], cough["speech_end"], cough["t3_logic_start"]) == ("empty", "cough", None)

@@ -22,7 +22,7 @@ from webapi.voice_node.operators.kinds import Kind
 from webapi.voice_node.operators.resample import resample
 from webapi.voice_node.operators.window import window
 from webapi.voice_node.playback.far_end import PIECE_BYTES
-from webapi.voice_node.recording.call_file import CallRecorder
+from webapi.voice_node.recording.call_recorder import CallRecorder
 
 CHUNK = 960  # bytes of 10 ms at 48 kHz
 ASK = silence(0.3) + vowel(0.6)

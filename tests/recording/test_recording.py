@@ -22,7 +22,8 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import json_line
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.inputs import Closed
-from webapi.voice_node.recording.call_file import CallRecorder, read_call
+from webapi.voice_node.recording.call_recorder import CallRecorder
+from webapi.voice_node.recording.recorded_call import read_call
 from webapi.voice_node.recording.retention import check_recordings, new_recording, prune
 from webapi.voice_node.replay.call_replay import replay_call
 

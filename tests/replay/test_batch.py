@@ -20,15 +20,15 @@ from tests.replay.test_wav_replay import SETTINGS, TALK
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.replay.batch import Tell, run_batch
-from webapi.voice_node.replay.progress import Progress
+from webapi.voice_node.replay.batch import run_batch
+from webapi.voice_node.replay.progress import BatchProgress, OnProgress
 from webapi.voice_node.replay.wav_replay import replay
 
 
-def batch(work: Callable[[str, Tell], str], items: list[str], jobs: int) -> list[str]:
+def batch(work: Callable[[str, OnProgress], str], items: list[str], jobs: int) -> list[str]:
     """What came of each: a result, or the text of its UserError."""
     names = [item.upper() for item in items]
-    with closing(run_batch(work, items, names, jobs, Progress([1.0] * len(items), "files"))) as results:
+    with closing(run_batch(work, items, names, jobs, BatchProgress([1.0] * len(items), "files"))) as results:
         return [str(result) for result in results]
 
 
@@ -43,14 +43,14 @@ def until(look: Callable[[], object]) -> None:
 # ---------------------------------------------------------------- works, as other processes get them
 
 
-def shout(item: str, tell: Tell) -> str:
+def shout(item: str, tell: OnProgress) -> str:
     tell(1.0)
     if item == "wrong":
         raise UserError("wrong: that is wrong")
     return item + "!"
 
 
-def second_first(item: str, _: Tell) -> str:
+def second_first(item: str, _: OnProgress) -> str:
     """`…/1` is done when `…/2` is."""
     if item.endswith("1"):
         until(Path(item).with_name("2").exists)
@@ -59,19 +59,19 @@ def second_first(item: str, _: Tell) -> str:
     return item
 
 
-def dies(item: str, _: Tell) -> str:
+def dies(item: str, _: OnProgress) -> str:
     if item == "killer":
         os.kill(os.getpid(), signal.SIGKILL)
     return item
 
 
-def stumbles(item: str, _: Tell) -> str:
+def stumbles(item: str, _: OnProgress) -> str:
     if item == "bug":
         raise ValueError("a bug")
     return item
 
 
-def stays(item: str, _: Tell) -> str:
+def stays(item: str, _: OnProgress) -> str:
     if item == "endless":
         signal.pause()
     return item
@@ -106,7 +106,7 @@ def test_an_error_of_the_program_ends_it_and_leaves_nothing_running() -> None:
 
 def test_who_wants_no_more_leaves_nothing_running() -> None:
     before = set(multiprocessing.active_children())
-    with closing(run_batch(stays, ["a", "endless"], ["a", "b"], 2, Progress([1.0, 1.0], "files"))) as results:
+    with closing(run_batch(stays, ["a", "endless"], ["a", "b"], 2, BatchProgress([1.0, 1.0], "files"))) as results:
         assert next(results) == "a"
         assert set(multiprocessing.active_children()) > before
     assert set(multiprocessing.active_children()) <= before
@@ -114,7 +114,7 @@ def test_who_wants_no_more_leaves_nothing_running() -> None:
 
 def test_ctrl_c_waits_until_no_lock_is_held_and_a_second_one_does_not() -> None:
     before, handler = set(multiprocessing.active_children()), signal.getsignal(signal.SIGINT)
-    with closing(run_batch(shout, ["a", "b", "c"], ["a", "b", "c"], 2, Progress([1.0] * 3, "files"))) as results:
+    with closing(run_batch(shout, ["a", "b", "c"], ["a", "b", "c"], 2, BatchProgress([1.0] * 3, "files"))) as results:
         assert next(results) == "a!"
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
@@ -208,7 +208,7 @@ def test_ctrl_c_ends_it_at_once_and_every_process_of_it(tmp_path: Path) -> None:
 def test_a_long_recording_tells_how_far_it_is(tmp_path: Path) -> None:
     write_wav(tmp_path / "a.wav", TALK, 48_000)
     told: list[float] = []
-    replayed = replay(tmp_path / "a.wav", load_graph("default", SETTINGS), SETTINGS, tell=told.append)
+    replayed = replay(tmp_path / "a.wav", load_graph("default", SETTINGS), SETTINGS, on_progress=told.append)
     assert told == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert replayed.seconds == 5.8
 

@@ -16,14 +16,14 @@ from tests.speech import chatter, silence, vowel
 from tests.stage import play
 from webapi.voice_node.audio import wav
 from webapi.voice_node.audio.wav import write_wav
-from webapi.voice_node.cli.replay_command import replay_files
+from webapi.voice_node.cli.replay_files import replay_files
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.events import Event, SpeechEnded, record
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.replay.wav_replay import ReplaySink
+from webapi.voice_node.replay.sinks import ReplaySink
 
 ROOT = Path(__file__).parents[2]
 FILES = ("events.jsonl", "metrics.jsonl", "marbles.txt", "mix.wav")
@@ -47,7 +47,7 @@ def outcome(path: Path, out: Path, backend: str = "webrtc") -> dict[str, bytes]:
     said: list[str] = []
     code = replay_files(
         [path], load_graph("default", settings), settings,
-        out=out, expect=None, update=False, say=said.append, complain=said.append, jobs=1,
+        out=out, expect=None, update=False, print_line=said.append, print_error=said.append, jobs=1,
     )  # fmt: skip
     assert code == 0, said
     return {name: (out / name).read_bytes() for name in FILES}
@@ -153,13 +153,13 @@ def heard(
     async def main() -> tuple[list[str], list[str], list[bytes], bytes]:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        mouth = ReplaySink(loop)
+        sink = ReplaySink(loop)
         events: list[Event] = []
         failures: list[Exception] = []
         lines: list[str] = []
         metrics = Metrics("s", "r", "default", lambda line: lines.append(json.dumps(line)))
         session = Session(
-            load_graph(graph, settings), settings=settings, sink=mouth, clock=loop.clock_us, session_id="s",
+            load_graph(graph, settings), settings=settings, sink=sink, clock=loop.clock_us, session_id="s",
             room="r", taps=[events.append, metrics], on_failure=failures.append,
         )  # fmt: skip
         for at in range(0, len(talk), size):
@@ -171,7 +171,7 @@ def heard(
         metrics.close()
         assert failures == []
         utterances = [event.pcm for event in events if isinstance(event, SpeechEnded)]
-        return [json.dumps(record(event, 0)) for event in events], lines, utterances, mouth.played(96_000 * 8)
+        return [json.dumps(record(event, 0)) for event in events], lines, utterances, sink.played(96_000 * 8)
 
     return run_virtual(main())
 

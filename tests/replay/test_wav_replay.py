@@ -22,7 +22,9 @@ from webapi.voice_node.graph.files import find_graphs, load_graph
 from webapi.voice_node.main import main
 from webapi.voice_node.replay.find import find_recordings
 from webapi.voice_node.replay.marbles import parse, render
-from webapi.voice_node.replay.wav_replay import Mix, ReplaySink, chunks, replay
+from webapi.voice_node.replay.mix import Mix
+from webapi.voice_node.replay.sinks import ReplaySink
+from webapi.voice_node.replay.wav_replay import chunks, replay
 
 TALK = silence(0.5) + vowel(1.0) + silence(1.0) + vowel(0.8) + silence(2.5)
 SETTINGS: Settings = load_settings(mock_reply="tone:1.5", vad_backend="webrtc")
@@ -278,12 +280,12 @@ def test_what_is_cut_fades_out_instead_of_clicking() -> None:
     async def main() -> bytes:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        mouth = ReplaySink(loop)
+        sink = ReplaySink(loop)
         for at in range(0, len(tone), 1920):
-            mouth.push(tone[at : at + 1920])
+            sink.push(tone[at : at + 1920])
         await asyncio.sleep(0.107)
-        mouth.clear()
-        return b"".join(mouth.played() for _ in range(40))
+        sink.clear()
+        return b"".join(sink.played() for _ in range(40))
 
     heard = run_virtual(main())
     assert heard[:10_272] == tone[:10_272]  # until it was cut

@@ -61,7 +61,7 @@ def test_a_reply_that_is_quick_needs_none(hm: Path) -> None:
 def test_it_is_said_once_and_the_reply_follows_it(hm: Path, think_ms: int) -> None:
     played = play(CALL, graph_text=with_filler(hm), mock_reply="tone:1", mock_think_ms=think_ms)
     (line,) = played.lines
-    assert played.marbles() == "SERFPZp"
+    assert played.marbles() == "SEQFPZp"
     assert at_ms(played, "filler_started") == [500]
     begins = max(think_ms, 1005)  # behind the filler and the little silence at its end
     assert at_ms(played, "tts_first_chunk") == [think_ms]
@@ -76,7 +76,7 @@ def test_it_is_said_once_and_the_reply_follows_it(hm: Path, think_ms: int) -> No
 def test_talking_over_it_is_a_barge_in_of_a_reply_of_which_nothing_was_heard(hm: Path) -> None:
     played = play(OVER_IT, graph_text=with_filler(hm), mock_reply="tone:1", mock_think_ms=2000)
     first, second = played.lines
-    assert played.marbles() == "SERFSBCpERFPZp"
+    assert played.marbles() == "SEQFSBCpEQFPZp"
     assert (first["outcome"], first["heard_ms"], first["t6_first_bot_audio"]) == ("barged_in", 0, None)
     assert first["barge_in_stop_ms"] > 0
     assert second["outcome"] == "completed"
@@ -92,18 +92,18 @@ def test_talking_over_it_is_a_barge_in_of_a_reply_of_which_nothing_was_heard(hm:
 def test_a_cough_over_it_changes_nothing_and_words_interrupt_it(hm: Path) -> None:
     settings: dict[str, Any] = {"graph_text": pausing(hm), "mock_reply": "tone:1", "mock_think_ms": 2000}
     coughs = play([("speech", 0.5), ("quiet", 0.8), ("speech", 0.2), ("quiet", 4.0)], **settings)
-    assert coughs.marbles() == "SERFSEPZp"
+    assert coughs.marbles() == "SEQFSEPZp"
     assert [(line["outcome"], line["heard_ms"]) for line in coughs.lines] == [("empty", None), ("completed", 1000)]
     assert coughs.ear.clears == []
     words = play([("speech", 0.5), ("quiet", 0.75), ("speech", 0.7), ("quiet", 4.0)], **settings)
-    assert words.marbles() == "SERFSBCpERFPZp"
+    assert words.marbles() == "SEQFSBCpEQFPZp"
     assert [line["outcome"] for line in words.lines] == ["barged_in", "completed"]
 
 
 def test_who_speaks_over_it_does_not_interrupt_a_reply_behind_it_that_must_be_heard(hm: Path) -> None:
     call = [("speech", 0.5), ("quiet", 0.8), ("speech", 0.3), ("quiet", 4.0)]
     played = play(call, graph_text=pausing(hm), orchestrator="tests.orchestrators:KnowsAndInsists")
-    assert played.marbles() == "SERFSPEZp"
+    assert played.marbles() == "SEQFSPEZp"
     assert [line["outcome"] for line in played.lines] == ["empty", "completed"]
 
 
@@ -115,7 +115,7 @@ def test_where_no_reply_comes_it_is_heard_to_its_end_and_the_outcome_says_so(
 ) -> None:
     name = f"tests.orchestrators:{orchestrator}"
     played = play(CALL, graph_text=with_filler(hm), orchestrator=name, reply_timeout_ms=700)
-    assert played.marbles() == "SERFZp"
+    assert played.marbles() == "SEQFZp"
     assert [(line["outcome"], line["heard_ms"]) for line in played.lines] == [(outcome, 0)]
     assert sum(len(pcm) for _, pcm in played.ear.pushes) == 505 * 48 * 2
     assert at_ms(played, "playback_ended") == [1005 + 4]  # with what the resampler held back
@@ -124,7 +124,7 @@ def test_where_no_reply_comes_it_is_heard_to_its_end_and_the_outcome_says_so(
 @pytest.mark.parametrize(("key", "begins_ms"), [("hm", 500), ("later hm", 510)])
 def test_an_orchestrator_may_have_the_sound(key: str, begins_ms: int) -> None:
     played = play(CALL, graph_text=with_filler(key), orchestrator=KNOWS)
-    assert played.marbles() == "SERFPZp"
+    assert played.marbles() == "SEQFPZp"
     assert at_ms(played, "filler_started") == [begins_ms]
     assert at_ms(played, "playback_started") == [begins_ms + 505]
     assert (Knows.last.asked, Knows.last.closed) == ([("s-0000", key)], 1)

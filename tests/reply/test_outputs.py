@@ -21,6 +21,6 @@ def test_reports_from_another_thread_are_handed_to_the_loop(monkeypatch: pytest.
 
     monkeypatch.setattr(OrchestratorOutputs, "_note", noting)
     played = play([("speech", 0.5), ("quiet", 1.5)], orchestrator="tests.orchestrators:Threaded")
-    assert played.marbles() == "SERPZp"
+    assert played.marbles() == "SEQPZp"
     assert len(played.of("llm_request_done")) == len(played.of("tts_first_chunk")) == 1
     assert set(threads) == {threading.get_ident()}

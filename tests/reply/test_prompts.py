@@ -15,9 +15,10 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.orchestrator_mock import tone
-from webapi.voice_node.replay.call_replay import Changes, replay_call
+from webapi.voice_node.replay.call_replay import replay_call
+from webapi.voice_node.replay.changes import ReplayChanges
 from webapi.voice_node.replay.marbles import render
-from webapi.voice_node.replay.timeline.model import timeline
+from webapi.voice_node.replay.timeline.build import timeline
 
 DEFAULT = (Path(__file__).parents[2] / "graphs" / "default.yaml").read_text(encoding="utf-8")
 KNOWS = "tests.orchestrators:Knows"
@@ -44,7 +45,7 @@ def at_ms(played: Played, name: str) -> list[int]:
 
 def test_a_greeting_is_said_with_the_first_frame(hello: str) -> None:
     played = play([("quiet", 2)], graph_text=prompting(greeting=hello))
-    assert played.marbles() == "ARPZp"
+    assert played.marbles() == "AQPZp"
     assert at_ms(played, "prompted") == at_ms(played, "playback_started") == [20]
     assert [event.prompt for event in played.of("prompted")] == [hello]
     assert len(played.ear.heard(0, 2)) == 48_000 * 2
@@ -58,7 +59,7 @@ def test_a_greeting_is_said_with_the_first_frame(hello: str) -> None:
 def test_the_bot_asks_once_in_a_silence_and_again_after_the_next_turn(hello: str) -> None:
     script = [("quiet", 9.0), ("speech", 0.5), ("quiet", 9.0)]
     played = play(script, graph_text=prompting(idle_prompt=hello, idle_s=3), mock_reply="tone:1")
-    assert played.marbles() == "ARPZpSERPZpARPZp"
+    assert played.marbles() == "AQPZpSEQPZpAQPZp"
     answered = played.of("playback_ended")[1]
     assert at_ms(played, "prompted") == [3020, pytest.approx(answered.t_us / 1000 + 3020, abs=20)]
     assert [line.get("prompt") for line in played.lines] == [hello, None, hello]
@@ -74,7 +75,7 @@ def test_a_caller_who_speaks_with_the_first_frame_is_heard_once() -> None:
 
 def test_a_greeting_may_be_talked_over(hello: str) -> None:
     played = play([("quiet", 0.3), ("speech", 0.6), ("quiet", 3)], graph_text=prompting(greeting=hello))
-    assert played.marbles() == "ARPSBCpERPZp"
+    assert played.marbles() == "AQPSBCpEQPZp"
     greeting, turn = played.lines
     assert (greeting["outcome"], greeting["barge_in"]) == ("barged_in", True)
     assert 0 < greeting["heard_ms"] < 600
@@ -92,7 +93,7 @@ def test_who_speaks_before_it_is_heard_takes_nothing_of_it_along() -> None:
     script = [("speech", 0.5), ("quiet", 4.0)]
     played = play(script, graph_text=prompting(greeting="hangs"), orchestrator=KNOWS)
     plain = play(script, orchestrator=KNOWS)
-    assert played.marbles() == "ARSUCpERPZp"
+    assert played.marbles() == "AQSUCpEQPZp"
     assert [line["outcome"] for line in played.lines] == ["superseded", "completed"]
     assert [event.pcm for event in played.of("speech_ended")] == [event.pcm for event in plain.of("speech_ended")]
     assert Knows.last.closed == 0  # of the plain call, which had no prompt
@@ -102,7 +103,7 @@ def test_who_speaks_before_it_is_heard_takes_nothing_of_it_along() -> None:
 @pytest.mark.parametrize("key", ["hm", "later hm"])
 def test_an_orchestrator_may_have_the_sound_and_is_told_what_became_of_it(key: str) -> None:
     played = play([("quiet", 2)], graph_text=prompting(greeting=key), orchestrator=KNOWS)
-    assert played.marbles() == "ARPZp"
+    assert played.marbles() == "AQPZp"
     assert (Knows.last.asked, Knows.last.closed) == ([("s-0000", key)], 1)
     assert Knows.last.heard == [("s-0000", 500, True)]
 
@@ -137,7 +138,7 @@ def test_a_prompt_that_does_not_come_costs_only_its_own_turn(key: str, outcome: 
     script = [("quiet", 1.0), ("speech", 0.5), ("quiet", 4.0)]
     settings: dict[str, Any] = {"orchestrator": KNOWS, "reply_timeout_ms": 600}
     played = play(script, graph_text=prompting(greeting=key), **settings)
-    assert played.marbles() == "ARZpSERZp"
+    assert played.marbles() == "AQZpSEQZp"
     assert played.lines[0]["outcome"] == outcome
     assert detail in played.of("reply_ended")[0].detail
     assert (played.failures, played.tasks_left) == ([], 0)
@@ -165,7 +166,7 @@ def test_with_another_graph_a_recorded_prompt_is_the_one_of_its_name(tmp_path: P
     play(script, graph_text=asks, orchestrator=KNOWS, record=tmp_path / "call")
     later = tmp_path / "later.yaml"
     later.write_text(prompting(idle_prompt="hm", greeting="unknown", idle_s=1))
-    replayed = replay_call(tmp_path / "call", instead=Changes(graph=str(later)))
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(graph=str(later)))
     said = [(line["prompt"], line["outcome"], line["heard_ms"]) for line in replayed.metrics if "prompt" in line]
     assert said == [("unknown", "empty", 0), ("hm", "completed", 500), ("hm", "completed", 500)]
 

@@ -13,10 +13,12 @@ from xml.etree import ElementTree
 import pytest
 from rich.console import Console
 
+from webapi.voice_node.cli.report import print_report
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.report.metrics_reader import MEASURES
 from webapi.voice_node.report.plots import draw
-from webapi.voice_node.report.summary import report, show, summary
+from webapi.voice_node.report.summary import summary
+from webapi.voice_node.report.table import show
 
 ROOT = Path(__file__).parents[2]
 
@@ -72,7 +74,7 @@ def test_numbers_of_several_files_and_standard_input(
     two = written(tmp_path / "2.jsonl", [turn(i, session_id="s2") for i in range(50, 100)])
     third = "\n".join(json.dumps(t) for t in [turn(100, **CUT), {**turn(0), "outcome": "timeout", "heard_ms": 0}])
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(third.encode())))
-    assert report([one, two, "-"], as_json=True) == 0
+    assert print_report([one, two, "-"], as_json=True) == 0
     numbers = printed(capsys)
     assert (numbers["turns"], numbers["sessions"], numbers["skipped_lines"]) == (102, 2, 0)
     assert numbers["outcomes"] == {"completed": 100, "barged_in": 1, "timeout": 1}
@@ -149,7 +151,7 @@ def test_bad_lines_are_named_and_left_out(tmp_path: Path, capsys: pytest.Capture
         b"[" * 100_000,
     ]
     path.write_bytes(b"\n".join([good, b"", *bad, good]))
-    assert report([path], as_json=True) == 0
+    assert print_report([path], as_json=True) == 0
     said = capsys.readouterr()
     assert json.loads(said.out)["turns"] == 2
     assert json.loads(said.out)["skipped_lines"] == len(bad)
@@ -162,7 +164,7 @@ def test_bad_lines_are_named_and_left_out(tmp_path: Path, capsys: pytest.Capture
 def test_many_bad_lines_are_not_all_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text("x\n" * 500)
-    assert report([path]) == 1  # nothing in it was a turn
+    assert print_report([path]) == 1  # nothing in it was a turn
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 11
     assert lines[-1] == "… and 490 more lines like these"
@@ -170,14 +172,14 @@ def test_many_bad_lines_are_not_all_told(tmp_path: Path, capsys: pytest.CaptureF
 
 def test_an_empty_file_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = written(tmp_path / "m.jsonl", [])
-    assert report([path], tmp_path / "out") == 0
+    assert print_report([path], tmp_path / "out") == 0
     assert capsys.readouterr().out == "0 turns, 0 sessions\n"
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone\.jsonl can't be read: No such file"):
-        report([tmp_path / "gone.jsonl"])
+        print_report([tmp_path / "gone.jsonl"])
 
 
 # ---------------------------------------------------------------- pictures
@@ -187,8 +189,8 @@ def test_pictures_of_every_kind_are_drawn_and_the_same_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(tmp_path / "m.jsonl", [turn(i, **(CUT if i % 7 == 0 else {})) for i in range(60)])
-    assert report([path], tmp_path / "a") == 0
-    assert report([path], tmp_path / "b") == 0
+    assert print_report([path], tmp_path / "a") == 0
+    assert print_report([path], tmp_path / "b") == 0
     names = sorted(p.name for p in (tmp_path / "a").iterdir())
     assert names == [f"{n}.{k}" for n in ("barge_in_stop", "latency", "timeline") for k in ("png", "svg")]
     assert capsys.readouterr().err.count("wrote ") == 2 * len(names)
@@ -226,10 +228,10 @@ import sys
 sys.modules["matplotlib"] = None  # what an import of a missing package looks like
 from pathlib import Path
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.report.summary import report
-assert report([{str(path)!r}]) == 0
+from webapi.voice_node.cli.report import print_report
+assert print_report([{str(path)!r}]) == 0
 try:
-    report([{str(path)!r}], Path({str(tmp_path)!r}))
+    print_report([{str(path)!r}], Path({str(tmp_path)!r}))
 except UserError as error:
     print(error)
 """

@@ -1,6 +1,6 @@
-"""The pytest plug-in: a fixture `assert_marbles`, and `--update-marbles`.
+"""The pytest plug-in: the fixture `assert_marbles`, and the option `--update-marbles`.
 
-Every pytest that runs where voice-node is installed loads this file: what is heavy waits for the fixture's first use.
+Every pytest loads this file where voice-node is installed, so slow imports wait for the first use of the fixture.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ OPTION = "--update-marbles"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`pytest --update-marbles`."""
+    """Add the option."""
     group = parser.getgroup("voice_node", "voice-node")
     group.addoption(OPTION, action="store_true", help="Write the marbles that tests expect instead of comparing them.")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Say so, because such a run proves nothing."""
+    """Return a line that says so where expected marbles are written: such a run tests nothing."""
     return ["voice-node: expected marbles are written, not compared"] if config.getoption(OPTION) else []
 
 

@@ -1,4 +1,4 @@
-"""Marbles as tests, for whoever builds on the node: a recording through a graph gives what is written down."""
+"""Tests with marbles, for packages that build on the node: a recording through a graph gives the expected marbles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from webapi.voice_node.recording.call_file import is_call
 from webapi.voice_node.replay.call_replay import replay_call
 from webapi.voice_node.replay.marble_diff import difference, read_marbles, write_marbles
 from webapi.voice_node.replay.marbles import render
-from webapi.voice_node.replay.wav_replay import ReplayResult, replay
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.wav_replay import replay
 
 AnyGraph: TypeAlias = str | Path | GraphSpec
 
@@ -23,14 +24,14 @@ AnyGraph: TypeAlias = str | Path | GraphSpec
 def assert_marbles(
     graph: AnyGraph, wav: str | Path, expected: str | Path, *, update: bool = False, **settings: object
 ) -> None:
-    """AssertionError, with the two marble diagrams one under the other, unless they are the same.
+    """Replay a recording; raise AssertionError, with both marble diagrams, where the marbles are not as expected.
 
-    `graph`: a name, a path, or a graph that was loaded. `wav`: a recording; or the folder of a recorded call, which
-    brings its own graph, of this name, and its own settings. `expected`: the path of a marbles.txt, or (of more than
-    one line) the text itself, where an indent of the whole and blank lines around it don't count.
+    `graph`: a name, a path, or a loaded graph. `wav`: a recording, or the folder of a recorded call, which has its own
+    settings and its own graph, with this name. `expected`: the path of a marbles.txt, or the text itself, of more than
+    one line; its indent and blank lines around it are ignored.
     `settings`: as in `.env.example`, in lower case: `mock_reply="tone:3"`, `orchestrator="package.module:Class"`.
-    All others have their defaults: neither the environment nor a `.env` is read, so the test says the same everywhere.
-    `update`: write the file instead of comparing with it. UserError for a graph, recording or setting that is wrong.
+    All others have their defaults: neither the environment nor a `.env` is read, so the test is the same everywhere.
+    `update`: write the file instead of comparing. Raises UserError for a wrong graph, recording or setting.
     """
     __tracebackhide__ = True  # of this function, pytest shows the message and not the code
     wrong = compare(graph, wav, expected, settings, update=update, how="assert_marbles(…, update=True), once,")
@@ -47,11 +48,14 @@ def compare(
     update: bool,
     how: str,
 ) -> str:
-    """ "" where the marbles are as expected; else what is different. `how`: what writes them, for people."""
+    """Return what differs from the expected marbles, for people; "" where nothing does. `how`: what writes them.
+
+    The other arguments and errors are those of `assert_marbles`.
+    """
     got = render(_replayed(graph, Path(wav), settings))
     title = f"{wav} through the graph {graph.name if isinstance(graph, GraphSpec) else graph}"
     if isinstance(expected, str) and "\n" in expected:
-        found = difference(_bare(expected), _bare(got))
+        found = difference(_without_indent(expected), _without_indent(got))
         if found and update:
             return f"{title} gives this; a text in a test is not written by itself:\n\n{got}"
         return found and f"{title}: not as the test says\n{found}\n{how} shows the whole text"
@@ -80,6 +84,6 @@ def _replayed(graph: AnyGraph, wav: Path, given: Mapping[str, object]) -> Replay
     return replay(wav, graph if isinstance(graph, GraphSpec) else load_graph(str(graph), settings), settings)
 
 
-def _bare(text: str) -> str:
+def _without_indent(text: str) -> str:
     lines = [line.rstrip() for line in textwrap.dedent(text).splitlines()]
     return "\n".join(lines).strip("\n") + "\n"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapi.voice_node.replay.sweep.scoring import Heard, Score, SpeechSpan, match, score
+from webapi.voice_node.replay.sweep.matching import match
+from webapi.voice_node.replay.sweep.scoring import Heard, Score, SpeechSpan, score
 
 LABELS = [SpeechSpan(1.0, 2.0), SpeechSpan(4.0, 6.0)]
 

@@ -19,13 +19,14 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.settings_used import settings_used
 from webapi.voice_node.main import main
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.sweep.corpus import find_corpus
 from webapi.voice_node.replay.sweep.grid import cells, parse
 from webapi.voice_node.replay.sweep.plots import draw
 from webapi.voice_node.replay.sweep.rows import Facts, Row, facts, mark_best, row
-from webapi.voice_node.replay.sweep.run import find_corpus
 from webapi.voice_node.replay.sweep.scoring import Score, SpeechSpan
 from webapi.voice_node.replay.sweep.table import show
-from webapi.voice_node.replay.wav_replay import ReplayResult, replay
+from webapi.voice_node.replay.wav_replay import replay
 
 
 def load(point: Mapping[str, str]) -> Settings:
@@ -106,7 +107,7 @@ def replayed() -> ReplayResult:
         more = {"t_first_voiced": round(t - 0.1, 3)} if event == "speech_started" else {"by": f"t{turn}"}
         events.append({"event": event, "t": t, "trace_id": trace_id, **more})
     lines = [{"latency_speech_end_to_first_bot_chunk_ms": ms} for ms in (100.0, None, 300.0)]
-    return ReplayResult("a.wav", "default", 8.0, truncated=True, events=events, metrics=lines, trouble=["bang"])
+    return ReplayResult("a.wav", "default", 8.0, truncated=True, events=events, metrics=lines, problems=["bang"])
 
 
 def test_what_one_recording_says() -> None:

@@ -15,11 +15,15 @@ import pytest
 from tests.replay.test_wav_replay import run
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
-from webapi.voice_node.replay.timeline.model import TimeSpan, merged, timeline
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.timeline.badges import EVENT_MARKS
+from webapi.voice_node.replay.timeline.build import timeline
+from webapi.voice_node.replay.timeline.layout import LEFT, RIGHT, ROW, row_seconds, x_of
+from webapi.voice_node.replay.timeline.model import TimeSpan, merged
 from webapi.voice_node.replay.timeline.page import TEMPLATE, page
-from webapi.voice_node.replay.timeline.svg import LEFT, LETTERS, RIGHT, ROW, clock, row_seconds, svg, x_of
-from webapi.voice_node.replay.timeline.wave import outline
-from webapi.voice_node.replay.wav_replay import ReplayResult
+from webapi.voice_node.replay.timeline.svg import svg
+from webapi.voice_node.replay.timeline.texts import clock
+from webapi.voice_node.replay.timeline.wave import read_outline
 
 SVG = "{http://www.w3.org/2000/svg}"
 # A turn that is talked over after a second, one that goes on after a breath, one whose answer ends.
@@ -71,8 +75,8 @@ def data_of(html: str) -> dict[str, Any]:
 
 def test_each_event_stands_at_its_time(folder: Path) -> None:
     root = drawing((folder / "timeline.svg").read_text())
-    events = [e for e in lines(folder / "events.jsonl") if e["event"] in LETTERS]
-    assert {e["event"] for e in events} == set(LETTERS) - {"prompted"}
+    events = [e for e in lines(folder / "events.jsonl") if e["event"] in EVENT_MARKS]
+    assert {e["event"] for e in events} == set(EVENT_MARKS) - {"prompted"}
     seconds = data_of((folder / "timeline.html").read_text())["seconds"]
     drawn = [each for each in root.iter(f"{SVG}path") if each.get("class") == "event"]
     at = {}
@@ -112,7 +116,7 @@ def test_the_picture_in_words(folder: Path) -> None:
 @pytest.mark.parametrize("seconds", [0.0, 0.4, 5.0, 24.0, 24.1, 27.2, 61.0, 300.0, 3600.0, 40_000.0])
 def test_a_call_of_any_length_fits(folder: Path, replayed: ReplayResult, seconds: float) -> None:
     replayed.seconds = seconds
-    peaks = outline(folder / "mix.wav")
+    peaks = read_outline(folder / "mix.wav")
     if not seconds:
         replayed.events, replayed.metrics, replayed.voiced, replayed.arrived_us = [], [], [], []
     shown = timeline(replayed, seconds)
@@ -152,7 +156,7 @@ def test_how_likely_a_voice_was_is_a_line_where_the_detector_says(folder: Path, 
     replayed.likely += [0.25] * 30 + [0.251] * 10 + [1.0] * 20 + [0.0] * 40
     shown = timeline(replayed, 15.3)
     assert shown.likely == [(0.0, 0.25), (0.8, 1.0), (1.2, 0.0)]
-    peaks = outline(folder / "mix.wav")
+    peaks = read_outline(folder / "mix.wav")
     (line,) = drawing(svg(shown, peaks)).iterfind(".//{*}path[@class='likely']")
     way = re.findall(r"([MHV])([\d.]+)(?: ([\d.]+))?", line.get("d", ""))
     assert [y or x for step, x, y in way if step in "MV"] == ["94", "82", "98"]
@@ -197,7 +201,7 @@ def test_the_outline_is_the_loudest_of_each_column(tmp_path: Path) -> None:
     both[4_000, 0] = -32_768
     both[8_000:8_160, 1] = 12_800
     write_wav(tmp_path / "a.wav", both.tobytes(), 16_000, channels=2)
-    found = outline(tmp_path / "a.wav")
+    found = read_outline(tmp_path / "a.wav")
     assert (found.seconds, found.column_s, found.peaks.shape) == (1.0, 0.01, (2, 100))
     assert found.peaks[0].nonzero()[0].tolist() == [25]
     assert (found.within(0, 0.2, 0.3), found.within(0, 0.3, 0.9), found.within(1, 0.5, 0.501)) == (255, 0, 100)
@@ -232,7 +236,7 @@ def test_a_name_stays_a_name(folder: Path, replayed: ReplayResult) -> None:
     plain = Tags((folder / "timeline.html").read_text()).seen
     replayed.name = HOSTILE
     replayed.events[0]["reason"] = HOSTILE
-    peaks = outline(folder / "mix.wav")
+    peaks = read_outline(folder / "mix.wav")
     shown = timeline(replayed, peaks.seconds)
     html = page(shown, peaks, folder / "mix.wav")
     html.encode()
@@ -244,7 +248,7 @@ def test_a_name_stays_a_name(folder: Path, replayed: ReplayResult) -> None:
 
 
 def test_a_long_mix_stays_beside_the_page(folder: Path, replayed: ReplayResult) -> None:
-    peaks = outline(folder / "mix.wav")
+    peaks = read_outline(folder / "mix.wav")
     mix = folder / "mix.wav"
     html = page(timeline(replayed, peaks.seconds), peaks, mix, inside_bytes=mix.stat().st_size - 1)
     (audio,) = [attributes for tag, attributes in Tags(html).seen if tag == "audio"]

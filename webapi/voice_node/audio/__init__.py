@@ -1,1 +1,1 @@
-"""PCM: the FIR resampler, and WAV files."""
+"""PCM: resamplers, conversions of samples, and WAV files."""

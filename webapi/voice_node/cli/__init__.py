@@ -1,1 +1,1 @@
-"""The commands: each prints its result and returns an exit code."""
+"""The commands of `voice-node`: each reads its options, prints its result and returns an exit code."""

@@ -1,1 +1,1 @@
-"""Event loops: virtual time, real time, and running one to a bounded end."""
+"""Event loops: in virtual time, in real time, and how to run one to its end."""

@@ -1,4 +1,4 @@
-"""The two clocks of a replay: virtual time, which waits for nothing, and real time, for orchestrators with real I/O."""
+"""The two loops of a replay: in virtual time, without waiting, or in real time, for orchestrators with real I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Pace: TypeAlias = Literal["virtual", "real"]
 
 
 class RealTimeLoop(asyncio.SelectorEventLoop):
-    """An ordinary loop with the clock of a replay: microseconds from 0 on, and a wait for a moment of it."""
+    """An ordinary event loop with the clock of a replay, in microseconds from 0 on."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class RealTimeLoop(asyncio.SelectorEventLoop):
 
     @property
     def now_us(self) -> int:
-        """Microseconds since the replay began, and what the recording's clock showed then."""
+        """Time in µs on the recording's clock: since the replay began, plus the time that was set then."""
         return round((self.time() - self._zero_s) * 1_000_000)
 
     @now_us.setter
@@ -30,11 +30,11 @@ class RealTimeLoop(asyncio.SelectorEventLoop):
         self._zero_s = self.time() - now_us / 1_000_000
 
     def clock_us(self) -> int:
-        """The `clock` of a session."""
+        """Return the time in µs: the `clock` of a session."""
         return self.now_us
 
     async def until(self, t_us: int) -> None:
-        """Be at `t_us` or, where the machine is slow, later; others run meanwhile."""
+        """Wait until `t_us`; where the machine is slow, longer. Other tasks run meanwhile."""
         await asyncio.sleep(max(0, t_us - self.now_us) / 1_000_000)
 
 
@@ -42,14 +42,14 @@ ReplayLoop: TypeAlias = VirtualTimeLoop | RealTimeLoop
 
 
 def run_paced(main: Coroutine[Any, Any, T], pace: Pace, *, start_us: int = 0) -> T:
-    """Run `main` in one of the two, whose clock shows `start_us` then."""
+    """Return the result of `main` in a new loop of that pace, whose clock begins at `start_us`."""
     loop: ReplayLoop = VirtualTimeLoop() if pace == "virtual" else RealTimeLoop()
     loop.now_us = start_us
     return run_in(loop, main)
 
 
 def this_loop() -> ReplayLoop:
-    """The loop that a replay runs in."""
+    """Return the running loop, which must be one of a replay."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, (VirtualTimeLoop, RealTimeLoop))  # noqa: S101 - for the type checker: run_paced makes it
     return loop

@@ -1,4 +1,4 @@
-"""Waiting on a loop, and running one to its end, bounded: what is left is cancelled, what ignores that left behind."""
+"""Runs an event loop to its end within a limit, and waits for events with a timeout."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-CLOSE_S = 2.0
+CLOSE_S = 2.0  # for cancelled tasks to end
 
 
 async def wait_set(event: asyncio.Event, timeout_s: float | None) -> None:
-    """Return when the event is set, or after that time (None: not before)."""
+    """Return when the event is set, or after `timeout_s` seconds; None: only when it is set."""
     waiting = asyncio.ensure_future(event.wait())
     try:
         await asyncio.wait([waiting], timeout=timeout_s)
@@ -21,7 +21,11 @@ async def wait_set(event: asyncio.Event, timeout_s: float | None) -> None:
 
 
 def run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
-    """The result of `main` in `loop`, which is then closed. As asyncio.run, but that may wait for ever at its end."""
+    """Return the result of `main` in `loop`, and close the loop.
+
+    Tasks that are left are cancelled; those that ignore that for CLOSE_S are left behind. (asyncio.run would wait for
+    them for ever.)
+    """
     try:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(main)

@@ -1,6 +1,6 @@
-"""An asyncio event loop whose clock jumps to the next timer when nothing is ready: replay and tests wait for nothing.
+"""An asyncio event loop in virtual time: when nothing is ready, its clock jumps to the next timer.
 
-An `async def` that sleeps 120 ms runs in it unchanged and costs nothing. What does real I/O can't: the loop says so.
+A coroutine that sleeps 120 ms runs in it unchanged, without waiting. One that does real I/O gets a UserError.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REAL_IO = "real I/O (sockets, threads, subprocesses) can't run in virtual time"
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """`time()` begins at 0 and counts virtual seconds, kept as whole microseconds so that ties stay ties."""
+    """A loop whose `time()` counts virtual seconds from 0 on, kept as whole µs so that equal times stay equal."""
 
     def __init__(self) -> None:
         self.now_us = 0
@@ -29,20 +29,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._clock_resolution = DUE_S  # elsewhere it is the machine's: 15 ms on some
 
     def time(self) -> float:
-        """Virtual seconds."""
+        """Return virtual seconds."""
         return self.now_us / 1_000_000
 
     def clock_us(self) -> int:
-        """Virtual microseconds: the `clock` of a session."""
+        """Return virtual microseconds: the `clock` of a session."""
         return self.now_us
 
     async def until(self, t_us: int) -> None:
-        """Be at `t_us`, with all done that is due before it, and nothing due at it: what comes in then is first.
+        """Move to `t_us`: all that is due before it is done, and nothing that is due at it, so the caller acts first.
 
-        asyncio leaves the order of two timers of one moment to chance, so that of a sleep until then would be, too.
-        Where nothing is due, this costs no round of the loop.
+        The order of two timers of the same time is undefined in asyncio, so a sleep would not guarantee that. Where
+        nothing is due, this takes no iteration of the loop.
         """
-        # asyncio has no public word for "is anything due?". These two have been its queues since Python 3.4.
+        # asyncio has no public way to ask whether anything is due. These two have been its queues since Python 3.4.
         ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
         while self.now_us < t_us:
             if ready:
@@ -55,19 +55,19 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def run_in_executor(  # type: ignore[override]  # the stub ties func to args; here nothing is ever run
         self, executor: Executor | None, func: Any, *args: Any
     ) -> Any:
-        """Refused: a thread's time is not this loop's."""
+        """Raise UserError: a thread runs in real time."""
         raise UserError(f"{REAL_IO}: {getattr(func, '__name__', func)} wants a thread")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Where a selector would wait, the loop's clock is moved on instead."""
+    """A selector that moves the loop's clock forward instead of waiting."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
         self._loop = loop
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        """The loop's own wake-up pipe is the first to register, and the only one that may."""
+        """Register the loop's own wake-up pipe, which is the first. Raises UserError for any other file."""
         if self.get_map():
             raise UserError(
                 f"{REAL_IO}: something opened a connection. Replay it with --pace real, or from a recorded call."
@@ -75,7 +75,7 @@ class _JumpingSelector(selectors.SelectSelector):
         return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Nothing is ever ready, so the system is not asked: the time of the next timer comes at once."""
+        """Move the clock to the next timer. No file is ever ready. Raises UserError where no timer is set."""
         if timeout is None:
             raise UserError("everything waits, and nothing will ever happen: no timer is set in this virtual time")
         if timeout > DUE_S / 2:  # to the nearest microsecond: float timers would drift
@@ -84,7 +84,7 @@ class _JumpingSelector(selectors.SelectSelector):
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, start_us: int = 0) -> T:
-    """Run `main` in virtual time, from `start_us` on."""
+    """Return the result of `main` in virtual time, from `start_us` on."""
     loop = VirtualTimeLoop()
     loop.now_us = start_us
     return run_in(loop, main)

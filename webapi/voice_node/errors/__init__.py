@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+PrintLine: TypeAlias = Callable[[str], None]
+"""Prints one line of text, without its line end: to the terminal, to stderr or into a test's list."""
 
 
 class UserError(Exception):

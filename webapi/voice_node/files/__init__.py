@@ -1,1 +1,1 @@
-"""Write files without blocking the loop, and check before a run that they can be written."""
+"""Files that are written without blocking the event loop, and checks that they can be written."""

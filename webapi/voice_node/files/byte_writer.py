@@ -1,77 +1,57 @@
-"""Bytes on their way to files, by a thread: the audio never waits for a disk."""
+"""Appends bytes to files in a thread, with a limit on their size: a recording, a tap."""
 
 from __future__ import annotations
 
-import contextlib
-import queue
-import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-FLUSH_S = 1.0  # what a crash can lose
+from webapi.voice_node.errors import PrintLine
+from webapi.voice_node.files.writer_thread import WriterThread
+
 WAITING = 50_000  # writes in memory at most: at 150 a second, more than five minutes of a stalled disk
-CLOSE_S = 2.0
+BUFFER_BYTES = 1 << 16
+
+Headers = Mapping[Path, Callable[[int | None], bytes]]  # of each file: its header, from its length without it in bytes
 
 
 class ByteWriter:
-    """Appends to files, in order, `max_bytes` in all. `write` never blocks or raises; after a failure it is over."""
+    """Appends to files, in order, `max_bytes` in all. `write` never blocks and never raises.
 
-    def __init__(self, on_problem: Callable[[str], None], max_bytes: int) -> None:
+    The first problem (no room on the disk, a slow disk, too many bytes) is passed to `on_problem`, perhaps from the
+    thread. Nothing is accepted after it: a file with a hole would be worse than a short one.
+    """
+
+    def __init__(self, on_problem: PrintLine, max_bytes: int) -> None:
         self._on_problem = on_problem
         self._left = max_bytes
-        self._queue: queue.Queue[tuple[Path, bytes] | None] = queue.Queue(WAITING)
+        self._failed = False
         self._files: dict[Path, BinaryIO] = {}
-        self._broken = False
-        self._headers: Mapping[Path, Callable[[int | None], bytes]] = {}
-        self._thread = threading.Thread(target=self._run, name="file-thread", daemon=True)
-        self._thread.start()
+        self._headers: Headers = {}
+        self._thread: WriterThread[tuple[Path, bytes]] = WriterThread(
+            "file-thread", WAITING, self._fail, write=self._append, flush=self._flush, finish=self._finish
+        )
 
     def write(self, path: Path, content: bytes) -> None:
-        """Append to the file at `path`."""
-        if self._broken:
+        """Append to the file at `path`; the first write replaces a file that is there."""
+        if self._failed or not content:
             return
         self._left -= len(content)
         if self._left < 0:
             self._fail("it has become too large")
-            return
-        try:
-            self._queue.put_nowait((path, content))
-        except queue.Full:
+        elif not self._thread.put((path, content)):
             self._fail("the disk is too slow")
 
-    def close(self, headers: Mapping[Path, Callable[[int | None], bytes]]) -> None:
-        """Write the rest, put a header in front of the files that have one, and end; within CLOSE_S."""
+    def close(self, headers: Headers) -> None:
+        """Write what is queued, and the final header of each file that has one; within CLOSE_S each."""
         self._headers = headers
-        try:
-            self._queue.put(None, timeout=CLOSE_S)
-        except queue.Full:
-            return
-        self._thread.join(CLOSE_S)
+        self._thread.close()
 
-    def _run(self) -> None:
-        flushed_s = time.monotonic()
-        try:
-            while True:
-                item: tuple[Path, bytes] | None = (Path(), b"")
-                with contextlib.suppress(queue.Empty):
-                    item = self._queue.get(timeout=FLUSH_S)
-                if item is None:
-                    break
-                path, content = item
-                if time.monotonic() - flushed_s >= FLUSH_S:
-                    self._flush()
-                    flushed_s = time.monotonic()
-                if not content:
-                    continue
-                if path not in self._files:
-                    self._files[path] = path.open("wb", buffering=1 << 16)
-                self._files[path].write(content)
-            self._flush()
-            self._finish()
-        except OSError as error:
-            self._fail(str(error))
+    def _append(self, item: tuple[Path, bytes]) -> None:
+        path, content = item
+        if path not in self._files:
+            self._files[path] = path.open("wb", buffering=BUFFER_BYTES)
+        self._files[path].write(content)
 
     def _flush(self) -> None:
         for file in self._files.values():
@@ -87,7 +67,7 @@ class ByteWriter:
                 file.write(header(length))
             file.close()
 
-    def _fail(self, why: str) -> None:
-        if not self._broken:
-            self._broken = True
-            self._on_problem(why)
+    def _fail(self, problem: str) -> None:
+        if not self._failed:
+            self._failed = True
+            self._on_problem(problem)

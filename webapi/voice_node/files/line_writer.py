@@ -1,15 +1,14 @@
-"""Lines of text on their way to a slow place: a disk that stalls, a held terminal, a pipe nobody reads."""
+"""Writes lines of text in a thread, to what may be slow: a disk that stalls, a stopped terminal, an unread pipe."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import queue
-import sys
-import threading
-from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+from webapi.voice_node.errors import PrintLine
+from webapi.voice_node.files.writer_thread import CLOSE_S, WriterThread
 
 MAX_BYTES = 50_000_000  # of one file; then it is rotated
 MAX_FILES = 5  # the one that is written, and NAME.1 to NAME.4
@@ -17,62 +16,55 @@ WAITING = 10_000  # lines in memory at most; about 5 MB
 
 
 class LineWriter:
-    """Hands lines to a `logging.Handler` from a thread of its own, so that the audio never waits for a disk.
+    """Passes lines to a `logging.Handler` in a thread. `write` never blocks and never raises.
 
-    `write` never blocks and never raises: with WAITING lines unwritten a line is dropped and counted. What
-    went wrong (full disk, dropped lines) is told to `on_problem`, from the thread, once until a write works.
+    Where WAITING lines are unwritten, a line is dropped and counted. A problem (full disk, dropped lines) is passed to
+    `on_problem`, from the thread; a failing disk once, until a write succeeds. Writing goes on after a problem.
     """
 
-    def __init__(self, handler: logging.Handler, on_problem: Callable[[str], None]) -> None:
+    def __init__(self, handler: logging.Handler, on_problem: PrintLine) -> None:
         self._handler = handler
-        self._on_problem = on_problem
-        self._queue: queue.Queue[str | None] = queue.Queue(WAITING)
         self._dropped = 0
-        self._failed = False  # the last write
-        self._failing = False  # the one before it: told already
-        handler.handleError = self._on_error  # type: ignore[method-assign]  # its own prints a traceback for each line
-        self._thread = threading.Thread(target=self._run, name="line-writer", daemon=True)
-        self._thread.start()
+        self._failing = False  # the last write failed, and that was reported
+        handler.handleError = _raise_again  # type: ignore[method-assign]  # its own prints a traceback for each line
+        self._thread: WriterThread[str] = WriterThread(
+            "line-writer", WAITING, on_problem, write=self._emit, finish=self._close_handler
+        )
 
     def write(self, line: str) -> None:
         """Queue one line, without its line end."""
-        try:
-            self._queue.put_nowait(line)
-        except queue.Full:
+        if not self._thread.put(line):
             self._dropped += 1
 
-    def close(self, timeout_s: float = 2.0) -> bool:
-        """Write what is queued and stop. False where `timeout_s` was not enough: the rest is then lost."""
-        try:
-            self._queue.put(None, timeout=timeout_s)
-        except queue.Full:
-            return False
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+    def close(self, timeout_s: float = CLOSE_S) -> bool:
+        """Write what is queued and stop. False where `timeout_s` was too short: the rest is then lost."""
+        return self._thread.close(timeout_s)
 
-    def _run(self) -> None:
-        while (line := self._queue.get()) is not None:
-            self._failed = False
+    def _emit(self, line: str) -> None:
+        try:
             self._handler.emit(logging.makeLogRecord({"msg": line}))
-            self._failing = self._failed
-            if self._dropped:
-                dropped, self._dropped = self._dropped, 0
-                self._tell(f"{dropped} lines were dropped, writing was too slow")
-        with contextlib.suppress(OSError):  # what is still unwritten can't be: that has been told
+        except Exception as error:
+            if not self._failing:
+                self._thread.report(str(error))
+            self._failing = True
+        else:
+            self._failing = False
+        if self._dropped:
+            dropped, self._dropped = self._dropped, 0
+            self._thread.report(f"{dropped} lines were dropped, writing was too slow")
+
+    def _close_handler(self) -> None:
+        with contextlib.suppress(OSError):  # what is still unwritten can't be written, and that was reported
             self._handler.close()
 
-    def _on_error(self, record: logging.LogRecord) -> None:
-        self._failed = True
-        if not self._failing:
-            self._tell(str(sys.exc_info()[1]))
 
-    def _tell(self, problem: str) -> None:
-        with contextlib.suppress(OSError, ValueError):  # stderr may be closed; writing goes on all the same
-            self._on_problem(problem)
+def _raise_again(record: logging.LogRecord) -> None:
+    """Raise the error that `Handler.emit` is handling when it calls this."""
+    raise
 
 
-def line_file(path: Path, on_problem: Callable[[str], None]) -> LineWriter:
-    """A writer that appends to `path`, flushes every line, and keeps at most MAX_FILES files of MAX_BYTES.
+def line_file(path: Path, on_problem: PrintLine) -> LineWriter:
+    """Return a writer that appends to `path`, flushes every line, and keeps at most MAX_FILES files of MAX_BYTES.
 
     Raises OSError where the file can't be opened.
     """

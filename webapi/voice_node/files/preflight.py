@@ -1,4 +1,4 @@
-"""Whether the files that a run writes can be written, asked before it begins."""
+"""Checks before a run that the files which it writes can be written."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from webapi.voice_node.errors import UserError
 
 
 def check_writable(settings: Settings) -> None:
-    """Raise UserError where LOG_FILE or METRICS_FILE can't be written, one line for each. Creates nothing."""
+    """Raise UserError, with a line for each, where LOG_FILE or METRICS_FILE can't be written. Creates nothing."""
     lines = []
     for variable, path in (("LOG_FILE", settings.log_file), ("METRICS_FILE", settings.metrics_file)):
         problem = None if path is None else _write_problem(path)
@@ -24,6 +24,7 @@ def check_writable(settings: Settings) -> None:
 
 
 def _write_problem(path: Path) -> str | None:
+    """Return why the file can't be written; None where it can."""
     if path.is_dir():
         return "it is a directory"
     if path.exists():

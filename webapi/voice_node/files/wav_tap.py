@@ -1,4 +1,4 @@
-"""A WAV file of what flows somewhere, written beside the call: by a thread, and never longer than it may be."""
+"""Writes the audio of one stream of the graph to a WAV file, in a thread, with a limit on its length."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from webapi.voice_node.files.byte_writer import ByteWriter
 
 
 class WavTap:
-    """Replaces the file at `path` by `longest_s` seconds of 16 bit mono PCM at most; the rest is not written.
+    """Replaces the file at `path` by at most `longest_s` seconds of int16 mono PCM at `rate` Hz; the rest is dropped.
 
-    `write` never blocks and never raises: a full disk is logged once, and the call goes on. UserError at the start,
-    where there is no such folder.
+    `write` never blocks and never raises: a full disk is logged once, and the call goes on. The constructor raises
+    UserError where there is no such folder.
     """
 
     def __init__(self, path: Path, rate: int, longest_s: int) -> None:
@@ -31,14 +31,14 @@ class WavTap:
         self._open = True
 
     def write(self, pcm: bytes) -> None:
-        """Append, as far as there is room."""
+        """Append int16 PCM, as much as still fits."""
         piece = pcm[: self._left]
         self._left -= len(piece)
         if piece and self._open:
             self._file.write(self._path, piece)
 
     def close(self) -> None:
-        """Write the rest, and into the header how long it became. Again: nothing."""
+        """Write what is queued, and the final length into the header. A second call does nothing."""
         if self._open:
             self._open = False
             self._file.close({self._path: wav_header(self._rate)})

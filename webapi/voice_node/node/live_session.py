@@ -13,7 +13,7 @@ from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.node.event_log import event_tap
 from webapi.voice_node.pipeline import Session
-from webapi.voice_node.recording.call_file import CallRecorder
+from webapi.voice_node.recording.call_recorder import CallRecorder
 from webapi.voice_node.recording.retention import new_recording
 from webapi.voice_node.room.session_port import Call, SessionPort
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -11,6 +11,7 @@ from loguru import logger
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.server import dev_server
+from webapi.voice_node.errors import PrintLine
 from webapi.voice_node.files.preflight import check_writable
 from webapi.voice_node.graph.check import load_to_run
 from webapi.voice_node.graph.spec import GraphSpec
@@ -24,8 +25,6 @@ from webapi.voice_node.orchestrator import load_orchestrator
 from webapi.voice_node.recording.retention import check_recordings
 from webapi.voice_node.vad import VoiceActivityDetector
 
-Say = Callable[[str], None]
-
 
 async def run_node(
     settings: Settings,
@@ -35,7 +34,7 @@ async def run_node(
     watch: bool,
     local_server: bool,
     page: bool,
-    say: Say,
+    say: PrintLine,
 ) -> None:
     """Serve callers until `stop` is set. `say` gets lines for the terminal. Raises UserError.
 

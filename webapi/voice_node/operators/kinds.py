@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from reactivex import Observable
 
 from webapi.voice_node.context import Context
+from webapi.voice_node.events import ROOM_RATE_HZ
 
 P = ParamSpec("P")
 T = TypeVar("T")

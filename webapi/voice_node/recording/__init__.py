@@ -1,1 +1,1 @@
-"""A call on disk, and how long it is kept."""
+"""Recorded calls: written during a call, read for a replay, and removed when they are old."""

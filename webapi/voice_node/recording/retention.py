@@ -1,26 +1,26 @@
-"""The folder of recorded calls: a new one for each call, the oldest removed where they are too many or too old."""
+"""The folder of recorded calls: makes a folder for each call, and removes old calls."""
 
 from __future__ import annotations
 
 import platform
 import shutil
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from webapi.voice_node.config import Settings, public
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.recording.call_file import CallRecorder, is_call
+from webapi.voice_node.recording.call_file import CALL, is_call
+from webapi.voice_node.recording.call_recorder import CallRecorder
 
 DAY_S = 86_400
 PACKAGES = ("voice-node", "livekit", "reactivex", "numpy", "webrtcvad-wheels")
 
 
 def check_recordings(settings: Settings) -> None:
-    """UserError where RECORD_DIR can't be had."""
+    """Make RECORD_DIR, where recording is on. Raises UserError where it can't be written."""
     if settings.record_dir is None:
         return
     try:
@@ -39,9 +39,12 @@ def new_recording(
     session_id: str,
     room: str,
     origin_us: int,
-    on_problem: Callable[[str], None],
+    on_problem: PrintLine,
 ) -> CallRecorder:
-    """A recorder for one call, in a folder named by when it began and the session. Raises OSError."""
+    """Return a recorder for one call, whose folder is named by the time of its start and the session.
+
+    Old calls are removed first. Raises OSError where the folder can't be made.
+    """
     assert settings.record_dir is not None  # noqa: S101 - for the type checker: recording is on
     prune(settings.record_dir, settings.record_max_mb, settings.record_max_days)
     began = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
@@ -59,12 +62,15 @@ def new_recording(
 
 
 def prune(folder: Path, max_mb: int, max_days: int) -> list[Path]:
-    """Remove recorded calls that are too old, and the oldest until all are small enough. Nothing else is touched."""
+    """Remove calls older than `max_days`, then the oldest until all together are at most `max_mb`; return the removed.
+
+    A folder that is no recorded call is not touched.
+    """
     calls = sorted((p for p in folder.iterdir() if is_call(p)), key=lambda p: p.name)
     sizes = {call: sum(f.stat().st_size for f in call.iterdir() if f.is_file()) for call in calls}
     gone = []
     for call in calls:
-        old = time.time() - (call / "call.json").stat().st_mtime > max_days * DAY_S
+        old = time.time() - (call / CALL).stat().st_mtime > max_days * DAY_S
         if old or sum(sizes.values()) > max_mb * 1_000_000:
             shutil.rmtree(call)
             del sizes[call]

@@ -1,1 +1,1 @@
-"""Recordings through a graph in virtual time: marbles, differences, batches."""
+"""Replays recordings through a graph in virtual time; marbles, differences, batches."""

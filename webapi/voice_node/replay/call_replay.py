@@ -1,175 +1,94 @@
-"""A recorded call through a graph again: the same inputs at the same times, so the same decisions.
+"""Replays a recorded call: the same inputs at the same times through the same graph, so the same decisions.
 
-Or, where something is to be different (`Changes`), what that would have decided: the caller says what they said then.
+With changes (`ReplayChanges`) it gives what the changed graph would have decided for the same audio of the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from webapi.voice_node.clock.replay_loops import Pace, run_paced, this_loop
-from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.clock.replay_loops import run_paced
+from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap, record
+from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
-from webapi.voice_node.graph.settings_used import settings_used
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut
-from webapi.voice_node.metrics import Metrics
-from webapi.voice_node.pipeline import Session
-from webapi.voice_node.recording.call_file import RecordedCall, read_call
-from webapi.voice_node.replay.recorded_replies import MatchedReplies, RecordedReplies
-from webapi.voice_node.replay.wav_replay import TELL_CHUNKS, Mix, NullSink, ReplayResult, ReplaySink, Tell
-
-OF_THE_ORCHESTRATOR = ("ORCHESTRATOR", "MOCK_REPLY", "MOCK_THINK_MS")  # settings
-LIVE_TOLERANCE_S = 0.05  # an orchestrator that is asked again never answers in the same millisecond; nor is real time
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What is to be different from the recording: a graph, settings by attribute, the orchestrator asked again."""
-
-    graph: str | None = None
-    settings: Mapping[str, object] = field(default_factory=dict)
-    live: bool = False
-    pace: Pace = "virtual"
-
-    @property
-    def tolerance_s(self) -> float:
-        """How far two times may be apart and still count as the same."""
-        return LIVE_TOLERANCE_S if self.live or self.pace == "real" else 0.0
-
-    def idle(self, graph: GraphSpec, *, asked: bool) -> list[str]:
-        """Why some of the settings make no difference in `graph`. `asked`: an orchestrator is, not the recording."""
-        names = [name.upper() for name in self.settings]
-        used = settings_used(graph)
-        unused = [f"the graph {graph.name} does not use {name}" for name in names if name not in used]
-        unheard = [
-            f"{name} changes nothing where the recording answers; --orchestrator live asks again"
-            for name in names
-            if name in used.intersection(OF_THE_ORCHESTRATOR) and not asked
-        ]
-        return unused + unheard
-
-    def __bool__(self) -> bool:
-        return bool(self.graph or self.settings or self.live)
-
-    def __str__(self) -> str:
-        graph = [f"graph {self.graph}"] if self.graph else []
-        settings = [f"{name.upper()}={value}" for name, value in self.settings.items()]
-        return ", ".join([*graph, *settings, *(["the orchestrator asked again"] if self.live else [])])
-
-
-NO_CHANGES = Changes()
+from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
+from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges, checked_settings
+from webapi.voice_node.replay.matched_replies import MatchedReplies
+from webapi.voice_node.replay.mix import Mix
+from webapi.voice_node.replay.progress import PROGRESS_CHUNKS, OnProgress
+from webapi.voice_node.replay.recorded_replies import RecordedReplies
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.session import ReplaySession, SessionIdentity
+from webapi.voice_node.replay.sinks import ReplaySink
 
 
 def replay_call(
-    folder: Path, mix: Mix | None = None, instead: Changes = NO_CHANGES, tell: Tell | None = None
+    folder: Path,
+    mix: Mix | None = None,
+    changes: ReplayChanges = NO_CHANGES,
+    on_progress: OnProgress | None = None,
 ) -> ReplayResult:
-    """Replay the call in `folder`, with the graph and the settings that it was recorded with, but for `instead`.
+    """Replay the call in `folder` with the graph and the settings that it was recorded with, but for `changes`.
 
-    With that, it is marked from where it parts from what the call gives without: its `before`.
-    Raises UserError for a recording that can't be read, or whose graph this program does not understand any more.
+    With changes, the call is also replayed without them (`before`), and the result is marked from the first event that
+    differs. Raises UserError for a recording that can't be read, or whose graph this program does not understand.
     """
-    tape = read_call(folder)
-    header = tape.header
-    try:
-        who = RecordedSession(int(header["origin_us"]), str(header["session_id"]), str(header["room"]))
-        settings = Settings.model_construct(**{**header["settings"], **checked(instead.settings)})
-    except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{folder}: call.json lacks what a replay needs: {error}") from None
-    if instead.graph:
-        graph = load_graph(instead.graph, settings)
+    call = read_call(folder)
+    identity, settings = _identity_and_settings(call, changes)
+    if changes.graph:
+        graph = load_graph(changes.graph, settings)
     else:
-        graph = read_graph(tape.graph, folder / f"{header.get('graph', '')}.yaml", settings, recorded=not instead.live)
-    result = ReplayResult(folder.name, graph.name, recorded=None if instead else tape.events(), taps=graph.taps)
-    result.origin_us = who.origin_us
-    run_paced(_run(tape, who, graph, settings, result, mix, instead, tell), instead.pace, start_us=who.origin_us)
-    if instead:
+        path = folder / f"{call.header.get('graph', '')}.yaml"
+        graph = read_graph(call.graph, path, settings, recorded=not changes.live)
+    result = ReplayResult(
+        folder.name,
+        graph.name,
+        origin_us=identity.origin_us,
+        recorded=None if changes else call.events(),
+        taps=graph.taps,
+    )
+    running = _run(call, identity, graph, settings, result, mix, changes, on_progress)
+    run_paced(running, changes.pace, start_us=identity.origin_us)
+    if changes:
         result.before = replay_call(folder)
-        result.part_from(result.before.events, instead.tolerance_s)
-        result.idle = instead.idle(graph, asked=instead.live)
+        result.mark_divergence(result.before.events, changes.tolerance_s)
+        result.without_effect = changes.without_effect(graph, asked=changes.live)
     return result
 
 
-@dataclass(frozen=True)
-class RecordedSession:
-    """The session that was recorded."""
-
-    origin_us: int
-    session_id: str
-    room: str
-
-
-class _CallMix:
-    """What both sides said, on the session's clock.
-
-    The caller's audio goes on without a hole, however unevenly it came; after a gap it begins where it came.
-    """
-
-    def __init__(self, mouth: ReplaySink, mix: Mix) -> None:
-        self._mouth = mouth
-        self._mix = mix
-        self._silent = True  # nothing of the caller was heard yet, or no longer
-
-    def take(self, given: Input) -> None:
-        """The next input, at its time."""
-        if isinstance(given, AudioGap):
-            self._silent = True
-        elif isinstance(given, AudioChunk):
-            if self._silent:
-                self.until(given.t_us - len(given.pcm) // BYTES_PER_SAMPLE * US_PER_S // given.rate)
-                self._silent = False
-            self._mix(given.pcm, self._mouth.played(len(given.pcm)))
-
-    def until(self, t_us: int) -> None:
-        """Silence of the caller up to then."""
-        for bot in self._mouth.played_until(t_us):
-            self._mix(bytes(len(bot)), bot)
-
-
-def checked(settings: Mapping[str, object]) -> dict[str, Any]:
-    """Settings as the rest of the program has them: checked (UserError), and of their types."""
-    loaded = load_settings(None, **settings)
-    return {name: getattr(loaded, name) for name in settings}
+def _identity_and_settings(call: RecordedCall, changes: ReplayChanges) -> tuple[SessionIdentity, Settings]:
+    header = call.header
+    try:
+        origin_us = int(header["origin_us"])
+        identity = SessionIdentity(str(header["session_id"]), str(header["room"]), origin_us)
+        settings = Settings.model_construct(**{**header["settings"], **checked_settings(changes.settings)})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{call.folder}: call.json lacks what a replay needs: {error}") from None
+    return identity, settings
 
 
 async def _run(
-    tape: RecordedCall,
-    who: RecordedSession,
+    call: RecordedCall,
+    identity: SessionIdentity,
     graph: GraphSpec,
     settings: Settings,
     result: ReplayResult,
     mix: Mix | None,
-    instead: Changes,
-    tell: Tell | None,
+    changes: ReplayChanges,
+    on_progress: OnProgress | None,
 ) -> None:
-    loop = this_loop()
-    mouth = ReplaySink(loop)
-    script, inputs = _script(tape, who.origin_us, instead)
-    failures: list[Exception] = []
-    metrics = Metrics(who.session_id, who.room, graph.name, result.metrics.append)
-    session = Session(
-        graph,
-        settings=settings,
-        sink=mouth if mix else NullSink(),
-        clock=loop.clock_us,
-        session_id=who.session_id,
-        room=who.room,
-        taps=[lambda event: result.events.append(record(event, who.origin_us)), metrics],
-        on_failure=failures.append,
-        on_trouble=lambda error: result.trouble.append(str(error)),
-        probe=result.watch,
-        script=script,
-    )
-    heard = _CallMix(mouth, mix) if mix else None
+    script, inputs = _script_and_inputs(call, identity.origin_us, changes)
+    running = ReplaySession(identity, graph, settings, result, audible=mix is not None, script=script)
+    loop, session = running.loop, running.session
+    mixer = _CallMixer(running.sink, mix) if mix else None
     for count, given in enumerate(inputs):
-        if tell and count % TELL_CHUNKS == 0:
-            tell((loop.now_us - who.origin_us) / US_PER_S)
+        if on_progress and count % PROGRESS_CHUNKS == 0:
+            on_progress((loop.now_us - identity.origin_us) / US_PER_S)
         await loop.until(given.value.t_us if isinstance(given, OrchestratorOutput) else given.t_us)
         if isinstance(given, Closed):
             break
@@ -179,23 +98,49 @@ async def _run(
             session.played_out(given.t_us)
         elif script and script.tell:
             script.tell(given.value)
-        if heard:
-            heard.take(given)
-    if heard:
-        heard.until(loop.now_us)
-    await session.close()
-    metrics.close()
-    result.seconds = (loop.now_us - who.origin_us) / US_PER_S
-    if failures:
-        raise failures[0]
+        if mixer:
+            mixer.take(given)
+    if mixer:
+        mixer.silence_until(loop.now_us)
+    await running.close()
+    result.seconds = (loop.now_us - identity.origin_us) / US_PER_S
 
 
-def _script(tape: RecordedCall, origin_us: int, instead: Changes) -> tuple[RecordedReplies | None, Iterator[Input]]:
-    """What stands in the orchestrator's place, and what comes into the graph."""
-    if not instead:
-        return RecordedReplies(), tape.inputs()
-    heard = (each for each in enumerate(tape.inputs()) if isinstance(each[1], (AudioChunk, AudioGap, Closed)))
-    if instead.live:
-        return None, (given for _, given in heard)
-    retold = MatchedReplies(tape, origin_us)
-    return retold, retold.among(heard)
+def _script_and_inputs(
+    call: RecordedCall, origin_us: int, changes: ReplayChanges
+) -> tuple[RecordedReplies | None, Iterator[Input]]:
+    """Return what gives the replies instead of the orchestrator (None: it is asked again), and the graph's inputs."""
+    if not changes:
+        return RecordedReplies(), call.inputs()
+    caller = (each for each in enumerate(call.inputs()) if isinstance(each[1], (AudioChunk, AudioGap, Closed)))
+    if changes.live:
+        return None, (given for _, given in caller)
+    replies = MatchedReplies(call, origin_us)
+    return replies, replies.merged_into(caller)
+
+
+class _CallMixer:
+    """Passes what both sides said to a mix, on the session's clock.
+
+    The caller's audio is continuous, however unevenly it came; after a gap it begins at the time of its arrival.
+    """
+
+    def __init__(self, sink: ReplaySink, mix: Mix) -> None:
+        self._sink = sink
+        self._mix = mix
+        self._silent = True  # the caller's audio has not begun, or has stopped
+
+    def take(self, given: Input) -> None:
+        """Mix the next input, at its time."""
+        if isinstance(given, AudioGap):
+            self._silent = True
+        elif isinstance(given, AudioChunk):
+            if self._silent:
+                self.silence_until(given.t_us - len(given.pcm) // BYTES_PER_SAMPLE * US_PER_S // given.rate)
+                self._silent = False
+            self._mix(given.pcm, self._sink.played(len(given.pcm)))
+
+    def silence_until(self, t_us: int) -> None:
+        """Mix silence of the caller up to `t_us`."""
+        for bot in self._sink.played_until(t_us):
+            self._mix(bytes(len(bot)), bot)

@@ -1,26 +1,30 @@
-"""Where two lists of events part: pure, for replays of one call by different graphs, settings or orchestrators."""
+"""Compares the events of two replays: pure, for replays of one recording by different graphs or settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeAlias
 
-Line = Mapping[str, Any]  # of events.jsonl
+Line: TypeAlias = Mapping[str, Any]  # of events.jsonl
 
 
 def first_difference(one: Sequence[Line], other: Sequence[Line], tolerance_s: float = 0.0) -> int | None:
-    """The position of the first event in which they differ by more than the tolerance in their times; None: nowhere."""
+    """Return the position of the first event that differs; None where all are the same.
+
+    Two times are the same where they differ by no more than `tolerance_s`.
+    """
     for at, (a, b) in enumerate(zip_longest(one, other)):
-        if a is None or b is None or differing(a, b, tolerance_s):
+        if a is None or b is None or differing_fields(a, b, tolerance_s):
             return at
     return None
 
 
-def differing(a: Line, b: Line, tolerance_s: float = 0.0) -> list[str]:
-    """The fields in which two events differ. Floats are seconds, and `_ms` milliseconds: those have the tolerance.
+def differing_fields(a: Line, b: Line, tolerance_s: float = 0.0) -> list[str]:
+    """Return the names of the fields in which two events differ.
 
-    With one, how full the queue was at a moment makes no difference: a matter of its phase, not of what was heard.
+    The tolerance applies to floats, which are seconds, and to integers of a name in `_ms`. With a tolerance, how full
+    the queue was at one moment is no difference: that depends on the phase of the chunks, and nobody hears it.
     """
     phase = {("playback_ended", "flushed_ms"), ("reply_ended", "t")} if tolerance_s else set()
     return [
@@ -38,17 +42,17 @@ def _alike(name: str, a: Any, b: Any, tolerance_s: float) -> bool:
     return bool(a == b)
 
 
-def told(one: Sequence[Line], other: Sequence[Line], at: int, tolerance_s: float = 0.0) -> tuple[str, str]:
-    """The event at `at` of each, as people read it; where both are the same event, with what differs in it."""
+def event_texts(one: Sequence[Line], other: Sequence[Line], at: int, tolerance_s: float = 0.0) -> tuple[str, str]:
+    """Return the event at position `at` of each, as a line for people; for the same event, with what differs."""
     a, b = (lines[at] if at < len(lines) else None for lines in (one, other))
     fields: list[str] = []
     if a and b and (a["event"], a["turn_index"]) == (b["event"], b["turn_index"]):
-        fields = [name for name in differing(a, b, tolerance_s) if name not in ("t", "parted")]
-    return _told(a, fields), _told(b, fields)
+        fields = [name for name in differing_fields(a, b, tolerance_s) if name not in ("t", "parted")]
+    return _event_text(a, fields), _event_text(b, fields)
 
 
-def _told(line: Line | None, fields: Sequence[str]) -> str:
+def _event_text(line: Line | None, fields: Sequence[str]) -> str:
     if line is None:
         return "nothing more"
-    said = f"{line['t']:9.3f}  {line['event']} of turn {line['turn_index']}"
-    return ", ".join([said, *(f"{name} {line.get(name)}" for name in fields)])
+    text = f"{line['t']:9.3f}  {line['event']} of turn {line['turn_index']}"
+    return ", ".join([text, *(f"{name} {line.get(name)}" for name in fields)])

@@ -1,4 +1,4 @@
-"""Find recordings: WAV files and recorded calls, named by path, folder or glob pattern."""
+"""Finds recordings: WAV files and recorded calls, named by path, folder or glob pattern."""
 
 from __future__ import annotations
 
@@ -8,18 +8,14 @@ from pathlib import Path
 from webapi.voice_node.audio.wav import wav_info
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.recording.call_file import CALLER, is_call
-
-MIX, EVENTS, MARBLES = (
-    "mix.wav",
-    "events.jsonl",
-    "marbles.txt",
-)  # a folder with all three: the output of a replay
+from webapi.voice_node.replay.output import EVENTS, MARBLES, MIX
 
 
 def find_recordings(given: Sequence[str]) -> list[Path]:
-    """Files, folders (their WAVs, also below) and glob patterns as files, in order. UserError where there is none.
+    """Return files, folders (their WAVs, also below) and glob patterns as files, in order, each once.
 
-    What an earlier replay wrote is a recording only where it is named itself.
+    The output of an earlier replay counts only where it is named itself. Raises UserError for a folder or a pattern
+    without recordings.
     """
     found: list[Path] = []
     for name in given:
@@ -29,7 +25,7 @@ def find_recordings(given: Sequence[str]) -> list[Path]:
         elif path.is_dir():
             here = [p for p in sorted(path.rglob("*")) if _is_recording(p)]
         elif path.exists() or not any(c in name for c in "*?["):
-            here = [path]  # one that is not there is refused by name when its turn comes
+            here = [path]  # a file that does not exist is refused by name when its turn comes
         else:
             here = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
         if not here:
@@ -40,13 +36,13 @@ def find_recordings(given: Sequence[str]) -> list[Path]:
 
 
 def _is_recording(path: Path) -> bool:
-    """A WAV, or a recorded call (whose own WAVs are a part of it)."""
-    ours = path.name == MIX and all((path.parent / name).is_file() for name in (EVENTS, MARBLES))
-    return is_call(path) or (path.suffix.lower() == ".wav" and not is_call(path.parent) and not ours)
+    """Whether it is a recorded call, or a WAV that is no part of a call and no output of a replay."""
+    is_output = path.name == MIX and all((path.parent / name).is_file() for name in (EVENTS, MARBLES))
+    return is_call(path) or (path.suffix.lower() == ".wav" and not is_call(path.parent) and not is_output)
 
 
 def length_s(path: Path) -> float:
-    """How long a recording is, in seconds; 0 where that can't be known: why is said when it is replayed."""
+    """Return the length of a recording in seconds; 0 for a file that can't be read, which its replay reports."""
     try:
         info = wav_info(path / CALLER if is_call(path) else path)
     except UserError:

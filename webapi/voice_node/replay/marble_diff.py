@@ -1,4 +1,4 @@
-"""Two marble texts held against each other: the pictures aligned, then the lines that differ, in 80 columns.
+"""Compares two marble texts: the diagrams one below the other, then the lines that differ, in 80 columns.
 
 - expected, + got; the first difference is at 1.6 s
 
@@ -28,15 +28,15 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.replay.marbles import COLUMN_MS, COLUMNS, NAMES, is_marbles, scale
 
 ROWS = ("voice", "turns", "bot")
-AROUND = 2  # lines that are the same, shown before and after those that differ
-MOST = 4  # lines of one side in a row
-LONGEST = 16  # lines in all
+CONTEXT_LINES = 2  # equal lines shown before and after those that differ
+MAX_GROUP_LINES = 4  # lines of one side in a row
+MAX_LINES = 16  # in all
 
 
 def read_marbles(file: Path) -> str:
-    """The marbles text in `file`; "" where there is no such file, or nothing in it.
+    """Return the marble text in `file`; "" where there is no such file, or it is empty.
 
-    UserError for a file of something else: what is no marbles text is neither compared nor written over.
+    Raises UserError for a file with other content: that is neither compared nor overwritten.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -52,7 +52,7 @@ def read_marbles(file: Path) -> str:
 
 
 def write_marbles(file: Path, text: str) -> None:
-    """Write it, and the folder that it goes into. UserError where that can't be."""
+    """Write a marble text, and make its folder. Raises UserError where that is impossible."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
@@ -61,7 +61,7 @@ def write_marbles(file: Path, text: str) -> None:
 
 
 def difference(expected: str, got: str) -> str:
-    """ "" where two marble texts are the same; else what differs, first the pictures, then the lists."""
+    """Return what differs in two marble texts, first the diagrams, then the lists; "" where they are the same."""
     if expected == got:
         return ""
     old, new = expected.splitlines(), got.splitlines()
@@ -76,7 +76,7 @@ def difference(expected: str, got: str) -> str:
 
 
 def line_difference(expected: str, got: str) -> str:
-    """ "" where two texts are the same; else the first line that differs, of each."""
+    """Return the first line that differs, of both texts; "" where they are the same."""
     if expected == got:
         return ""
     both = zip_longest(expected.splitlines(keepends=True), got.splitlines(keepends=True), fillvalue="")
@@ -85,18 +85,18 @@ def line_difference(expected: str, got: str) -> str:
 
 
 def _shown(line: str) -> str:
-    """The line; as Python writes it where spaces are its difference; a word where there is none."""
+    """Return the line; as a Python literal where its spaces matter; a word for the end of the text."""
     bare = line.rstrip("\r\n")
     if not line:
         return "(the end)"
     return bare if bare and bare == bare.strip() and line.endswith("\n") else repr(line)
 
 
-# ---------------------------------------------------------------- the pictures
+# ---------------------------------------------------------------- the diagrams
 
 
 def _band(olds: dict[str, str], news: dict[str, str], column: int) -> list[str]:
-    """The band of both pictures in which `column` is, the same columns under each other, and a mark below it."""
+    """Return the band of both diagrams with `column` in it, one below the other, and a mark below the column."""
     start = column // COLUMNS * COLUMNS
     stop = min(start + COLUMNS, max(len(row) for rows in (olds, news) for row in rows.values()))
     shown = [f"  {line}" for line in scale(start, stop)]
@@ -106,7 +106,7 @@ def _band(olds: dict[str, str], news: dict[str, str], column: int) -> list[str]:
 
 
 def _rows(lines: Sequence[str]) -> dict[str, str]:
-    """The rows of a picture, each of its bands put together again."""
+    """Return the rows of a diagram by name, each joined from its bands."""
     return {name: "".join(line[NAMES:] for line in lines if _row_name(line) == name) for name in ROWS}
 
 
@@ -116,7 +116,7 @@ def _row_name(line: str) -> str:
 
 
 def _first_column(olds: dict[str, str], news: dict[str, str]) -> int | None:
-    """The first column in which a row of the two pictures differs, or None."""
+    """Return the first column in which a row of the two diagrams differs; None where all are the same."""
     columns = zip_longest(*(rows[name] for rows in (olds, news) for name in ROWS))
     half = len(ROWS)
     return next((at for at, column in enumerate(columns) if column[:half] != column[half:]), None)
@@ -126,24 +126,24 @@ def _first_column(olds: dict[str, str], news: dict[str, str]) -> int | None:
 
 
 def _list(lines: Sequence[str]) -> list[str]:
-    """What is not picture: the title, the list, and whatever people wrote between."""
+    """Return the lines outside of the diagram: the title, the list, and comments."""
     return [line for line in lines if line.strip() and not _row_name(line) and not set(line) <= set(" |0123456789s")]
 
 
 def _lines(old: Sequence[str], new: Sequence[str]) -> list[str]:
-    """The lines that differ, with some that don't around the first ones."""
+    """Return the lines that differ, with some equal lines around them."""
     shown: list[str] = []
-    for group in difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(AROUND):
+    for group in difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(CONTEXT_LINES):
         shown += ["  …"] if shown else []
         for same, old_from, old_to, new_from, new_to in group:
             if same == "equal":
                 shown += [f"  {line}" for line in old[old_from:old_to]]
             else:
-                shown += [*_some("-", old[old_from:old_to]), *_some("+", new[new_from:new_to])]
-    return [*shown[:LONGEST], *(["  …"] if len(shown) > LONGEST else [])]
+                shown += [*_limited("-", old[old_from:old_to]), *_limited("+", new[new_from:new_to])]
+    return [*shown[:MAX_LINES], *(["  …"] if len(shown) > MAX_LINES else [])]
 
 
-def _some(sign: str, lines: Sequence[str]) -> Iterator[str]:
-    yield from (f"{sign} {line}" for line in lines[:MOST])
-    if len(lines) > MOST:
-        yield f"{sign} … {len(lines) - MOST} more"
+def _limited(sign: str, lines: Sequence[str]) -> Iterator[str]:
+    yield from (f"{sign} {line}" for line in lines[:MAX_GROUP_LINES])
+    if len(lines) > MAX_GROUP_LINES:
+        yield f"{sign} … {len(lines) - MAX_GROUP_LINES} more"

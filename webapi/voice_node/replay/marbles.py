@@ -1,4 +1,4 @@
-"""A replay as marble text: a picture in 80 columns that is also a list of what happened, and that parses back.
+"""A replay as marble text: a diagram in 80 columns and a list of the events, which can be parsed again.
 
         0s        1s        2s        3s
         |         |         |         |
@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webapi.voice_node.replay.wav_replay import ReplayResult
+from webapi.voice_node.replay.letters import EVENT_LETTERS
+from webapi.voice_node.replay.result import ReplayResult
 
 COLUMN_MS = 100
 COLUMNS = 70  # and ten for the names of the rows
@@ -24,29 +25,16 @@ NAMES = 8
 
 TITLE = re.compile(r"[^\n]*  [0-9.]+ s  graph [^\n]*  a column is [0-9]+ ms\n")
 
-LETTERS = {
-    "speech_started": "S",
-    "speech_ended": "E",
-    "barge_in": "B",
-    "superseded": "U",
-    "prompted": "A",
-    "filler_started": "F",
-    "playback_started": "P",
-    "playback_paused": "H",
-    "playback_resumed": "R",
-    "playback_ended": "p",
-}
-BOTS = "FPHRp"  # of these, the row of the bot tells
-SIGNS = {"filler_started": "+", "playback_started": "=", "playback_paused": ":", "playback_resumed": "="}
-PARTED = "~"  # before what comes after two replays have parted
-TELLING = "BUSEA"  # where several fall into one column, the picture shows the first of these; the list has all
+BOT_SIGNS = {"filler_started": "+", "playback_started": "=", "playback_paused": ":", "playback_resumed": "="}
+DIVERGED = "~"  # marks what comes after the first event that differs
+TURN_LETTERS = "BUSEA"  # the row `turns`; where several events fall into one column, the first of these is shown
 
 
 @dataclass(frozen=True)
 class Marble:
-    """Something that happened, as a line of the list."""
+    """An event as a line of the list."""
 
-    t: str  # seconds with three digits: text, so that it compares and prints the same
+    t: str  # seconds with three digits: as text, two times are equal where they look equal
     letter: str
     turn: int
     text: str
@@ -56,56 +44,56 @@ class Marble:
 
 
 def render(replayed: ReplayResult) -> str:
-    """The picture, and the list below it."""
+    """Return the marble text: the diagram, and the list of events below it."""
     end_s = max([replayed.seconds, *(e["t"] for e in replayed.events)])
-    columns = int(end_s * 1000 // COLUMN_MS) + 1
+    columns = _column(end_s) + 1
     rows = {
         "voice": _voice(replayed, columns),
         "turns": _turns(replayed.events, columns),
         "bot": _bot(replayed.events, columns),
     }
-    parted_s = next((event["t"] for event in replayed.events if event.get("parted")), None)
-    if parted_s is not None:
-        since = int(parted_s * 1000 // COLUMN_MS)
-        rows["parted"] = " " * since + PARTED * (columns - since)
+    diverged_s = next((event["t"] for event in replayed.events if event.get("parted")), None)
+    if diverged_s is not None:
+        since = _column(diverged_s)
+        rows["parted"] = " " * since + DIVERGED * (columns - since)
     lines = [f"{replayed.name}  {replayed.seconds:.3f} s  graph {replayed.graph}  a column is {COLUMN_MS} ms", ""]
     for start in range(0, columns, COLUMNS):
         lines += scale(start, min(columns, start + COLUMNS))
         lines += [f"{name:{NAMES}}{row[start : start + COLUMNS]}" for name, row in rows.items()]
         lines.append("")
     for event in replayed.events:
-        if event["event"] in LETTERS:
+        if event["event"] in EVENT_LETTERS:
             line = str(_marble(event))
-            lines.append(PARTED + line[1:] if event.get("parted") else line)
+            lines.append(DIVERGED + line[1:] if event.get("parted") else line)
     return "\n".join(lines) + "\n"
 
 
 def marbles(replayed: ReplayResult) -> list[Marble]:
-    """What happened, in order."""
-    return [_marble(event) for event in replayed.events if event["event"] in LETTERS]
+    """Return the events that have a letter, in order."""
+    return [_marble(event) for event in replayed.events if event["event"] in EVENT_LETTERS]
 
 
 def _marble(event: dict[str, Any]) -> Marble:
-    return Marble(f"{event['t']:.3f}", LETTERS[event["event"]], event["turn_index"], _text(event))
+    return Marble(f"{event['t']:.3f}", EVENT_LETTERS[event["event"]], event["turn_index"], _text(event))
 
 
 def parse(text: str) -> list[Marble]:
-    """The list of a marble text. Lines that are none of it (the picture, comments) are passed over."""
+    """Return the list of a marble text. Other lines (the diagram, comments) are skipped."""
     found = []
     for line in text.splitlines():
-        parts = line.removeprefix(PARTED).split(maxsplit=3)
-        if len(parts) == 4 and parts[1] in LETTERS.values() and parts[2].isdigit() and _is_time(parts[0]):
+        parts = line.removeprefix(DIVERGED).split(maxsplit=3)
+        if len(parts) == 4 and parts[1] in EVENT_LETTERS.values() and parts[2].isdigit() and _is_time(parts[0]):
             found.append(Marble(parts[0], parts[1], int(parts[2]), parts[3]))
     return found
 
 
 def is_marbles(text: str) -> bool:
-    """Whether a text begins as `render` lets them begin. Another text may have marbles in it, as a document does."""
+    """Whether a text begins with the first line that `render` writes. A document that quotes marbles does not."""
     return bool(TITLE.match(text))
 
 
 def scale(start: int, stop: int) -> list[str]:
-    """Seconds above the columns they begin at."""
+    """Return the two lines above the diagram: seconds, and a mark at each column where one begins."""
     per_second = 1000 // COLUMN_MS
     words, ticks = [" "] * (stop - start + 6), [" "] * (stop - start)
     for column in range(start, stop):
@@ -114,6 +102,10 @@ def scale(start: int, stop: int) -> list[str]:
             label = f"{column // per_second}s"
             words[column - start : column - start + len(label)] = label
     return [" " * NAMES + "".join(words).rstrip(), " " * NAMES + "".join(ticks).rstrip()]
+
+
+def _column(t: float) -> int:
+    return int(t * 1000 // COLUMN_MS)
 
 
 def _is_time(word: str) -> bool:
@@ -148,10 +140,10 @@ def _voice(replayed: ReplayResult, columns: int) -> str:
 def _turns(events: Sequence[dict[str, Any]], columns: int) -> str:
     row = ["-"] * columns
     for event in events:
-        letter = LETTERS.get(event["event"], "")
-        if letter and letter not in BOTS:
-            column = int(event["t"] * 1000 // COLUMN_MS)
-            if row[column] == "-" or TELLING.index(letter) < TELLING.index(row[column]):
+        letter = EVENT_LETTERS.get(event["event"], "")
+        if letter and letter in TURN_LETTERS:
+            column = _column(event["t"])
+            if row[column] == "-" or TURN_LETTERS.index(letter) < TURN_LETTERS.index(row[column]):
                 row[column] = letter
     return "".join(row)
 
@@ -163,12 +155,12 @@ def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
     for event in events:
         what = event["event"]
         if since is not None and what.startswith("playback_"):
-            first, last = (int(t * 1000 // COLUMN_MS) for t in (since, event["t"]))
+            first, last = _column(since), _column(event["t"])
             row[first : last + 1] = sign * (last + 1 - first)
             if what == "playback_ended" and not event["completed"]:
                 row[last] = "x"
-        if what in SIGNS:
-            since, sign = event["t"], SIGNS[what]
+        if what in BOT_SIGNS:
+            since, sign = event["t"], BOT_SIGNS[what]
         elif what == "playback_ended":
             since = None
     return "".join(row)

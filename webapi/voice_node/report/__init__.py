@@ -1,1 +1,1 @@
-"""metrics.jsonl read back: percentiles and plots."""
+"""The lines of metrics.jsonl: made of events, read again, summarised and plotted."""

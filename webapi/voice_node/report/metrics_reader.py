@@ -1,4 +1,4 @@
-"""The lines of metrics.jsonl, read back: a turn each, and what is wrong with those that are none."""
+"""Reads the lines of metrics.jsonl, one turn each, and says what is wrong with lines that are no turns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.metrics import TIMES
+from webapi.voice_node.report.turn_line import TIMES
 
 TurnLine: TypeAlias = dict[str, Any]  # a line of metrics.jsonl
 MEASURES = {  # fields in ms, and what they are called for people
@@ -23,7 +23,11 @@ MEASURES = {  # fields in ms, and what they are called for people
 
 
 def read_turns(paths: Sequence[str | Path], problems: list[str]) -> Iterator[TurnLine]:
-    """The turns of the files, in order. Appends `file:line: what is wrong` to `problems` for each other line."""
+    """Yield the turns of the files, in order; `-` is standard input.
+
+    For each other line, `file:line: what is wrong` is appended to `problems`. Raises UserError for a file that can't be
+    read.
+    """
     for path in paths:
         if str(path) == "-":
             yield from _turns("<stdin>", sys.stdin.buffer, problems)
@@ -36,12 +40,12 @@ def read_turns(paths: Sequence[str | Path], problems: list[str]) -> Iterator[Tur
 
 
 def is_prompt(turn: TurnLine) -> bool:
-    """Whether the bot said it of its own accord: a greeting, or after a long silence."""
+    """Whether it is a prompt: the bot began, with a greeting or after a long silence."""
     return isinstance(turn.get("prompt"), str)
 
 
 def values(turns: Iterable[TurnLine], name: str) -> list[float]:
-    """A measure of all turns that have it."""
+    """Return the values of a measure, of all turns that have it."""
     return [turn[name] for turn in turns if turn.get(name) is not None]
 
 
@@ -62,7 +66,7 @@ def _turns(name: str, lines: Iterable[bytes], problems: list[str]) -> Iterator[T
 
 
 def _wrong(turn: object) -> str | None:
-    """Why this is not a line of metrics.jsonl; None where it is one."""
+    """Return why this is not a line of metrics.jsonl; None where it is one."""
     if not isinstance(turn, dict):
         return "not a JSON object"
     for name in ("trace_id", "outcome"):

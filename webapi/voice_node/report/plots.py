@@ -1,4 +1,4 @@
-"""Pictures of metrics.jsonl: how long callers wait, how fast the bot falls silent, and where each turn's time goes."""
+"""Plots of metrics.jsonl: how long callers wait, how fast the bot falls silent, and where each turn's time goes."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from webapi.voice_node.metrics import TIMES, percentiles
 from webapi.voice_node.report.metrics_reader import MEASURES, TurnLine, values
+from webapi.voice_node.report.percentiles import percentiles
 from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
+from webapi.voice_node.report.turn_line import TIMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LATENCIES = ("latency_speech_end_to_first_bot_chunk_ms", "latency_user_to_first_bot_chunk_ms")
-COLOURS = ("#0072B2", "#D55E00")  # told apart by the colour-blind too
+COLOURS = ("#0072B2", "#D55E00")  # the colour-blind can tell them apart
 # One stretch of a turn: from, to, what it is, colour. t4 is left out: most turns of a streaming orchestrator have none.
 STRETCHES = (
     (TIMES[0], TIMES[1], "caller talks, and the pause that ends it", "#56B4E9"),
@@ -26,9 +27,9 @@ SHOWN_TURNS = 40
 
 
 def draw(turns: Sequence[TurnLine], out: Path) -> list[Path]:
-    """Write latency, barge_in_stop and timeline, each as PNG and SVG, into `out`; a picture with no values is left out.
+    """Write the plots latency, barge_in_stop and timeline into `out`, each as PNG and SVG, and return the paths.
 
-    Returns the paths. Raises UserError where `out` can't be written.
+    A plot without values is left out. Raises UserError where `out` can't be written.
     """
     with style():
         drawn = {"latency": latency(turns), "barge_in_stop": barge_in_stop(turns), "timeline": timeline(turns)}
@@ -36,7 +37,7 @@ def draw(turns: Sequence[TurnLine], out: Path) -> list[Path]:
 
 
 def latency(turns: Sequence[TurnLine]) -> Figure | None:
-    """For each latency a histogram, and below it the share of turns that were at least as fast."""
+    """Plot a histogram of each latency, and below it the share of turns that were at least as fast."""
     fields = [(name, values(turns, name)) for name in LATENCIES]
     fields = [(name, numbers) for name, numbers in fields if numbers]
     if not fields:
@@ -62,7 +63,7 @@ def latency(turns: Sequence[TurnLine]) -> Figure | None:
 
 
 def barge_in_stop(turns: Sequence[TurnLine]) -> Figure | None:
-    """From the interrupting speech's first voiced frame to the flush."""
+    """Plot a histogram of the time from the interrupting speech's first voiced frame to the flush."""
     numbers = values(turns, "barge_in_stop_ms")
     if not numbers:
         return None
@@ -75,7 +76,7 @@ def barge_in_stop(turns: Sequence[TurnLine]) -> Figure | None:
 
 
 def timeline(turns: Sequence[TurnLine]) -> Figure | None:
-    """A bar for each of the last turns that has an end of speech, all aligned there: what is right of 0 is waiting."""
+    """Plot a bar for each of the last turns, aligned at its end of speech: what is right of 0 is waiting."""
     shown = [turn for turn in turns if turn.get(TIMES[1]) is not None][-SHOWN_TURNS:]
     if not shown:
         return None
@@ -92,7 +93,7 @@ def timeline(turns: Sequence[TurnLine]) -> Figure | None:
     axes.axvline(0, color="black", linewidth=0.8)
     axes.set_yticks(range(len(shown)), [str(turn.get("turn_index", "")) for turn in shown], fontsize=8)
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    # Waiting is what it is about: a long speech is cut at the left, so that half of the picture is for the wait.
+    # The wait matters here: a long speech is cut at the left, so that half of the plot is for the wait.
     waits = [turn[end] - turn[TIMES[1]] for turn in shown for end in TIMES[2:] if turn.get(end) is not None]
     reach_ms = max([*waits, 0.5]) * 1000 * 1.15
     axes.set_xlim(-reach_ms, reach_ms)
@@ -104,7 +105,7 @@ def timeline(turns: Sequence[TurnLine]) -> Figure | None:
 
 
 def _name_outcome(axes: Axes, row: int, turn: TurnLine) -> None:
-    """What became of the turn, where that is not simply `completed`."""
+    """Write the outcome beside the bar, where it is not `completed`."""
     if turn["outcome"] == "completed":
         return
     ends = [turn[name] for name in TIMES if turn.get(name) is not None]
@@ -113,7 +114,7 @@ def _name_outcome(axes: Axes, row: int, turn: TurnLine) -> None:
 
 
 def _histogram(axes: Axes, numbers: Sequence[float], colour: str) -> None:
-    """Counts over ms, from 0 on: a picture that began later would make small differences look large."""
+    """Draw counts over ms, from 0 on: an axis that begins later makes small differences look large."""
     axes.hist(numbers, bins=40, range=(0, max([*numbers, 1.0])), color=colour, alpha=0.85)
     axes.set_xlim(left=0)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))

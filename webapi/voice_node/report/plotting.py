@@ -1,4 +1,4 @@
-"""Pictures as files, by matplotlib: an extra, and slow to import, so that only what draws imports this."""
+"""Writes plots with matplotlib. That is an extra and slow to import, so only modules that draw import this one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ try:
 except ImportError:
     raise UserError("Pictures need matplotlib, which is not installed. Do: pip install 'matplotlib>=3.9,<4'") from None
 
-__all__ = ["Figure", "MaxNLocator", "save", "style"]  # the first two for who draws: only here is said how to get them
+__all__ = [
+    "Figure",
+    "MaxNLocator",
+    "save",
+    "style",
+]  # two are matplotlib's: only here is said how to install it
 STYLE: Any = {  # Any: matplotlib's type for it is the list of its 300 names
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -25,12 +30,12 @@ STYLE: Any = {  # Any: matplotlib's type for it is the list of its 300 names
 
 
 def style() -> Any:
-    """`with style():` draw and save in it."""
+    """Return a context manager: plots are drawn and saved `with style():`."""
     return mpl.rc_context(STYLE)
 
 
 def save(figures: Mapping[str, Figure], out: Path) -> list[Path]:
-    """Write each figure into `out` by its name, as PNG and SVG. Returns the paths; UserError where that can't be."""
+    """Write each figure into `out` by its name, as PNG and SVG, and return the paths. Raises UserError on failure."""
     written = []
     try:
         out.mkdir(parents=True, exist_ok=True)

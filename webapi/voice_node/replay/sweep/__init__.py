@@ -1,1 +1,1 @@
-"""A corpus of recordings over a grid of settings, scored."""
+"""Replays a corpus of recordings with every cell of a grid of settings, and scores what was heard."""

@@ -1,4 +1,4 @@
-"""The grid of a sweep: `--grid NAME=VALUES` as cells, each with its settings and its graph."""
+"""The grid of a sweep: reads `--grid NAME=VALUES` as cells, each with its settings and its graph."""
 
 from __future__ import annotations
 
@@ -28,11 +28,15 @@ class Cell:
     settings: Settings
     graph: GraphSpec
 
+    def __str__(self) -> str:
+        return " ".join(f"{name}={value}" for name, value in self.values.items())
+
 
 def cells(given: Sequence[str], fixed: Sequence[str], load: Load) -> list[Cell]:
-    """Every combination, the last grid's values changing fastest. `fixed`: settings that the command line sets already.
+    """Return every combination; the values of the last grid change fastest.
 
-    UserError for a grid that can't be read, a value that a setting can't have, and a setting that no graph here uses.
+    `fixed`: settings that the command line sets already. Raises UserError for a grid that can't be read, a value that
+    is not allowed, and a setting that none of the graphs uses.
     """
     grids: dict[str, list[str]] = {}
     for text in given:
@@ -57,7 +61,7 @@ def cells(given: Sequence[str], fixed: Sequence[str], load: Load) -> list[Cell]:
 
 
 def parse(text: str) -> tuple[str, list[str]]:
-    """`NAME=4..10`, `NAME=4..10:2` or `NAME=a,b,c` (or of both kinds: `1,4..6`) as a setting and its values."""
+    """Return the setting and the values of `NAME=4..10`, `NAME=4..10:2`, `NAME=a,b,c`, or of both kinds: `1,4..6`."""
     name, equals, after = (part.strip() for part in text.partition("="))
     name = name.upper()
     if not equals or not after:

@@ -1,4 +1,4 @@
-"""Where somebody spoke, as a person marked it: a label track as Audacity exports it, beside the recording."""
+"""Reads labels, which say where somebody speaks in a recording: a label track as Audacity exports it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLACK_S = 0.1  # how far the last label may reach beyond the recording
 
 
 def find_labels(wav: Path, name: str, folder: Path | None) -> Path | None:
-    """The labels of a recording: `name.labels` or `name.txt` beside `wav`, or in `folder` if one is given."""
+    """Return the label file of a recording: `name.labels` or `name.txt` beside `wav`, or in `folder`; else None."""
     for kind in LABELS:
         path = (folder or wav.parent) / f"{name}{kind}"
         if path.is_file():
@@ -23,11 +23,11 @@ def find_labels(wav: Path, name: str, folder: Path | None) -> Path | None:
 
 
 def read_labels(path: Path, length_s: float) -> tuple[SpeechSpan, ...]:
-    """The labels in the order of time, for a recording of `length_s`; an empty file says that nobody speaks.
+    """Return the labels, in order, of a recording of `length_s`; an empty file means that nobody speaks.
 
     A line is `start<TAB>end` or `start<TAB>end<TAB>text`, in seconds; whatever the text is, somebody speaks there.
-    Lines that begin with a backslash are Audacity's frequencies, and are left out. UserError, with file:line, for
-    anything else, and for labels that overlap or reach beyond the recording.
+    Lines that begin with a backslash are Audacity's frequencies, and are ignored. Raises UserError, with file:line, for
+    other lines, and for labels that overlap or end after the recording.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

@@ -1,4 +1,4 @@
-"""The picture of a sweep: what each cell misses against what it hears wrongly; without labels, its counts."""
+"""The plot of a sweep: what each cell misses against what it detects wrongly; without labels, its counts."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from webapi.voice_node.replay.sweep.rows import Row, costs, unwanted
 from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
 
-MOST_CELLS = 200  # in a picture of rows: 45 inches
+MAX_SHOWN = 200  # in a picture of rows: 45 inches
 PANELS = (("starts", "speech starts"), ("barge_ins", "barge-ins"), ("latency_ms_p50", "median ms to the answer"))
 
 
 def draw(rows: Sequence[Row], names: Sequence[str], out: Path) -> list[Path]:
-    """Write sweep.png and sweep.svg into `out`; returns the paths. UserError where they can't be written."""
+    """Write sweep.png and sweep.svg into `out` and return their paths. Raises UserError where that is impossible."""
     with style():
         return save({"sweep": trade(rows, names) if rows[0]["labelled"] else counts(rows, names)}, out)
 
 
 def trade(rows: Sequence[Row], names: Sequence[str]) -> Figure:
-    """A dot a cell: to the right what was heard wrongly, up how long it took, in colour what was missed."""
+    """Plot a dot for each cell: x is what was detected wrongly, y how long it took, the colour what was missed."""
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
     shown = [row for row in rows if costs(row)[2] < math.inf]  # where no onset was found there is no delay
@@ -57,8 +57,8 @@ def trade(rows: Sequence[Row], names: Sequence[str]) -> Figure:
 
 
 def counts(rows: Sequence[Row], names: Sequence[str]) -> Figure:
-    """A row a cell, a panel a number; of very many cells the first ones."""
-    of, rows = len(rows), rows[:MOST_CELLS]
+    """Plot a row for each cell and a panel for each number; of many cells, the first MAX_SHOWN."""
+    of, rows = len(rows), rows[:MAX_SHOWN]
     figure = Figure(figsize=(9, 1.4 + 0.22 * len(rows)), layout="constrained")
     panels = figure.subplots(1, len(PANELS), sharey=True)
     for axes, (key, title) in zip(panels, PANELS, strict=True):

@@ -1,4 +1,4 @@
-"""What a cell of a sweep heard, as numbers: of one recording, of all, and which cells none is better than. Pure."""
+"""The numbers of a cell of a sweep: of one recording, of all recordings, and which cells are the best. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from webapi.voice_node.metrics import percentiles
+from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.sweep.scoring import Heard, Score, SpeechSpan, score
-from webapi.voice_node.replay.wav_replay import ReplayResult
+from webapi.voice_node.report.percentiles import percentiles
 
 Row: TypeAlias = dict[str, Any]  # a cell's settings by their names, then these
 HEARD = ("recordings", "starts", "ends", "barge_ins", "superseded", "latency_ms_p50", "latency_ms_p95")
@@ -23,7 +23,7 @@ COUNTED = ("speech_started", "speech_ended", "barge_in", "superseded")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was heard in one recording."""
+    """What was heard in one recording, with one cell."""
 
     counts: tuple[int, ...]  # of COUNTED
     latencies_ms: tuple[float, ...]
@@ -33,12 +33,12 @@ class Facts:
 
 
 def facts(replayed: ReplayResult, labels: Sequence[SpeechSpan] | None) -> Facts:
-    """A replay as facts."""
+    """Return the facts of a replay."""
     events = replayed.events
     counts = tuple(sum(event["event"] == name for event in events) for name in COUNTED)
     latencies = tuple(line[LATENCY] for line in replayed.metrics if line[LATENCY] is not None)
     short = ("the file is shorter than its header says; what is there was replayed",) if replayed.truncated else ()
-    notes = (*short, *replayed.trouble)
+    notes = (*short, *replayed.problems)
     if labels is None:
         return Facts(counts, latencies, notes)
     started = [event for event in events if event["event"] == "speech_started"]
@@ -51,7 +51,7 @@ def facts(replayed: ReplayResult, labels: Sequence[SpeechSpan] | None) -> Facts:
 
 
 def row(values: Mapping[str, str], heard: Sequence[Facts]) -> Row:
-    """A cell's row: counts add up over the recordings, delays are of all turns together. None: no such number."""
+    """Return a cell's row: counts are sums over the recordings, delays those of all turns. None: no such number."""
     latencies = percentiles(ms for each in heard for ms in each.latencies_ms)
     counts = [sum(each.counts[i] for each in heard) for i in range(len(COUNTED))]
     found = [len(heard), *counts, latencies.get("p50"), latencies.get("p95")]
@@ -72,7 +72,7 @@ def row(values: Mapping[str, str], heard: Sequence[Facts]) -> Row:
 
 
 def mark_best(rows: Sequence[Row]) -> None:
-    """Set `best` in rows with labels: no other is as good in all three of `costs`, and better in one."""
+    """Set `best` in rows with labels: True where no other row is as good in all three `costs` and better in one."""
     every = {costs(row) for row in rows if row["labelled"]}
     for row in rows:
         if row["labelled"]:
@@ -83,13 +83,13 @@ def mark_best(rows: Sequence[Row]) -> None:
 
 
 def costs(row: Row) -> tuple[float, float, float]:
-    """What is traded: onsets missed, starts that should not be (false ones and splits), median ms lost at both ends."""
+    """Return the three costs of a row: onsets missed, unwanted starts, and the median ms lost at both ends."""
     delays = (row["start_delay_ms_p50"], row["end_delay_ms_p50"])
     return row["missed"], unwanted(row), math.inf if None in delays else sum(delays)
 
 
 def unwanted(row: Row) -> int:
-    """Starts that should not be: where nobody spoke, and in the middle of speech."""
+    """Return how many starts should not be: where nobody spoke, and in the middle of speech."""
     return int(row["false_starts"] + row["splits"])
 
 

@@ -1,4 +1,4 @@
-"""The table of a sweep on the terminal: one row a cell."""
+"""Prints the rows of a sweep as a table: one line for each cell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from webapi.voice_node.replay.sweep.rows import Row
 
-PIPED_COLUMNS = 400  # where nobody looks at it, nothing is to be folded
+PIPED_COLUMNS = 400  # in a pipe or a file no line is folded
 HEARD = {
     "starts": "starts",
     "ends": "ends",
@@ -35,9 +35,9 @@ SCORED = {
 
 
 def show(rows: Sequence[Row], names: Sequence[str], corpus: Sequence[tuple[float, bool]]) -> None:
-    """Print the rows. `corpus`: of each recording, its seconds and whether it is labelled.
+    """Print the rows as one table where the terminal is wide enough, else as two.
 
-    As one table where the terminal is wide enough for it, else as two.
+    `corpus`: of each recording, its length in seconds and whether it is labelled.
     """
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_COLUMNS)
     labelled = [seconds for seconds, has_labels in corpus if has_labels]
@@ -65,7 +65,7 @@ def _columns(console: Console, table: Table) -> int:
 
 
 def _print(console: Console, table: Table) -> None:
-    """The table as wide as it is: a narrow terminal may fold a line, but no number is cut short."""
+    """Print a table at its full width: a narrow terminal may fold lines, but no number is cut off."""
     width = console.width
     console.width = max(width, _columns(console, table))
     console.print(table)

@@ -1,1 +1,1 @@
-"""A replay as a picture and as a page to listen to."""
+"""Draws a replay as a picture and as a page to listen to."""

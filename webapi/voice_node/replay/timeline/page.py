@@ -1,4 +1,4 @@
-"""A replay as a page to listen to: one file with the picture, the numbers and the audio in it, and nothing to fetch."""
+"""A replay as an HTML page to listen to: one file with the picture, the numbers and the audio; it loads nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from webapi.voice_node.replay.timeline.model import Timeline
-from webapi.voice_node.replay.timeline.svg import about
+from webapi.voice_node.replay.timeline.texts import about
 from webapi.voice_node.replay.timeline.wave import Outline
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "static" / "replay" / "timeline.html"
@@ -22,24 +22,10 @@ SCRIPT = re.compile(r'<script src="([\w.]+)"></script>')
 
 
 def page(timeline: Timeline, outline: Outline, mix: Path, inside_bytes: int = INSIDE_BYTES) -> str:
-    """The page as HTML. `mix` is the WAV that it plays: from inside of it where that is not too large."""
+    """Return the page as HTML. It plays the WAV `mix`, which is inside the page up to `inside_bytes`."""
     size = mix.stat().st_size
     audio = "none" if outline.seconds == 0 else "inside" if size <= inside_bytes else "beside"
-    template = TEMPLATE.read_text(encoding="utf-8")
-    hashes: dict[str, list[str]] = {"style": [], "script": []}
-
-    def inline(tag: str, found: re.Match[str]) -> str:
-        text = (TEMPLATE.parent / found[1]).read_text(encoding="utf-8")
-        digest = hashlib.sha256(f"\n{text}".encode()).digest()
-        hashes[tag].append(f"'sha256-{base64.b64encode(digest).decode()}'")
-        return f"<{tag}>\n{text}</{tag}>"
-
-    template = STYLE.sub(lambda found: inline("style", found), template)
-    template = SCRIPT.sub(lambda found: inline("script", found), template)
-    policy = (
-        f"default-src 'none'; style-src {' '.join(hashes['style'])}; script-src {' '.join(hashes['script'])}; "
-        "media-src data: 'self' file:; img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    template, policy = _self_contained(TEMPLATE.read_text(encoding="utf-8"))
     parts = {
         "<!-- policy -->": f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         "<title>Timeline</title>": f"<title>{escape(timeline.name)}: timeline</title>",
@@ -54,6 +40,25 @@ def page(timeline: Timeline, outline: Outline, mix: Path, inside_bytes: int = IN
     return template
 
 
+def _self_contained(template: str) -> tuple[str, str]:
+    """Return the template with its styles and scripts inside, and a content security policy that allows only those."""
+    hashes: dict[str, list[str]] = {"style": [], "script": []}
+
+    def inline(tag: str, found: re.Match[str]) -> str:
+        text = (TEMPLATE.parent / found[1]).read_text(encoding="utf-8")
+        digest = hashlib.sha256(f"\n{text}".encode()).digest()
+        hashes[tag].append(f"'sha256-{base64.b64encode(digest).decode()}'")
+        return f"<{tag}>\n{text}</{tag}>"
+
+    template = STYLE.sub(lambda found: inline("style", found), template)
+    template = SCRIPT.sub(lambda found: inline("script", found), template)
+    policy = (
+        f"default-src 'none'; style-src {' '.join(hashes['style'])}; script-src {' '.join(hashes['script'])}; "
+        "media-src data: 'self' file:; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return template, policy
+
+
 def _audio(mix: Path, audio: str) -> str:
     if audio == "none":
         return ""
@@ -63,12 +68,13 @@ def _audio(mix: Path, audio: str) -> str:
 
 
 def _json(data: dict[str, Any]) -> str:
-    """JSON that can stand in a script: nothing in it ends the script or begins a comment."""
+    """Return JSON that can stand in a script: nothing in it ends the script or begins a comment."""
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _data(timeline: Timeline, outline: Outline, audio: str, size: int) -> dict[str, Any]:
+    """Return what the page's script draws. `size`: of the mix in bytes."""
     return {
         "name": timeline.name,
         "about": about(timeline),
@@ -93,7 +99,7 @@ def _data(timeline: Timeline, outline: Outline, audio: str, size: int) -> dict[s
 
 
 def _figures(timeline: Timeline) -> list[tuple[str, str]]:
-    """The numbers of the whole call: name and value."""
+    """Return the numbers of the whole call as (name, value)."""
 
     def middle(kind: str) -> str:
         found = [delay.ms for delay in timeline.delays if delay.kind == kind]

@@ -1,4 +1,4 @@
-"""How loud both sides of a mix are, column by column: what a waveform is drawn from."""
+"""The loudness of both sides of a mix, column by column, from which its waveform is drawn."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SIDES = 2  # caller, bot
 class Outline:
     """The peaks of a mix."""
 
-    seconds: float
-    column_s: float
-    peaks: NDArray[np.uint8]  # (side, column): the largest sample there, 255 for full scale
+    seconds: float  # length of the mix
+    column_s: float  # seconds a column
+    peaks: NDArray[np.uint8]  # shape (side, column): the largest sample there, 255 for full scale
 
     def within(self, side: int, start: float, end: float) -> int:
-        """The largest peak between two times (s)."""
+        """Return the largest peak between two times (s); 0 after the end of the mix."""
         first = int(start / self.column_s)
         part = self.peaks[side, first : max(first + 1, round(end / self.column_s))]
         return int(part.max()) if part.size else 0
 
 
-def outline(path: Path) -> Outline:
-    """Read a 16 bit stereo WAV, a piece at a time. OSError as `open`."""
+def read_outline(path: Path) -> Outline:
+    """Read a 16 bit stereo WAV, 1000 columns at a time. Raises OSError as `open`."""
     with wave.open(str(path), "rb") as mix:
         rate, total = mix.getframerate(), mix.getnframes()
         column = rate * COLUMN_MS // 1000

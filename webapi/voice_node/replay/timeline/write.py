@@ -1,20 +1,20 @@
-"""The timeline of a replay: a picture and a page to listen to, beside its mix."""
+"""Writes the timeline of a replay: a picture, and a page to listen to."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from webapi.voice_node.replay.timeline.model import timeline
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.timeline.build import timeline
 from webapi.voice_node.replay.timeline.page import page
 from webapi.voice_node.replay.timeline.svg import svg
-from webapi.voice_node.replay.timeline.wave import outline
-from webapi.voice_node.replay.wav_replay import ReplayResult
+from webapi.voice_node.replay.timeline.wave import read_outline
 
 
 def write_timeline(folder: Path, replayed: ReplayResult) -> None:
-    """Write timeline.svg and timeline.html into the folder where its mix.wav is. OSError as `open`."""
+    """Write timeline.svg and timeline.html into the folder with the replay's mix.wav. Raises OSError as `open`."""
     mix = folder / "mix.wav"
-    peaks = outline(mix)
-    shown = timeline(replayed, peaks.seconds)
-    (folder / "timeline.svg").write_text(svg(shown, peaks), encoding="utf-8")
-    (folder / "timeline.html").write_text(page(shown, peaks, mix), encoding="utf-8")
+    outline = read_outline(mix)
+    shown = timeline(replayed, outline.seconds)
+    (folder / "timeline.svg").write_text(svg(shown, outline), encoding="utf-8")
+    (folder / "timeline.html").write_text(page(shown, outline, mix), encoding="utf-8")

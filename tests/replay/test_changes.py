@@ -15,17 +15,18 @@ from tests.replay.test_wav_replay import run
 from tests.speech import silence, vowel
 from tests.stage import play
 from webapi.voice_node.audio.wav import write_wav
-from webapi.voice_node.clock import replay_loops as paced_loops
+from webapi.voice_node.clock import replay_loops
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.recording.call_file import read_call
-from webapi.voice_node.replay import wav_replay as replay_module
-from webapi.voice_node.replay.call_replay import Changes, replay_call
-from webapi.voice_node.replay.event_diff import differing, first_difference, told
+from webapi.voice_node.recording.recorded_call import read_call
+from webapi.voice_node.replay import session
+from webapi.voice_node.replay.call_replay import replay_call
+from webapi.voice_node.replay.changes import ReplayChanges
+from webapi.voice_node.replay.event_diff import differing_fields, event_texts, first_difference
 from webapi.voice_node.replay.marbles import parse
-from webapi.voice_node.replay.recorded_replies import NO_MORE_RECORDED, NOTHING_RECORDED, event_lines
+from webapi.voice_node.replay.recorded_reply import NO_MORE_RECORDED, NOTHING_RECORDED, event_lines
 from webapi.voice_node.replay.wav_replay import replay
 
 
@@ -46,17 +47,17 @@ def test_a_difference_without_effect_changes_nothing(
 ) -> None:
     """The replies come by way of the utterances here, not from the tape as it stands: the same to the byte."""
     recorded = record(tmp_path / "call", script, **settings)
-    replayed = replay_call(tmp_path / "call", instead=Changes(settings={"publish_track_name": "another"}))
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"publish_track_name": "another"}))
     assert replayed.events == recorded
-    assert replayed.parted is None
+    assert replayed.diverged is None
     assert replayed.recorded is None  # it is no check of the recording
 
 
 def test_where_settings_part_is_the_first_decision_that_they_change(tmp_path: Path) -> None:
     recorded = record(tmp_path / "call", [("quiet", 0.3), ("speech", 0.6), ("quiet", 3.0)], mock_reply="tone:1")
-    replayed = replay_call(tmp_path / "call", instead=Changes(settings={"vad_speech_end_frames": 20}))
-    assert replayed.parted is not None
-    was, now = recorded[replayed.parted], replayed.events[replayed.parted]
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"vad_speech_end_frames": 20}))
+    assert replayed.diverged is not None
+    was, now = recorded[replayed.diverged], replayed.events[replayed.diverged]
     assert (was["event"], now["event"]) == ("speech_ended", "speech_ended")
     assert now["t"] - was["t"] == pytest.approx(0.2, abs=0.02)
     # The reply is that of the recording, as long after the utterance as it came then, and is heard whole.
@@ -69,7 +70,7 @@ def test_where_settings_part_is_the_first_decision_that_they_change(tmp_path: Pa
 def test_a_reply_that_was_cut_then_ends_where_the_recording_does(tmp_path: Path) -> None:
     recorded = record(tmp_path / "call", TALK, mock_reply="tone:5")
     assert of(recorded, "barge_in")
-    replayed = replay_call(tmp_path / "call", instead=Changes(graph="no-barge-in"))
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(graph="no-barge-in"))
     assert not of(replayed.events, "barge_in")
     first = of(replayed.events, "reply_ended")[0]
     assert (first["outcome"], first["detail"]) == ("completed", NO_MORE_RECORDED)
@@ -82,7 +83,7 @@ def test_a_reply_that_was_cut_before_anything_came_of_it_is_none_again(tmp_path:
     graph = graph.replace("prompts/", f"{Path('graphs/prompts').resolve()}/")
     recorded = record(tmp_path / "call", [("quiet", 0.02)], graph_text=graph)
     assert [event["event"] for event in recorded] == ["prompted", "reply_cut", "playback_ended"]
-    replayed = replay_call(tmp_path / "call", instead=Changes(settings={"publish_track_name": "another"}))
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"publish_track_name": "another"}))
     assert replayed.events == recorded
 
 
@@ -90,31 +91,31 @@ def test_an_utterance_that_was_none_then_has_no_reply(tmp_path: Path) -> None:
     script = [("quiet", 0.5), ("speech", 0.12), ("quiet", 2.0), ("speech", 0.6), ("quiet", 2.0)]
     recorded = record(tmp_path / "call", script, mock_reply="tone:1", vad_speech_start_frames=12)
     assert len(of(recorded, "speech_started")) == 1
-    replayed = replay_call(tmp_path / "call", instead=Changes(settings={"vad_speech_start_frames": 3}))
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"vad_speech_start_frames": 3}))
     assert [line["outcome"] for line in replayed.metrics] == ["empty", "completed"]
     assert of(replayed.events, "reply_ended")[0]["detail"] == NOTHING_RECORDED
 
 
 def test_the_orchestrator_asked_again(tmp_path: Path) -> None:
     recorded = record(tmp_path / "call", TALK, orchestrator=NOTED)
-    again = replay_call(tmp_path / "call", instead=Changes(live=True))
-    assert again.parted is None  # as good as the same: it is one that always answers the same, 50 ms allowed
+    again = replay_call(tmp_path / "call", changes=ReplayChanges(live=True))
+    assert again.diverged is None  # as good as the same: it is one that always answers the same, 50 ms allowed
     assert [e["event"] for e in again.events] == [e["event"] for e in recorded]
-    other = Changes(live=True, settings={"orchestrator": "mock", "mock_reply": "tone:0.2"})
-    another = replay_call(tmp_path / "call", instead=other)
-    assert another.parted is not None
-    assert another.events[another.parted]["turn_index"] == 0
+    other = ReplayChanges(live=True, settings={"orchestrator": "mock", "mock_reply": "tone:0.2"})
+    another = replay_call(tmp_path / "call", changes=other)
+    assert another.diverged is not None
+    assert another.events[another.diverged]["turn_index"] == 0
     assert str(other) == "ORCHESTRATOR=mock, MOCK_REPLY=tone:0.2, the orchestrator asked again"
 
 
 def test_bad_settings_are_the_users_mistake(tmp_path: Path) -> None:
     record(tmp_path / "call", [("speech", 0.3)])
     with pytest.raises(UserError, match="VAD_SPEECH_START_FRAMES=0"):
-        replay_call(tmp_path / "call", instead=Changes(settings={"vad_speech_start_frames": 0}))
+        replay_call(tmp_path / "call", changes=ReplayChanges(settings={"vad_speech_start_frames": 0}))
     for bad in ("not json\n", "[1]\n", '{"event": "speech_ended", "t": 1.0}\n'):
         (tmp_path / "call" / "events.jsonl").write_text(bad)
         with pytest.raises(UserError, match=r"events\.jsonl: not what a recording has there"):
-            replay_call(tmp_path / "call", instead=Changes(graph="patient"))
+            replay_call(tmp_path / "call", changes=ReplayChanges(graph="patient"))
 
 
 def test_partings() -> None:
@@ -124,12 +125,12 @@ def test_partings() -> None:
     assert first_difference([a], [b]) == 0
     assert first_difference([a], [b], 0.05) is None
     assert first_difference([a, b], [a]) == 1
-    assert differing(a, {**b, "completed": False}, 0.05) == ["completed"]
-    assert told([a], [b], 0) == (
+    assert differing_fields(a, {**b, "completed": False}, 0.05) == ["completed"]
+    assert event_texts([a], [b], 0) == (
         "    1.000  playback_ended of turn 0, heard_ms 300",
         "    1.040  playback_ended of turn 0, heard_ms 340",
     )
-    assert told([a], [], 0)[1] == "nothing more"
+    assert event_texts([a], [], 0)[1] == "nothing more"
 
 
 def test_both_marbles_and_where_they_part(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,8 +230,8 @@ class LateLoop(VirtualTimeLoop):
 
 
 def test_waits_that_last_too_long_do_not_add_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paced_loops, "RealTimeLoop", LateLoop)
-    monkeypatch.setattr(replay_module, "this_loop", asyncio.get_running_loop)
+    monkeypatch.setattr(replay_loops, "RealTimeLoop", LateLoop)
+    monkeypatch.setattr(session, "this_loop", asyncio.get_running_loop)
     wav = tmp_path / "a.wav"
     write_wav(wav, vowel(0.4) + silence(1.6), 48_000)
     settings = load_settings(None)
@@ -238,7 +239,8 @@ def test_waits_that_last_too_long_do_not_add_up(tmp_path: Path, monkeypatch: pyt
 
 
 def test_moments_of_real_time_are_the_same_within_a_tolerance() -> None:
-    assert Changes(pace="real").tolerance_s == Changes(live=True).tolerance_s > Changes().tolerance_s == 0
+    real, live = ReplayChanges(pace="real"), ReplayChanges(live=True)
+    assert real.tolerance_s == live.tolerance_s > ReplayChanges().tolerance_s == 0
 
 
 def test_what_the_recording_lost_of_its_decisions_is_no_parting(tmp_path: Path) -> None:
@@ -251,8 +253,8 @@ def test_what_the_recording_lost_of_its_decisions_is_no_parting(tmp_path: Path) 
     assert told_again.recorded is not None
     assert len(told_again.events) == len(whole)
     assert run("replay", tmp_path / "call") == 0
-    replayed = replay_call(tmp_path / "call", instead=Changes(settings={"publish_track_name": "another"}))
-    assert replayed.parted is None
+    replayed = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"publish_track_name": "another"}))
+    assert replayed.diverged is None
     assert replayed.before is not None
     assert replayed.events == replayed.before.events
 
@@ -264,4 +266,4 @@ def test_when_the_orchestrator_was_through_is_no_difference(
 ) -> None:
     """It waits for room in the queue, in steps of 200 ms: nobody hears when its last chunk found some."""
     record(tmp_path / "call", script, mock_reply=reply)
-    assert replay_call(tmp_path / "call", instead=Changes(live=True)).parted is None
+    assert replay_call(tmp_path / "call", changes=ReplayChanges(live=True)).diverged is None

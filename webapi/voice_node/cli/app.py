@@ -1,0 +1,88 @@
+"""The program `voice-node`: its commands, and what all of them have in common.
+
+Exit codes: 0 done, 1 a check failed, 2 an error that the user can correct.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from typing import Annotated, Any
+
+import typer
+
+from webapi.voice_node import __version__
+from webapi.voice_node.cli.doctor.command import doctor
+from webapi.voice_node.cli.graphs import graphs
+from webapi.voice_node.cli.replay import replay
+from webapi.voice_node.cli.report import report
+from webapi.voice_node.cli.run import run
+from webapi.voice_node.cli.sweep import sweep
+from webapi.voice_node.cli.token import token
+from webapi.voice_node.errors import UserError, nearest
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    help="The media layer of a voice bot: hears one caller in a LiveKit room, answers, falls silent when talked over.",
+)
+for command in (run, replay, sweep, report, token, doctor):
+    app.command()(command)
+app.add_typer(graphs, name="graphs")
+
+
+@app.callback(invoke_without_command=True)
+def top(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Print the version, where only that is asked for."""
+    if version:
+        typer.echo(f"voice-node {__version__}")
+
+
+def main(arguments: Sequence[str] | None = None) -> Any:
+    """The console command `voice-node`. A UserError is printed to stderr without a traceback, with exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            replace_unknown_characters(stream)
+    try:
+        app(args=run_by_default(sys.argv[1:] if arguments is None else arguments), prog_name="voice-node")
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.stderr.write(f"{error.filename or 'what was to be written'}: {error.strerror}\n")
+        sys.exit(2)
+
+
+def run_voice_node() -> Any:
+    """The console command `run-voice-node`: `voice-node run`."""
+    return main(["run", *sys.argv[1:]])
+
+
+def run_by_default(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with `run` before options: `voice-node --graph X` is `voice-node run --graph X`.
+
+    Raises UserError for a word that is no command.
+    """
+    commands = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+    commands |= {str(group.name) for group in app.registered_groups} | {"--help", "--version"}
+    if arguments and arguments[0] in commands:
+        return list(arguments)
+    if arguments and not arguments[0].startswith("-"):
+        there = sorted(commands - {"--help", "--version"})
+        raise UserError(
+            f"voice-node {arguments[0]}: there is no such command.{nearest(arguments[0], there)} "
+            f"There are: {', '.join(there)}."
+        )
+    return ["run", *arguments]
+
+
+def replace_unknown_characters(stream: TextIOWrapper) -> None:
+    """Print `?` instead of a character that can't be encoded. Files and pipes get UTF-8, on Windows too."""
+    asked_for = stream.isatty() or "PYTHONIOENCODING" in os.environ
+    stream.reconfigure(encoding=None if asked_for else "utf-8", errors="replace")

@@ -1,0 +1,58 @@
+"""Options that several commands have, and the settings that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.errors import UserError, nearest
+
+Graph = Annotated[str | None, typer.Option(help="A graph's name in graphs/, or a path ending in .yaml (VOICE_GRAPH).")]
+Room = Annotated[str | None, typer.Option(help="The room (LK_ROOM).")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many recordings run side by side.", show_default="the machine's cores"),
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting of .env.example; may be repeated.")
+]
+
+
+def settings_from(given: Sequence[str] | None, **options: object) -> Settings:
+    """Return the settings, with the command line's on top: `--set NAME=VALUE` as `given`, other options by attribute.
+
+    An option that is None was not given. Raises UserError for settings that are not allowed.
+    """
+    overrides = name_value_pairs(given)
+    overrides.update({name: value for name, value in options.items() if value is not None})
+    return load_settings(**overrides)
+
+
+def name_value_pairs(given: Sequence[str] | None, option: str = "--set") -> dict[str, object]:
+    """Return the values of NAME=VALUE by the attributes of Settings. Raises UserError for an unknown NAME."""
+    found: dict[str, object] = {}
+    for pair in given or ():
+        name, equals, value = pair.partition("=")
+        field = name.strip().lower()
+        if not equals:
+            raise UserError(f"{option} {pair}: it is {option} NAME=VALUE, with a NAME of .env.example")
+        if field not in Settings.model_fields:
+            near = nearest(field.upper(), [each.upper() for each in Settings.model_fields])
+            raise UserError(f"{option} {name}: there is no setting {field.upper()!r}.{near} See .env.example")
+        found[field] = value
+    return found
+
+
+def one_of(option: str, given: str, *allowed: str) -> str:
+    """Return the value of an option. Raises UserError where it is not one of `allowed`."""
+    if given not in allowed:
+        raise UserError(f"{option} {given}: it is {', '.join(allowed[:-1])} or {allowed[-1]}")
+    return given
+
+
+def print_error(text: str) -> None:
+    """Print a line to stderr."""
+    typer.echo(text, err=True)

@@ -1,0 +1,77 @@
+"""The replies of a recorded call for a replay with changes, whose utterances may be others than the recorded ones."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import replace
+
+from webapi.voice_node.events import HookFailed, Prompted, SpeechEnded, Turn
+from webapi.voice_node.inputs import Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.recording.recorded_call import RecordedCall
+from webapi.voice_node.replay.recorded_replies import RecordedReplies
+from webapi.voice_node.replay.recorded_reply import RecordedReply, is_hook_failure, read_replies, turn_of
+
+LAST = 1 << 60  # in the order of inputs: after everything else of the same moment
+
+
+class MatchedReplies(RecordedReplies):
+    """A `ReplyScript` for other decisions: an utterance gets the reply of the recorded utterance most similar to it.
+
+    Most similar: the largest intersection over union of the two spans of audio. The reply keeps its timing relative to
+    the end of the utterance. Of a reply that was cut in the recording, only what came before the cut is given.
+    """
+
+    def __init__(self, call: RecordedCall, origin_us: int) -> None:
+        super().__init__()
+        self._recorded = read_replies(call, origin_us)
+        self._due: list[tuple[int, int, Input]] = []  # a heap of (time in µs, order, input)
+        self._sequence = LAST
+        for order, given in enumerate(call.inputs()):
+            if isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed):
+                self._schedule(given.value.t_us, given, order)
+
+    def answer(self, ended: SpeechEnded) -> None:
+        """Schedule the reply of the most similar utterance, from now on."""
+        found = max(self._recorded.values(), key=lambda each: each.similarity(ended), default=None)
+        if found is None or found.similarity(ended) == 0:
+            found = RecordedReply(ended.t_first_byte_us, ended.t_last_byte_us, ended.t_us)
+        self._schedule_reply(found, ended.turn, ended.t_us)
+
+    def prompt(self, prompted: Prompted) -> None:
+        """Schedule what the recording has for the prompt of that name that is nearest in time, from now on."""
+        t_us = prompted.t_us
+        same = (each for each in self._recorded.values() if each.prompt == prompted.prompt)
+        nearest = min(same, key=lambda each: abs(each.ended_us - t_us), default=RecordedReply(t_us, t_us, t_us))
+        self._schedule_reply(nearest, prompted.turn, t_us)
+
+    def cut(self, turn: Turn) -> None:
+        """Drop what is still scheduled of this turn's reply."""
+        self._due = [due for due in self._due if turn_of(due[2]) != turn or is_hook_failure(due[2])]
+        heapq.heapify(self._due)
+
+    def merged_into(self, caller: Iterator[tuple[int, Input]]) -> Iterator[Input]:
+        """Yield the caller's inputs, given as (order, input), with what is due between them.
+
+        The graph has acted on each before the next one is taken.
+        """
+        for order, given in caller:
+            assert not isinstance(given, OrchestratorOutput)  # noqa: S101 - for the type checker: these are the caller's
+            while self._due and self._due[0][:2] < (given.t_us, order):
+                yield heapq.heappop(self._due)[2]
+            yield given
+
+    def _schedule_reply(self, recorded: RecordedReply, turn: Turn, t_us: int) -> None:
+        shift_us = t_us - recorded.ended_us
+        for order, given in recorded.completed(turn):
+            if isinstance(given, PlayedOut):
+                self._schedule(given.t_us + shift_us, PlayedOut(given.t_us + shift_us, turn), order)
+            else:
+                value = replace(given.value, turn=turn, t_us=given.value.t_us + shift_us)
+                self._schedule(value.t_us, OrchestratorOutput(value), order)
+
+    def _schedule(self, t_us: int, given: Input, order: int | None) -> None:
+        if order is None:
+            self._sequence += 1
+            order = self._sequence
+        heapq.heappush(self._due, (t_us, order, given))

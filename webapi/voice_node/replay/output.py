@@ -1,0 +1,65 @@
+"""The files of `replay --out`: events, metrics, marbles, the mix and the timeline of each recording, in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from webapi.voice_node.errors import UserError, why_unwritable
+from webapi.voice_node.events import json_line
+from webapi.voice_node.replay.marbles import render
+from webapi.voice_node.replay.mix import PART, Mix, mix_into
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.timeline.write import write_timeline
+
+MIX, EVENTS, METRICS, MARBLES = "mix.wav", "events.jsonl", "metrics.jsonl", "marbles.txt"
+
+
+def output_folders(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
+    """Return the folder of each recording: `out` for a single one, else a folder in it with the recording's name."""
+    if out is None or len(paths) == 1:
+        return [out] * len(paths)
+    names: dict[str, int] = {}
+    folders: list[Path | None] = []
+    for path in paths:
+        names[path.stem] = names.get(path.stem, 0) + 1
+        folders.append(out / (path.stem if names[path.stem] == 1 else f"{path.stem}-{names[path.stem]}"))
+    return folders
+
+
+def write_output(folder: Path, run: Callable[[Mix], ReplayResult]) -> ReplayResult:
+    """Call `run` with a mix and write what it gives. Raises UserError where the folder can't be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with mix_into(folder / MIX) as mix:
+            replayed = run(mix)
+        (folder / EVENTS).write_text(as_text(replayed.events), encoding="utf-8")
+        (folder / METRICS).write_text(as_text(replayed.metrics), encoding="utf-8")
+        (folder / MARBLES).write_text(render(replayed), encoding="utf-8")
+        write_timeline(folder, replayed)
+    except OSError as error:
+        raise UserError(f"--out {folder}: can't be written: {why_unwritable(error)}") from None
+    return replayed
+
+
+@contextmanager
+def removed_if_unfinished(folders: Iterable[Path | None], out: Path | None) -> Iterator[None]:
+    """Remove at the end, also after Ctrl-C: a mix that is not complete, and new folders that are still empty."""
+    written = [folder for folder in folders if folder]
+    new = [folder for folder in (*written, out) if folder and not folder.exists()]
+    try:
+        yield
+    finally:
+        for folder in written:
+            with suppress(OSError):
+                (folder / MIX).with_suffix(PART).unlink()
+        for folder in new:
+            with suppress(OSError):  # it is not empty, or was never made
+                folder.rmdir()
+
+
+def as_text(lines: Iterable[dict[str, Any]]) -> str:
+    """Return the lines of a .jsonl file as text."""
+    return "".join(map(json_line, lines))

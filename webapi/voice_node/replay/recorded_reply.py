@@ -1,0 +1,118 @@
+"""The utterances and prompts of a recorded call, each with what the orchestrator gave for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.events import (
+    BYTES_PER_SAMPLE,
+    US_PER_S,
+    HookFailed,
+    ReplyAudio,
+    ReplyEnded,
+    ReplyStarted,
+    SpeechEnded,
+    Turn,
+)
+from webapi.voice_node.inputs import Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.recording.call_file import EVENTS
+from webapi.voice_node.recording.recorded_call import RecordedCall
+
+NOTHING_RECORDED = "the recording has no reply to this"
+NO_MORE_RECORDED = "the recording has no more of this reply: it was cut off there"
+
+
+@dataclass
+class RecordedReply:
+    """A recorded utterance or prompt, and what the orchestrator gave for it. Times are those of the recording (µs)."""
+
+    first_us: int  # start of the utterance's audio
+    last_us: int  # its end
+    ended_us: int  # when the end was decided
+    prompt: str = ""  # the name of a prompt, which has no audio of the caller
+    cut_us: int | None = None  # when the reply was cut
+    values: list[tuple[int, OrchestratorOutput | PlayedOut]] = field(default_factory=list)  # (order of inputs, value)
+
+    def similarity(self, ended: SpeechEnded) -> float:
+        """Return the intersection over union of this utterance's audio and another's: 0 to 1."""
+        common = min(self.last_us, ended.t_last_byte_us) - max(self.first_us, ended.t_first_byte_us)
+        union = max(self.last_us, ended.t_last_byte_us) - min(self.first_us, ended.t_first_byte_us)
+        return max(0, common) / union if union else 0.0
+
+    def completed(self, turn: Turn) -> Iterator[tuple[int | None, OrchestratorOutput | PlayedOut]]:
+        """Yield what was given as (order of inputs, value), and what a cut took from it, whose order is None.
+
+        A cut takes the end of the reply, and the moment at which all of it has been played.
+        """
+        if not self.values:  # nothing similar was said in the recording, or it was cut before anything came
+            t_us = self.ended_us if self.cut_us is None else self.cut_us
+            yield None, OrchestratorOutput(ReplyStarted(t_us, turn))
+            yield None, OrchestratorOutput(ReplyEnded(t_us, turn, "empty", NOTHING_RECORDED))
+            yield None, PlayedOut(t_us, turn)
+            return
+        yield from self.values
+        values = [given.value for _, given in self.values if isinstance(given, OrchestratorOutput)]
+        t_us = max((value.t_us for value in values), default=self.ended_us)
+        if not any(isinstance(value, ReplyEnded) for value in values):
+            t_us = max(t_us, self.cut_us or 0)
+            heard = any(type(value) is ReplyAudio for value in values)
+            yield None, OrchestratorOutput(ReplyEnded(t_us, turn, "completed" if heard else "empty", NO_MORE_RECORDED))
+        if not any(isinstance(given, PlayedOut) for _, given in self.values):
+            audio = [value for value in values if isinstance(value, ReplyAudio)]
+            yield None, PlayedOut(max(t_us, _played_out_us(audio)), turn)
+
+
+def _played_out_us(audio: list[ReplyAudio]) -> int:
+    """Return when all of the audio has been played, as the speaker counts it; 0 where there is none."""
+    played_us = 0
+    for value in audio:
+        us = len(value.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.rate
+        played_us = max(played_us, value.t_us) + us
+    return played_us
+
+
+def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]:
+    """Return the recorded utterances and prompts by turn number. Raises UserError for events of another format."""
+
+    def us(line: dict[str, Any], name: str) -> int:
+        return origin_us + round(float(line[name]) * US_PER_S)
+
+    found: dict[int, RecordedReply] = {}
+    try:
+        for line in event_lines(call):
+            turn = line["turn_index"]
+            if line["event"] == "speech_ended":
+                found[turn] = RecordedReply(us(line, "t_first_byte"), us(line, "t_last_byte"), us(line, "t"))
+            elif line["event"] == "prompted":
+                at_us = us(line, "t")
+                found[turn] = RecordedReply(at_us, at_us, at_us, str(line["prompt"]))
+            elif line["event"] == "reply_cut" and turn in found:
+                found[turn].cut_us = us(line, "t")
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{call.folder / EVENTS}: not what a recording has there: {error}") from None
+    for order, given in enumerate(call.inputs()):
+        if isinstance(given, (OrchestratorOutput, PlayedOut)) and not is_hook_failure(given):
+            turn = turn_of(given).number
+            if turn in found:
+                found[turn].values.append((order, given))
+    return found
+
+
+def event_lines(call: RecordedCall) -> list[dict[str, Any]]:
+    """Return what the node decided when the call was recorded, as far as that was written."""
+    return [json.loads(text) for text in call.events().split("\n") if text]
+
+
+def turn_of(given: Input) -> Turn:
+    """Return the turn of an orchestrator's output, or of the end of a playback."""
+    assert isinstance(given, (OrchestratorOutput, PlayedOut))  # noqa: S101 - for the type checker: no other has a turn
+    return given.value.turn if isinstance(given, OrchestratorOutput) else given.turn
+
+
+def is_hook_failure(given: Input) -> bool:
+    """Whether this is a hook of the orchestrator that has failed: not a part of the reply."""
+    return isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed)

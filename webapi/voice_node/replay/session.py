@@ -1,0 +1,68 @@
+"""Builds the session of a replay: a graph in the replay's loop, whose events and metrics go into a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from webapi.voice_node.clock.replay_loops import this_loop
+from webapi.voice_node.config import Settings
+from webapi.voice_node.context import ReplyScript
+from webapi.voice_node.events import record
+from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.metrics import Metrics
+from webapi.voice_node.pipeline import Session
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.sinks import NullSink, ReplaySink
+
+
+@dataclass(frozen=True)
+class SessionIdentity:
+    """The ids of the replayed session, and the time of its start on the recording's clock (µs)."""
+
+    session_id: str
+    room: str
+    origin_us: int = 0
+
+
+class ReplaySession:
+    """A session in the running replay loop. Its events, metrics, frames and problems are added to `result`."""
+
+    def __init__(
+        self,
+        identity: SessionIdentity,
+        graph: GraphSpec,
+        settings: Settings,
+        result: ReplayResult,
+        *,
+        audible: bool,
+        script: ReplyScript | None = None,
+    ) -> None:
+        """`audible`: `sink` is asked for what was played. `script` gives the replies in the orchestrator's place."""
+        self.loop = this_loop()
+        self.sink = ReplaySink(self.loop)
+        self._failures: list[Exception] = []
+        self._metrics = Metrics(identity.session_id, identity.room, graph.name, result.metrics.append)
+        self.session = Session(
+            graph,
+            settings=settings,
+            sink=self.sink if audible else NullSink(),
+            clock=self.loop.clock_us,
+            session_id=identity.session_id,
+            room=identity.room,
+            taps=[lambda event: result.events.append(record(event, identity.origin_us)), self._metrics],
+            on_failure=self._failures.append,
+            on_trouble=lambda error: result.problems.append(str(error)),
+            probe=result.watch,
+            script=script,
+        )
+
+    def raise_failure(self) -> None:
+        """Raise the error of an operator, where one has failed."""
+        if self._failures:
+            raise self._failures[0]
+
+    async def close(self) -> None:
+        """End the session and complete its metrics. Raises the error of an operator that has failed."""
+        await self.session.close()
+        self._metrics.close()
+        self.raise_failure()
