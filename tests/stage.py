@@ -73,6 +73,7 @@ class Played:
     ear: Ear
     failures: list[Exception]
     tasks_left: int
+    idle_at_end: bool  # before the session was closed
     end_us: int
     deepest_ms: int = 0
     names: list[str] = field(init=False)
@@ -170,10 +171,11 @@ def play(
                 await asyncio.sleep(CHUNK_MS / 1000)
                 session.hear(pcm[at : at + CHUNK_BYTES], RATE_HZ)
                 deepest = max(deepest, ear.queued_ms())
+        idle = session.idle
         await session.close()
         metrics.close()
         if recorder:
             recorder.close()
-        return Played(events, lines, ear, failures, len(asyncio.all_tasks()) - 1, loop.now_us, deepest)
+        return Played(events, lines, ear, failures, len(asyncio.all_tasks()) - 1, idle, loop.now_us, deepest)
 
     return run_virtual(main())

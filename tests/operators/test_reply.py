@@ -79,7 +79,7 @@ def run(*script: tuple[int, Any]) -> list[tuple[int, str]]:
         await asyncio.sleep(1)
         turns.on_completed()
         await asyncio.sleep(0)
-        assert not context.tasks
+        assert not context.replies
         return list(out.items())
 
     Slow.open.clear()

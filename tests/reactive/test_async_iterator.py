@@ -12,6 +12,7 @@ from reactivex import operators as ops
 
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.reactive.async_iterator import from_async_iterator
+from webapi.voice_node.reactive.tasks import Tasks
 
 
 class Source:
@@ -39,7 +40,7 @@ def test_values_come_then_the_end_and_the_generator_is_closed() -> None:
         source, got = Source("a", 3), list[str]()
         loop = asyncio.get_running_loop()
         done = loop.create_future()
-        from_async_iterator(source.values, loop.create_task).subscribe(
+        from_async_iterator(source.values, Tasks(loop)).subscribe(
             got.append, done.set_exception, lambda: done.set_result(None)
         )
         await done
@@ -56,7 +57,7 @@ def test_an_error_arrives_as_one() -> None:
         source = Source("a", 1, ValueError("no"))
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Any] = loop.create_future()
-        from_async_iterator(source.values, loop.create_task).subscribe(on_error=done.set_exception)
+        from_async_iterator(source.values, Tasks(loop)).subscribe(on_error=done.set_exception)
         with pytest.raises(ValueError, match="no"):
             await done
 
@@ -73,7 +74,7 @@ def test_switch_map_closes_the_old_one_before_the_new_one_speaks() -> None:
         turns: Subject[str] = Subject()
 
         def open_source(name: str) -> Observable[str]:
-            return from_async_iterator(sources[name].values, loop.create_task)
+            return from_async_iterator(sources[name].values, Tasks(loop))
 
         turns.pipe(ops.switch_map(open_source)).subscribe(
             lambda value: got.append((loop.time(), value)), on_error=lambda error: pytest.fail(str(error))
@@ -94,7 +95,7 @@ def test_a_dispose_before_the_first_value_asks_for_none() -> None:
     async def main() -> None:
         source = Source("a")
         got: list[str] = []
-        from_async_iterator(source.values, asyncio.get_running_loop().create_task).subscribe(got.append).dispose()
+        from_async_iterator(source.values, Tasks(asyncio.get_running_loop())).subscribe(got.append).dispose()
         await asyncio.sleep(1)
         assert (got, source.closed_at) == ([], [])
         assert len(asyncio.all_tasks()) == 1
@@ -106,7 +107,7 @@ def test_a_dispose_from_inside_its_own_value_closes_it() -> None:
     async def main() -> None:
         source = Source("a")
         got: list[str] = []
-        stream = from_async_iterator(source.values, asyncio.get_running_loop().create_task)
+        stream = from_async_iterator(source.values, Tasks(asyncio.get_running_loop()))
         stream.pipe(ops.take(2)).subscribe(got.append)
         await asyncio.sleep(10)
         assert got == ["a0", "a1"]
@@ -124,7 +125,7 @@ def test_a_cancel_that_nobody_asked_for_is_an_error() -> None:
 
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Any] = loop.create_future()
-        from_async_iterator(values, loop.create_task).subscribe(on_error=done.set_exception)
+        from_async_iterator(values, Tasks(loop)).subscribe(on_error=done.set_exception)
         with pytest.raises(RuntimeError, match="cancelled from inside"):
             await done
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
 from webapi.voice_node.inputs import Input
+from webapi.voice_node.reactive.tasks import Tasks
 
 
 class ReplyScript(Protocol):
@@ -40,16 +41,14 @@ class Context:
     clock: Callable[[], int]  # gives µs: of the monotonic clock live, of virtual time in a replay
     note: Callable[[Input], None] | None = None  # gets everything that comes in from outside, in order
     script: ReplyScript | None = None  # a recorded call: replies come from it, and no orchestrator is asked
-    folder: Path = Path()  # of the graph's file; its sounds are looked for there
-    tasks: set[asyncio.Task[Any]] = field(default_factory=set)  # those of this session that still run
+    folder: Path = Path()  # of the graph's file, beside which its sounds lie
+    replies: Tasks = field(init=False)  # of replies, prompts and fillers
+    hooks: Tasks = field(init=False)  # of the orchestrator's async hooks: a session may be idle while they run
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "replies", Tasks(self.loop))
+        object.__setattr__(self, "hooks", Tasks(self.loop))
 
     def turn(self, index: int) -> Turn:
         """The session's turn number `index`. Its trace_id derives from the session's id, so a replay gives the same."""
         return Turn(f"{self.session_id}-{index:04d}", index)
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run `work` as a task. The session waits for it, two seconds at most, when it closes."""
-        task = self.loop.create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+import sys
 from collections.abc import AsyncIterator, Callable
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any, Protocol, cast
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.orchestrator_mock import MockOrchestrator
 from webapi.voice_node.plugins import Plugins
 
@@ -18,14 +20,7 @@ ENTRY_POINTS = "voice_node.orchestrators"
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
 Stamp = Callable[[str, float], None]
 
-REQUIRED = (
-    "on_speech_started",
-    "on_speech_ended",
-    "on_barge_in_detected",
-    "get_audio_reply",
-    "stop_playback",
-)
-"""The methods that a class must have. The others are called where they exist."""
+REQUIRED = "get_audio_reply"  # the other methods are called where they exist
 
 
 class Orchestrator(Protocol):
@@ -75,10 +70,31 @@ def null_orchestrator() -> Orchestrator:
 
 
 def _wrong(_: str, made: Any) -> str:
+    """What keeps `made` from being an orchestrator, or ""."""
     if not inspect.isclass(made):
         return "it is no class."
-    missing = [method for method in REQUIRED if not callable(getattr(made, method, None))]
-    return f"the class lacks {', '.join(missing)}. docs/orchestrator.md shows a whole one." if missing else ""
+    reply = getattr(made, REQUIRED, None)
+    if not callable(reply):
+        return f"the class lacks {REQUIRED}. docs/orchestrator.md shows a whole one."
+    if not _takes(reply, None, "trace_id", b""):
+        return f"{REQUIRED} does not take (self, trace_id, user_pcm). docs/orchestrator.md shows it."
+    abstract = getattr(made, "__abstractmethods__", None)
+    if abstract:
+        return f"the class is abstract: it lacks {', '.join(sorted(abstract))}."
+    if made is not MockOrchestrator and not _takes(made):
+        return "its constructor needs arguments: give each of them a default, and take settings from the environment."
+    return ""
+
+
+def _takes(function: Callable[..., Any], *args: Any) -> bool:
+    """Whether it can be called with these. Where Python can't tell, it can."""
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError:
+        return False
+    except ValueError:  # no signature: written in C
+        return True
+    return True
 
 
 BUILT_IN: dict[str, type] = {"mock": MockOrchestrator, "echo": MockOrchestrator}  # echo: with that as its MOCK_REPLY
@@ -106,8 +122,10 @@ def load_orchestrator(name: str, settings: Settings, rate: int | None = None) ->
         return MockOrchestrator(says, think_ms=settings.mock_think_ms, rate=rate or settings.audio_target_rate)
     try:
         return cast(Orchestrator, made())
-    except Exception as error:
-        raise UserError(f"ORCHESTRATOR={name}: making it failed: {type(error).__name__}: {error}") from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise UserError(f"ORCHESTRATOR={name}: making it failed: {describe(error)}") from error
 
 
 def unknown(name: str) -> str:
@@ -132,11 +150,13 @@ def _class_at(name: str, where: str) -> type:
     """The class that `package.module:Class` names."""
     module_name, _, class_name = name.partition(":")
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:
+        module = import_here(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise UserError(
-            f"{where}: can't import {module_name!r}: {type(error).__name__}: {error}. "
-            "It must be on PYTHONPATH or installed."
+            f"{where}: can't import {module_name!r}: {describe(error)}. "
+            "It must be in the working directory, on PYTHONPATH or installed."
         ) from error
     made = getattr(module, class_name, None)
     if not inspect.isclass(made):
@@ -146,3 +166,11 @@ def _class_at(name: str, where: str) -> type:
     if reason:
         raise UserError(f"{where}: {reason}")
     return made
+
+
+def import_here(module_name: str) -> ModuleType:
+    """Import a module; one in the working directory is found too, after what is installed, as with `python -m`."""
+    here = str(Path.cwd())
+    if here not in sys.path and "" not in sys.path:
+        sys.path.append(here)
+    return importlib.import_module(module_name)

@@ -14,6 +14,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import Context, ReplyScript
+from webapi.voice_node.errors import as_exception
 from webapi.voice_node.events import (
     AudioChunk,
     AudioGap,
@@ -70,8 +71,10 @@ class Taps:
             for tap in self._taps:
                 try:
                     tap(event)
-                except Exception as error:
-                    self._on_trouble(error)
+                except KeyboardInterrupt:
+                    raise
+                except BaseException as error:
+                    self._on_trouble(as_exception(error))
 
 
 class Session:
@@ -158,8 +161,8 @@ class Session:
 
     @property
     def idle(self) -> bool:
-        """Whether no reply is being made or played."""
-        return not self.context.tasks and not self._speaker.busy
+        """No reply is being made or played."""
+        return not self.context.replies and not self._speaker.busy
 
     @property
     def between_turns(self) -> bool:
@@ -173,24 +176,25 @@ class Session:
             self.context.note(Closed(self._closed_us))
         try:
             self._caller.on_completed()  # cancels the reply, as a barge-in would
-        except Exception as error:
-            self._fail(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._fail(as_exception(error))
         self._speaker.close()
         self._graph.dispose()
         await asyncio.sleep(0)  # let what was called "soon" happen: the orchestrator's last hooks
         await self._done(HOOKS_S)  # the reply's task was cancelled by the dispose
-        for task in self.context.tasks:
-            task.cancel()
+        self.context.replies.cancel_all()
+        self.context.hooks.cancel_all()
         hanging = await self._done(CLOSE_S - HOOKS_S)
         if hanging:
             self._on_trouble(TimeoutError(f"{hanging} task(s) of the orchestrator ignore that they are cancelled"))
         self._taps.drain()
 
     async def _done(self, timeout_s: float) -> int:
-        if not self.context.tasks:
-            return 0
-        await asyncio.wait(list(self.context.tasks), timeout=timeout_s)
-        return len(self.context.tasks)
+        """Wait for the tasks, at most so long. Returns how many still run."""
+        waits = (tasks.wait(timeout_s) for tasks in (self.context.replies, self.context.hooks))
+        return sum(await asyncio.gather(*waits))
 
     def feed(self, audio: CallerAudio) -> None:
         """The caller's audio has arrived, or stopped, at its stamp."""
@@ -198,8 +202,10 @@ class Session:
             self.context.note(audio)
         try:
             self._caller.on_next(audio)
-        except Exception as error:
-            self._fail(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an operator may raise anything; only this session ends with it
+            self._fail(as_exception(error))
 
     def _notice(self, value: Any) -> None:
         if isinstance(value, (SpeechStarted, SpeechEnded)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
@@ -15,6 +17,32 @@ class UserError(Exception):
 
     `main` prints the text without a traceback and ends with exit code 2.
     """
+
+
+ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+INSIDE = "cancelled from inside"  # by code that the node calls, and not by the node
+LONGEST = 500  # characters of an error that is described
+
+
+def describe(error: BaseException) -> str:
+    """`TypeError: what it says`, for an event: without memory addresses, so that a replay writes the same bytes."""
+    try:
+        text = f"{type(error).__name__}: {str(error) or INSIDE if isinstance(error, CancelledError) else error}"
+    except Exception:  # its own __str__ is broken
+        text = type(error).__name__
+    text = ADDRESS.sub("0x…", text)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def as_exception(error: BaseException) -> Exception:
+    """The error, or an Exception that names it.
+
+    Code of others raises CancelledError, SystemExit or classes of its own that are no Exception. A future carries no
+    StopIteration, and RxPY only Exceptions.
+    """
+    if isinstance(error, Exception) and not isinstance(error, (StopIteration, StopAsyncIteration)):
+        return error
+    return RuntimeError(describe(error))
 
 
 def why_unwritable(error: OSError) -> str:

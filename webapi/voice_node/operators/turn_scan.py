@@ -58,11 +58,16 @@ class TurnScan:
         frame, kept = value.frame, self._kept
         rule = self._rule or self._begin(frame)
         kept.append(frame)
+        spoke = self._state.utterance is not None
         self._state, decisions = turn_reducer.frame(
             self._state, value.voiced, frame.number, frame.t_us, rule, value.probability, frame.echo_left
         )
-        started = bool(decisions) and self._tell(decisions, frame.t_us)
-        if self._state.utterance and not started:
+        speaks = self._state.utterance is not None
+        if spoke and not speaks:  # the last frame of the utterance comes before its end
+            self._emit(PartialAudio(frame.t_us, self._speaking, frame.pcm))
+        if decisions:
+            self._tell(decisions, frame.t_us)
+        if spoke and speaks:
             self._emit(PartialAudio(frame.t_us, self._speaking, frame.pcm))
         oldest = turn_reducer.oldest_needed(self._state, frame.number, rule)
         while kept[0].number < oldest:
@@ -85,8 +90,8 @@ class TurnScan:
             if silenced is not None:
                 self._emit(Unheard(gap.t_us, self._name(silenced)))
 
-    def _tell(self, decisions: tuple[Decision, ...], t_us: int) -> bool:
-        """Emit an event for each; whether an utterance started. Its audio up to now comes last: a barge-in is first."""
+    def _tell(self, decisions: tuple[Decision, ...], t_us: int) -> None:
+        """Emit an event for each. The audio of an utterance that starts comes last: a barge-in must not wait for it."""
         so_far: PartialAudio | None = None
         for decision in decisions:
             self._emit(self._event(decision, t_us))
@@ -96,7 +101,6 @@ class TurnScan:
                 so_far = PartialAudio(t_us, self._speaking, pcm)
         if so_far is not None:
             self._emit(so_far)
-        return so_far is not None
 
     def _event(self, decision: Decision, t_us: int) -> TurnEvent:
         if isinstance(decision, Started):

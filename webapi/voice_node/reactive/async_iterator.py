@@ -1,53 +1,55 @@
-"""An async iterator as an observable; a dispose cancels and closes it. (reactivex has no such bridge.)"""
+"""The bridge that reactivex lacks: an async generator as an observable that a dispose really closes."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from webapi.voice_node.errors import as_exception
+from webapi.voice_node.reactive.tasks import Tasks
+
 T = TypeVar("T")
-Spawn = Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"]
 
 
-def from_async_iterator(make: Callable[[], AsyncGenerator[T, None]], spawn: Spawn) -> Observable[T]:
-    """The values of the async generator that `make` returns: one for each subscriber, run in a task made by `spawn`.
+def from_async_iterator(make: Callable[[], AsyncGenerator[T, None]], tasks: Tasks) -> Observable[T]:
+    """What the async generator of `make` yields, made anew for each subscriber and run as a task of `tasks`.
 
-    Dispose cancels the task; the generator's `finally` blocks run and it is closed (`aclose`) before the task ends.
-    An error of the generator is the observable's error. The next value is asked for when the observers have handled
-    the last one, so a slow observer slows the generator down.
+    Dispose cancels the task; the generator's `finally` blocks run and it is closed (`aclose`) before the task ends. A
+    generator that ignores the cancel is closed at its next value, which is dropped. An error of the generator, of any
+    class, is the observable's error (KeyboardInterrupt ends the program as ever). Back-pressure is natural: the next
+    value is asked for when the observers are done with the last one.
     """
 
     def subscribe(observer: abc.ObserverBase[T], _: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-        disposed = False
-
         async def pump() -> None:
             values = make()
             try:
                 async for value in values:
+                    if tasks.cancelled:
+                        break
                     observer.on_next(value)
-            except asyncio.CancelledError as error:
-                if disposed:
-                    raise
-                # The task was not cancelled: something that the generator awaited was.
-                observer.on_error(RuntimeError(f"cancelled from inside: {error}"))
-            except Exception as error:
-                observer.on_error(error)
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                if tasks.cancelled:
+                    if isinstance(error, asyncio.CancelledError):
+                        raise
+                    return  # nobody listens any more
+                observer.on_error(as_exception(error))
             else:
                 observer.on_completed()
             finally:
                 await values.aclose()
 
         def dispose() -> None:
-            nonlocal disposed
-            disposed = True
             if task is not _current():
-                task.cancel()
+                tasks.cancel(task)
 
-        task = spawn(pump())
+        task = tasks.spawn(pump())
         return Disposable(dispose)
 
     return Observable(subscribe)

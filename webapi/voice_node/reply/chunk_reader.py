@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TypeVar
 
 from webapi.voice_node.reply.reply_timeout import ReplyTimedOutError, ReplyTimeout
 
 EMPTY_S = 0.001  # the pause after a chunk without audio: an iterator that gives only those must not keep the loop
+T = TypeVar("T")
 
 
 class ChunkReader:
     """`async with ChunkReader(…) as reader`: `open`, then `read` until it gives None. All of it in one task.
 
-    `open` and `read` raise ReplyTimedOutError when nothing has come for `timeout_s`, and what the orchestrator raises.
-    The iterator is closed at the end, if it can be.
+    `open`, `read` and `wait` raise ReplyTimedOutError when nothing has come for `timeout_s`, and what the orchestrator
+    raises. At the end the iterator is closed, if it can be; `failed` gets what goes wrong with that.
     """
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, failed: Callable[[str, BaseException], None]) -> None:
         self._timeout = ReplyTimeout(timeout_s)
+        self._failed = failed
         self._chunks: AsyncIterator[bytes] | None = None
 
     async def __aenter__(self) -> ChunkReader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._timeout.end()
-        close = getattr(self._chunks, "aclose", None)
-        if close:
-            await close()
+        self._timeout.renew()
+        try:
+            await self._timeout.wait(close(self._chunks))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self._failed("aclose", error)
+        finally:
+            self._timeout.end()
 
     async def open(self, get: Callable[[], Awaitable[AsyncIterator[bytes]]]) -> None:
         """Ask for the iterator."""
         self._chunks = await self._timeout.wait(get())
+
+    async def wait(self, work: Awaitable[T]) -> T:
+        """Something else that the reply needs from the orchestrator. The time limit starts with the call."""
+        self._timeout.renew()
+        return await self._timeout.wait(work)
 
     async def read(self) -> bytes | None:
         """The next chunk that is not empty; None at the end. The time limit starts with the call.
@@ -53,3 +67,11 @@ class ChunkReader:
             await asyncio.sleep(EMPTY_S)
             if self._timeout.over:
                 raise ReplyTimedOutError
+
+
+async def close(chunks: object) -> None:
+    """Close an iterator of the orchestrator's. Its `aclose` may be missing or a plain function."""
+    method = getattr(chunks, "aclose", None)
+    result = method() if callable(method) else None
+    if inspect.isawaitable(result):
+        await result

@@ -10,8 +10,9 @@ from reactivex import Observable, Subject
 from reactivex import operators as ops
 
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, FillerAudio, Reply, Turn
-from webapi.voice_node.reactive.async_iterator import Spawn, from_async_iterator
-from webapi.voice_node.reply.chunk_reader import EMPTY_S
+from webapi.voice_node.reactive.async_iterator import from_async_iterator
+from webapi.voice_node.reactive.tasks import Tasks
+from webapi.voice_node.reply.chunk_reader import EMPTY_S, close
 from webapi.voice_node.reply.pacing import Pacing, QueueDepth
 
 LONGEST_S = 10
@@ -55,9 +56,9 @@ class Filler:
         self._said = asyncio.Event()
         self._unneeded: Subject[None] = Subject()
 
-    def audio(self, spawn: Spawn) -> Observable[Reply]:
+    def audio(self, tasks: Tasks) -> Observable[Reply]:
         """The filler's audio, paced as a reply is; nothing where it is not needed. Errors are those of `get`."""
-        return from_async_iterator(self._say, spawn).pipe(ops.take_until(self._unneeded))
+        return from_async_iterator(self._say, tasks).pipe(ops.take_until(self._unneeded))
 
     async def over(self) -> None:
         """The reply is there, or none will be: wait for the end of a filler that has begun, else drop the filler."""
@@ -98,9 +99,7 @@ class Filler:
                     if len(pcm) > self._bytes(LONGEST_S * 1000):
                         break
             finally:
-                close = getattr(chunks, "aclose", None)
-                if close:
-                    await close()
+                await close(chunks)
         return pcm[: min(len(pcm) // BYTES_PER_SAMPLE * BYTES_PER_SAMPLE, self._bytes(LONGEST_S * 1000))]
 
     def _bytes(self, ms: int) -> int:

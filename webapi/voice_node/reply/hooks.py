@@ -1,27 +1,42 @@
-"""Calls the orchestrator's hooks: the methods that tell it what happens. An exception becomes a HookFailed event."""
+"""Calls the orchestrator's hooks: the methods that tell it what happens. No hook can do harm beyond its own turn."""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from webapi.voice_node.context import Context
-from webapi.voice_node.events import HookFailed, PartialAudio, PlaybackEnded, Reply, SpeechStarted, Turn, seconds
-from webapi.voice_node.orchestrator import Orchestrator
+from webapi.voice_node.errors import as_exception, describe
+from webapi.voice_node.events import (
+    HookFailed,
+    PartialAudio,
+    PlaybackEnded,
+    Reply,
+    SpeechEnded,
+    SpeechStarted,
+    Turn,
+    seconds,
+)
+from webapi.voice_node.reply.hook_queue import HookCall, HookQueue
 
 
 class Hooks:
-    """The hooks of one orchestrator. Each may be missing, may raise and may be a coroutine function.
+    """The hooks of one orchestrator. Each may be missing, may raise anything, and may be a coroutine function.
 
-    What is told "soon" is told in the loop's next round: the audio path comes first.
+    A plain hook is called where it is caused. Those that must be awaited run one after another in the order of their
+    causes (hook_queue.py). What is told "soon" is told in the loop's next round: the audio path comes first. What a
+    hook raises becomes a HookFailed for `tell`: the first of a turn at once, the others of that turn as a count later.
     """
 
-    def __init__(self, orchestrator: Orchestrator, context: Context, tell: Callable[[Reply], None]) -> None:
+    def __init__(self, orchestrator: Any, context: Context, rate: int, tell: Callable[[Reply], None]) -> None:
         self._orchestrator = orchestrator
         self._context = context
         self._tell = tell
         self._own: Turn | None = None
+        self._queue = HookQueue(context.hooks, context.settings.reply_timeout_ms / 1000, rate, self.report)
+        self._failures: dict[tuple[Turn, str], int] = {}  # of the present turns: how often each hook failed
 
     def leave_out(self, turn: Turn) -> None:
         """Call no hook for this turn: the node plays a file in it, and the orchestrator has no part."""
@@ -29,7 +44,7 @@ class Hooks:
 
     def partial_audio(self, event: PartialAudio) -> None:
         """Soon: a piece of an utterance that goes on."""
-        if getattr(self._orchestrator, "on_partial_audio", None):  # fifty times a second: only where it is wanted
+        if self._method("on_partial_audio"):  # fifty times a second: only where it is wanted
             self._soon("on_partial_audio", event.turn, event.pcm)
 
     def speech_started(self, event: SpeechStarted) -> None:
@@ -48,31 +63,91 @@ class Hooks:
         """Now: the caller talked over the reply, which is silent."""
         self._call("on_barge_in_detected", turn)
 
-    def failed(self, hook: str, turn: Turn, error: Exception) -> HookFailed:
+    async def speech_ended(self, ended: SpeechEnded) -> None:
+        """Returns when `on_speech_ended` has. Raises what it raises.
+
+        It is called even if nobody waits for it any more, because the caller goes on.
+        """
+        method = self._method("on_speech_ended")
+        if method is None:
+            return
+        told: asyncio.Future[None] = self._context.loop.create_future()
+
+        def done(error: BaseException | None) -> None:
+            if told.done():  # the reply is not wanted any more
+                if error is not None:
+                    self.report("on_speech_ended", ended.turn, error)
+            elif error is None:
+                told.set_result(None)
+            else:
+                told.set_exception(as_exception(error))
+
+        def start() -> Any:
+            times = seconds(ended.t_first_byte_us), seconds(ended.t_last_byte_us)
+            return method(ended.turn.trace_id, ended.pcm, *times)
+
+        if not is_async(method):
+            result = start()
+            if not inspect.isawaitable(result):
+                return
+            self._queue.add(HookCall("on_speech_ended", ended.turn, lambda: result, done))
+        else:
+            self._queue.add(HookCall("on_speech_ended", ended.turn, start, done))
+        await told
+
+    def failed(self, hook: str, turn: Turn, error: BaseException) -> HookFailed:
         """The event that tells of it."""
-        return HookFailed(self._context.clock(), turn, hook, f"{type(error).__name__}: {error}")
+        return HookFailed(self._context.clock(), turn, hook, describe(error))
+
+    def report(self, hook: str, turn: Turn, error: BaseException) -> None:
+        """Tell of an error soon: it is an input of its own, and must not come amid what the hook was told of."""
+        count = self._failures[turn, hook] = self._failures.get((turn, hook), 0) + 1
+        if count == 1:
+            self._tell_soon(hook, turn, describe(error))
+
+    def tell_counts(self, before: Turn | None = None) -> None:
+        """Tell how often hooks failed in turns before that one (None: in all of them), beyond the first time."""
+        for turn, hook in [key for key in self._failures if before is None or key[0].number < before.number]:
+            more = self._failures.pop((turn, hook)) - 1
+            if more:
+                self._tell_soon(hook, turn, f"{more} more times in this turn")
+
+    def _tell_soon(self, hook: str, turn: Turn, detail: str) -> None:
+        self._context.loop.call_soon(lambda: self._tell(HookFailed(self._context.clock(), turn, hook, detail)))
+
+    def _method(self, hook: str) -> Callable[..., Any] | None:
+        try:
+            method = getattr(self._orchestrator, hook, None)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # a property of the orchestrator's
+            return None
+        return method if callable(method) else None
 
     def _soon(self, hook: str, turn: Turn, *args: Any) -> None:
         self._context.loop.call_soon(self._call, hook, turn, *args)
 
     def _call(self, hook: str, turn: Turn, *args: Any) -> None:
-        method = getattr(self._orchestrator, hook, None)
+        method = self._method(hook)
         if method is None or turn == self._own:
+            return
+        if is_async(method):
+            if hook == "on_partial_audio":
+                self._queue.add_partial(hook, turn, lambda pcm: method(turn.trace_id, pcm), *args)
+            else:
+                self._queue.add(HookCall(hook, turn, lambda: method(turn.trace_id, *args)))
             return
         try:
             result = method(turn.trace_id, *args)
-        except Exception as error:
-            self._report(hook, turn, error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            self.report(hook, turn, error)
             return
         if inspect.isawaitable(result):
-            self._context.spawn(self._finish(hook, turn, result))
+            self._queue.add(HookCall(hook, turn, lambda: result))
 
-    async def _finish(self, hook: str, turn: Turn, result: Awaitable[Any]) -> None:
-        try:
-            await result
-        except Exception as error:
-            self._report(hook, turn, error)
 
-    def _report(self, hook: str, turn: Turn, error: Exception) -> None:
-        """Tell of the error soon: it is an input of its own, and must not come amid what the hook was told of."""
-        self._context.loop.call_soon(lambda: self._tell(self.failed(hook, turn, error)))
+def is_async(method: Callable[..., Any]) -> bool:
+    """Whether a call of it only makes a coroutine, so that the call itself can wait for its place in the queue."""
+    return any(inspect.iscoroutinefunction(each) for each in (method, type(method).__call__))

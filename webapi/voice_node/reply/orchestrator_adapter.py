@@ -62,12 +62,12 @@ class OrchestratorAdapter:
         self._tell = tell
         self._gate = PauseGate()  # of the present reply
         self._outputs = OrchestratorOutputs(context, tell)
-        self._hooks = Hooks(orchestrator, context, self._outputs.tell)
+        self._hooks = Hooks(orchestrator, context, rate, self._outputs.tell)
         self._maker = ReplyMaker(orchestrator, context, self._hooks, depth, rate, late)
         if context.script:
             context.script.connect(tell)
-        orchestrator.on_llm_request_done = self._outputs.stamp(LlmRequestDone, lambda: self.answering)
-        orchestrator.on_tts_first_chunk = self._outputs.stamp(TtsFirstChunk, lambda: self.answering)
+        for name, event in (("on_llm_request_done", LlmRequestDone), ("on_tts_first_chunk", TtsFirstChunk)):
+            _set(orchestrator, name, self._outputs.stamp(event, lambda: self.answering))
 
     def follow(self, playback: Observable[Playback], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         """Subscribe to what is played: halts of the reply, and how much of it was heard."""
@@ -79,6 +79,7 @@ class OrchestratorAdapter:
             self._hooks.partial_audio(event)
             return False
         if isinstance(event, SpeechStarted):
+            self._hooks.tell_counts(before=event.turn)
             self._hooks.speech_started(event)
             return False
         if isinstance(event, (HaltReply, ResumeReply)):
@@ -120,6 +121,7 @@ class OrchestratorAdapter:
 
         def begin(_: Any) -> Observable[Reply]:
             self._cut(self.answering, "closed", self._context.clock())
+            self._hooks.tell_counts()
             return rx.empty()
 
         return rx.defer(begin)
@@ -168,3 +170,13 @@ class OrchestratorAdapter:
 
     def _raise(self, error: Exception) -> None:
         raise error  # the playback port has no errors: an error there is a fault, and must not be lost
+
+
+def _set(orchestrator: Orchestrator, name: str, function: Callable[..., None]) -> None:
+    """Set a function that the orchestrator may call. One that takes no attributes (`__slots__`) does without."""
+    try:
+        setattr(orchestrator, name, function)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return

@@ -26,6 +26,11 @@ class PieceCutter:
         return len(self._held) - self._at >= BYTES_PER_SAMPLE
 
     @property
+    def held(self) -> bytes:
+        """What is there."""
+        return self._held[self._at :]
+
+    @property
     def pieces(self) -> int:
         """How many pieces of 20 ms are there."""
         return (len(self._held) - self._at) // self._size

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from webapi.voice_node.audio.wav import wav_info
 from webapi.voice_node.audio_io import read_wav, resample_pcm
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.reply.reply_source import iterator_of
 
 WAV = ".wav"
 LONGEST_S = 60  # of a file, which is held in memory whole
@@ -58,10 +59,10 @@ async def sound(prompt: str, trace_id: str, orchestrator: Any, folder: Path, rat
         path = file_of(prompt, folder)
         return single_chunk(_pcm(path, path.stat().st_mtime_ns, rate))
     ask = getattr(orchestrator, "play_filler", None)
-    given = ask(trace_id, prompt) if ask else None
+    given = ask(trace_id, prompt) if callable(ask) else None
     if inspect.isawaitable(given):
         given = await given
-    return None if given is None else aiter(given)
+    return None if given is None else await iterator_of(given, "play_filler")
 
 
 async def single_chunk(pcm: bytes) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from webapi.voice_node.context import Context
-from webapi.voice_node.events import Prompted, Reply, ReplyEnded, SpeechEnded, Turn
+from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
 from webapi.voice_node.orchestrator import Orchestrator
 from webapi.voice_node.reactive.async_iterator import from_async_iterator
 from webapi.voice_node.reactive.direct import merged
@@ -20,7 +20,7 @@ from webapi.voice_node.reply.pacing import Pacing, QueueDepth
 from webapi.voice_node.reply.pause_gate import PauseGate
 from webapi.voice_node.reply.prompts import single_chunk, sound
 from webapi.voice_node.reply.reply_source import ReplySource, answer_of, interruptible
-from webapi.voice_node.reply.reply_stream import stream_reply
+from webapi.voice_node.reply.reply_stream import ReplyStream
 
 
 class ReplyMaker:
@@ -48,7 +48,7 @@ class ReplyMaker:
     def answer(self, ended: SpeechEnded, gate: PauseGate) -> Observable[Reply]:
         """The reply to an utterance, with a filler before it where it is late."""
         turn = ended.turn
-        get = partial(answer_of, self._orchestrator, ended)
+        get = partial(answer_of, self._orchestrator, self._hooks, ended)
         may_interrupt = partial(interruptible, self._orchestrator, turn.trace_id)
         if self._late is None:
             return self._spoken(ReplySource(get, may_interrupt), turn, gate)
@@ -73,22 +73,25 @@ class ReplyMaker:
         return self._spoken(ReplySource(get), prompted.turn, gate)
 
     def _spoken(self, source: ReplySource, turn: Turn, gate: PauseGate) -> Observable[Reply]:
-        """The reply's stream. Its own errors (the iterator's `aclose` may raise) end the reply as `failed`."""
-        clock, timeout_s = self._context.clock, self._context.settings.reply_timeout_ms / 1000
-
-        def failed(error: Exception, _: Observable[Reply]) -> Observable[Reply]:
-            return rx.of(ReplyEnded(clock(), turn, "failed", f"{type(error).__name__}: {error}"))
-
+        """The reply's stream."""
+        context, hooks = self._context, self._hooks
         return from_async_iterator(
-            lambda: stream_reply(
-                source, turn, self._rate, clock=clock, timeout_s=timeout_s, pacing=Pacing(self._depth, clock, gate)
-            ),
-            self._context.spawn,
-        ).pipe(ops.catch(failed))
+            lambda: ReplyStream(
+                source,
+                turn,
+                self._rate,
+                clock=context.clock,
+                timeout_s=context.settings.reply_timeout_ms / 1000,
+                pacing=Pacing(self._depth, context.clock, gate),
+                cancelled=lambda: context.replies.cancelled,
+                failed=lambda hook, error: hooks.report(hook, turn, error),
+            ).values(),
+            context.replies,
+        )
 
     def _filled(self, filler: Filler, turn: Turn) -> Observable[Reply]:
         """The filler's audio. Where that fails, a HookFailed and nothing more."""
-        return filler.audio(self._context.spawn).pipe(
+        return filler.audio(self._context.replies).pipe(
             ops.catch(lambda error, _: rx.of(self._hooks.failed("play_filler", turn, error)))
         )
 

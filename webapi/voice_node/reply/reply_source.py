@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any
 
-from webapi.voice_node.events import SpeechEnded, seconds
-from webapi.voice_node.orchestrator import Orchestrator
+from webapi.voice_node.events import SpeechEnded
+from webapi.voice_node.reply.hooks import Hooks
 
 
 async def _yes() -> bool:
@@ -27,21 +28,23 @@ class ReplySource:
     may_speak: Callable[[], Awaitable[None]] = _at_once  # waited for before the reply's own audio, or its end, is sent
 
 
-async def answer_of(orchestrator: Orchestrator, ended: SpeechEnded) -> AsyncIterator[bytes]:
+async def answer_of(orchestrator: Any, hooks: Hooks, ended: SpeechEnded) -> AsyncIterator[bytes]:
     """Ask the orchestrator for its reply to an utterance: `on_speech_ended`, then `get_audio_reply`."""
-    told = orchestrator.on_speech_ended(
-        ended.turn.trace_id, ended.pcm, seconds(ended.t_first_byte_us), seconds(ended.t_last_byte_us)
-    )
-    if inspect.isawaitable(told):
-        await told
-    chunks = orchestrator.get_audio_reply(ended.turn.trace_id, ended.pcm)
-    if inspect.isawaitable(chunks):  # an `async def` that returns an iterator, instead of being one
-        chunks = await chunks
-    return aiter(chunks)
+    await hooks.speech_ended(ended)
+    return await iterator_of(orchestrator.get_audio_reply(ended.turn.trace_id, ended.pcm), "get_audio_reply")
 
 
-async def interruptible(orchestrator: Orchestrator, trace_id: str) -> bool:
+async def iterator_of(given: Any, method: str) -> AsyncIterator[bytes]:
+    """The async iterator that a method of the orchestrator gave, or gives when awaited. Raises TypeError."""
+    if inspect.isawaitable(given):  # an `async def` that returns an iterator, instead of being one
+        given = await given
+    if not hasattr(given, "__aiter__"):
+        raise TypeError(f"{method} gave {type(given).__name__}, not an async iterator: write `async def` with `yield`")
+    return aiter(given)
+
+
+async def interruptible(orchestrator: Any, trace_id: str) -> bool:
     """Ask the orchestrator whether the caller may interrupt its reply; yes where it has no `is_interruptible`."""
     ask = getattr(orchestrator, "is_interruptible", None)
-    answer = ask(trace_id) if ask else True
+    answer = ask(trace_id) if callable(ask) else True
     return bool(await answer if inspect.isawaitable(answer) else answer)
