@@ -11,7 +11,7 @@ import pytest
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph.check import load_to_run
+from webapi.voice_node.graph.check import load_and_check
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.node.graph_reload import GraphReloader
 
@@ -43,7 +43,7 @@ def play(path: Path, script: Callable[[Scene], Awaitable[None]], *, watch: bool 
 
     async def main() -> Scene:
         scene = Scene(path)
-        graph = load_to_run(str(path), SETTINGS)
+        graph = load_and_check(str(path), SETTINGS)
         reloader = GraphReloader(graph, SETTINGS, on_loaded=scene.loaded.append, on_refused=scene.refused.append)
         following = asyncio.create_task(reloader.run(scene.asked, watch=watch))
         await asyncio.sleep(3)
@@ -105,7 +105,7 @@ def test_an_orchestrator_that_can_not_be_made_refuses_the_graph(tmp_path: Path) 
     assert "ORCHESTRATOR=no.such:Thing" in scene.refused[0]
     (tmp_path / "g.yaml").write_text(wrong)
     with pytest.raises(UserError, match=r"no\.such"):
-        load_to_run(str(tmp_path / "g.yaml"), SETTINGS)
+        load_and_check(str(tmp_path / "g.yaml"), SETTINGS)
 
 
 def test_a_file_that_is_being_written_is_left_alone_until_it_has_settled(tmp_path: Path) -> None:

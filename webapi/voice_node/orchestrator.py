@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import inspect
 import re
@@ -18,6 +19,7 @@ from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.orchestrators"
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
+CLOSE_S = 2.0
 Stamp = Callable[[str, float], None]
 
 REQUIRED = "get_audio_reply"  # the other methods are called where they exist
@@ -126,6 +128,19 @@ def load_orchestrator(name: str, settings: Settings, rate: int | None = None) ->
         raise
     except BaseException as error:
         raise UserError(f"ORCHESTRATOR={name}: making it failed: {describe(error)}") from error
+
+
+async def close_orchestrator(orchestrator: Any) -> None:
+    """Close one that was made and serves no call, if it has `aclose` or `close`. What these raise is ignored."""
+    close = getattr(orchestrator, "aclose", None) or getattr(orchestrator, "close", None)
+    try:
+        result = close() if callable(close) else None
+        if inspect.isawaitable(result):
+            await asyncio.wait_for(result, CLOSE_S)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return
 
 
 def unknown(name: str) -> str:

@@ -7,7 +7,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, describe
 
 T = TypeVar("T")
 
@@ -62,8 +62,10 @@ class Plugins(Mapping[str, T]):
         try:
             loaded: T = point.load()
             reason = self._wrong(point.name, loaded)
-        except Exception as error:  # whatever a package of others may raise
-            reason = f"{type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # whatever a package of others may raise
+            reason = describe(error)
         if reason:
             raise UserError(
                 f"{self._what} {point.name!r} of {_package(point)} can't be used: {reason} "

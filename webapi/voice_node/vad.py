@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import webrtcvad
 
-from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.hearing import silero
 from webapi.voice_node.hearing.level_gate import LevelGate
@@ -204,9 +204,11 @@ def _slot() -> BackendFactory | None:
         return None
     try:
         detector = importlib.import_module(SLOT).VoiceActivityDetector
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise UserError(
-            f"VAD backend {SLOT!r}: the package {SLOT} is installed, and broken: {type(error).__name__}: {error}. "
+            f"VAD backend {SLOT!r}: the package {SLOT} is installed, and broken: {describe(error)}. "
             "Mend or remove it, or set VAD_BACKEND=confirm."
         ) from error
 

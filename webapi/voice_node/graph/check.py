@@ -8,15 +8,17 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.orchestrator import find_orchestrator, load_orchestrator
+from webapi.voice_node.orchestrator import Orchestrator, find_orchestrator, load_orchestrator
 
 
-def load_to_run(name: str, settings: Settings) -> GraphSpec:
-    """The graph `name`, to serve calls: each of its orchestrators is made once, so that a wrong one is found now.
+def make_orchestrators(graph: GraphSpec, settings: Settings) -> list[Orchestrator]:
+    """Make each orchestrator of the graph once: what its constructor can't do is said before a caller is there.
 
-    Raises UserError, with the place, for a wrong graph or orchestrator.
+    For the start of the node only, as a constructor may take long. Raises UserError, with the place.
     """
-    return _checked(load_graph(name, settings), lambda who, rate: load_orchestrator(who, settings, rate))
+    made: list[Orchestrator] = []
+    _checked(graph, lambda who, rate: made.append(load_orchestrator(who, settings, rate)))
+    return made
 
 
 def load_and_check(name: str, settings: Settings) -> GraphSpec:

@@ -10,7 +10,7 @@ from loguru import logger
 
 from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
-from webapi.voice_node.graph.check import load_to_run
+from webapi.voice_node.graph.check import load_and_check
 from webapi.voice_node.graph.spec import GraphSpec
 
 POLL_S = 0.5  # between two looks at the file; a program that saves it in several steps has this time for them
@@ -55,8 +55,10 @@ class GraphReloader:
         """Read the file now, and call `on_loaded` or `on_refused`; neither where the graph is the same as before."""
         log = logger.bind(graph=self._path.stem, path=str(self._path))
         try:
-            graph = load_to_run(str(self._path), self._settings)
-        except Exception as error:  # a UserError, or anything that an orchestrator raises: calls go on all the same
+            graph = load_and_check(str(self._path), self._settings)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a UserError, or anything that an import raises: calls go on all the same
             why = "; ".join(str(error).splitlines())
             log.bind(event="graph_refused", reason=str(error)).error(
                 f"graph {self._path.stem} is refused, the one before goes on: {why}"

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from loguru import logger
+
 LOOK_S = 0.05  # between two looks
 LEAST_S = 0.1  # the loop is late by less than this many times a minute on a busy machine
 OURS = Path(__file__).resolve().parents[1]
@@ -122,3 +124,9 @@ def _text(frame: FrameType) -> str:
     path = frame.f_code.co_filename
     line = linecache.getline(path, frame.f_lineno).strip()
     return f"{Path(path).name}:{frame.f_lineno} in {frame.f_code.co_name}" + (f": {line}" if line else "")
+
+
+def log_blocked(blocked: Blocked) -> None:
+    """A line in the log: what kept the loop, and for how long."""
+    bound = logger.bind(event="loop_blocked", seconds=round(blocked.seconds, 3), where=blocked.where, code=blocked.code)
+    bound.warning(f"the event loop stood still for {blocked.seconds:.2f} s: {blocked.where}")

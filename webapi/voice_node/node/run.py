@@ -13,15 +13,16 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.server import dev_server
 from webapi.voice_node.errors import PrintLine
 from webapi.voice_node.files.preflight import check_writable
-from webapi.voice_node.graph.check import load_to_run
+from webapi.voice_node.graph.check import load_and_check, make_orchestrators
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.metrics import MetricsFile
 from webapi.voice_node.node.graph_reload import GraphReloader
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
+from webapi.voice_node.node.loop_watch import LoopWatch, log_blocked
 from webapi.voice_node.node.web import WebServer
-from webapi.voice_node.orchestrator import load_orchestrator
+from webapi.voice_node.orchestrator import close_orchestrator, find_orchestrator
 from webapi.voice_node.recording.retention import check_recordings
 from webapi.voice_node.vad import VoiceActivityDetector
 
@@ -41,8 +42,13 @@ async def run_node(
     The graph's file is read again when `reload` is set and, with `watch`, after it has changed.
     """
     graph, vad = _checked(settings)
+    for made in make_orchestrators(graph, settings):
+        await close_orchestrator(made)
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
+        watch_loop = LoopWatch(asyncio.get_running_loop(), log_blocked)
+        watch_loop.start()
+        ending.callback(watch_loop.stop)
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
         if vad.fallback:
             logger.bind(event="vad_fallback", vad_backend=settings.vad_backend).warning(f"VAD: {vad.fallback}")
@@ -67,8 +73,8 @@ async def run_node(
 
 def _checked(settings: Settings) -> tuple[GraphSpec, VoiceActivityDetector]:
     """The graph and a VAD, made to check them. UserError for what would otherwise fail in the first turn."""
-    graph = load_to_run(settings.voice_graph, settings)
-    load_orchestrator(settings.orchestrator, settings)
+    graph = load_and_check(settings.voice_graph, settings)
+    find_orchestrator(settings.orchestrator)
     vad = VoiceActivityDetector(settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms)
     check_writable(settings)
     check_recordings(settings)

@@ -9,7 +9,7 @@ from typing import Any
 
 from loguru import logger
 
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, as_exception
 from webapi.voice_node.events import Event, PlaybackStarted, record
 from webapi.voice_node.room.bounded import bounded
 from webapi.voice_node.room.caller import Caller
@@ -65,8 +65,10 @@ class SessionKeeper:
         caller.begin_session(session_id)
         try:
             made.append(self._make_session(call))
-        except Exception as error:  # an orchestrator may raise anything
-            call.broke(error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an orchestrator may raise anything
+            call.broke(as_exception(error))
             return
         caller.attach_session(made[0])
         if caller.broken:

@@ -99,13 +99,15 @@ class TrackReader:
                 self._heard_since_gap = True
                 try:
                     self.listener.hear(bytes(event.frame.data), ROOM_RATE_HZ, self._echo)
-                except Exception:  # a session catches its own errors; this is for one that does not
+                except KeyboardInterrupt:
+                    raise
+                except BaseException:  # a session catches its own errors; one that does not must not end this task
                     self._log.bind(event="hear_failed").exception("a frame of the caller's audio was lost")
 
     def _log_dropped(self, frames: int) -> None:
         if frames:
             bound = self._log.bind(event="frames_dropped", frames=frames, buffer_frames=MAX_WAITING)
-            bound.warning(f"{frames} frames of the caller's audio dropped: the node is too slow")
+            bound.warning(f"{frames} frames of the caller's audio dropped: the event loop took them too late")
 
     async def _watch(self) -> None:
         """Report a gap where no frame comes for SILENT_TICKS ticks."""
