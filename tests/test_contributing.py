@@ -72,7 +72,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tree: Path, *command: str) -> str:
     """What a command prints in the tree; it must succeed within a minute."""
     environment = {**os.environ, "PYTHONPATH": str(tree)}
-    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
     return done.stdout
 
