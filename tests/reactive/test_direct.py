@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from reactivex import Observable, Subject, abc
 from reactivex import operators as ops
 
-from webapi.voice_node.reactive.direct import DirectObservable, DirectSubject, shared
+from webapi.voice_node.reactive.direct import DirectObservable, DirectSubject, handled_by, shared
 
 
 def noted(heard: list[Any], name: str) -> tuple[Any, Any, Any]:
@@ -30,7 +31,7 @@ def doubled(source: Observable[int]) -> Observable[int]:
     return DirectObservable(subscribe)
 
 
-def test_a_hop_takes_what_an_observable_takes() -> None:
+def test_a_direct_observable_takes_what_an_observable_takes() -> None:
     source: Subject[int] = Subject()
     heard: list[Any] = []
     into: Subject[int] = Subject()
@@ -59,7 +60,7 @@ def test_after_a_dispose_nothing_comes() -> None:
     assert heard == [("a", 4)]
 
 
-def test_a_port_tells_all_in_their_order_and_nothing_after_its_end() -> None:
+def test_a_direct_subject_tells_all_in_their_order_and_nothing_after_its_end() -> None:
     for error in (None, ValueError("no")):
         port: DirectSubject[int] = DirectSubject()
         heard: list[Any] = []
@@ -92,3 +93,27 @@ def test_what_is_shared_is_subscribed_once_and_disposed_with_the_last() -> None:
     b.dispose()
     source.on_next(3)
     assert heard == ["subscribed", ("a", 1), ("b", 1), ("b", 2)]
+
+
+def test_what_handles_the_values_is_made_for_each_subscription() -> None:
+    heard: list[Any] = []
+
+    def begin(observer: abc.ObserverBase[int]) -> Callable[[int], None]:
+        seen: list[int] = []
+
+        def on_next(value: int) -> None:
+            seen.append(value)
+            observer.on_next(sum(seen))
+
+        return on_next
+
+    source: DirectSubject[int] = DirectSubject()
+    sums = handled_by(begin)(source)
+    a = sums.subscribe(*noted(heard, "a"))
+    source.on_next(1)
+    sums.subscribe(*noted(heard, "b"))
+    source.on_next(2)
+    a.dispose()
+    source.on_next(3)
+    source.on_error(ValueError("no"))
+    assert heard == [("a", 1), ("a", 3), ("b", 2), ("b", 5), ("b", "no")]
