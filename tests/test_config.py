@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import traceback
-import wave
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,6 @@ from webapi.voice_node.config import (
     public,
 )
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.files.preflight import check_writable
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 VARIABLES = {name.upper(): field for name, field in Settings.model_fields.items()}
@@ -67,6 +65,12 @@ def test_variables_and_defaults_are_the_promised_ones() -> None:
 def test_env_example_has_every_variable_with_its_default_and_one_line() -> None:
     pairs = re.findall(r"^# (.+)\n([A-Z_]+)=(.*)$", EXAMPLE.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert pairs == [(f.description, name, shown(f.default)) for name, f in VARIABLES.items()]
+
+
+def test_the_documentation_has_every_variable_with_its_default() -> None:
+    text = (EXAMPLE.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z_]+)` \| `(.+?)` \|", text, flags=re.MULTILINE)
+    assert [f"{name}={default}" for name, default in rows] == re.split(r"\s+", CONTRACT.strip())
 
 
 def test_env_example_loads_as_it_is() -> None:
@@ -244,26 +248,6 @@ def test_no_text_gets_past_the_port_as_anything_but_a_number_or_a_user_error(tex
     assert len(said.splitlines()) == 1
 
 
-# ---------------------------------------------------------------- mock reply
-
-
-def test_mock_reply_takes_words_tones_and_wavs(tmp_path: Path) -> None:
-    path = tmp_path / "reply.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, 8000, 0, "NONE", ""))
-        file.writeframes(bytes(320))
-    for value in ("beep", "echo", "tone:0.5", "tone:3600", str(path), "reply.wav"):
-        assert load_settings(mock_reply=value).mock_reply == value
-
-
-def test_mock_reply_says_why_a_file_is_refused(tmp_path: Path) -> None:
-    Path("text.wav").write_text("not really")
-    assert "not a WAV" in refused(mock_reply="text.wav")[0]
-    assert "directory" in refused(mock_reply=str(tmp_path))[0].lower()
-    assert "No such file" in refused(mock_reply="gone.wav")[0]
-    assert refused(mock_reply="a\0b")[0].startswith("MOCK_REPLY=")
-
-
 # ---------------------------------------------------------------- secrets
 
 
@@ -328,33 +312,3 @@ def test_not_loopback(url: str) -> None:
 def test_loopback_hosts() -> None:
     assert [is_loopback_host(h) for h in ("localhost", "127.0.0.1", "::1", "[::1]")] == [True] * 4
     assert [is_loopback_host(h) for h in ("0.0.0.0", "::", "10.0.0.1", "")] == [False] * 4  # noqa: S104 - not bound
-
-
-# ---------------------------------------------------------------- files that are written
-
-
-def test_writable_files_pass_and_are_not_made() -> None:
-    check_writable(load_settings())
-    check_writable(load_settings(log_file="off", metrics_file="off"))
-    check_writable(load_settings(log_file="/dev/null", metrics_file="/dev/null"))
-    assert list(Path().iterdir()) == []
-
-
-def test_unwritable_files_are_named_with_the_reason() -> None:
-    Path("plain").write_text("")
-    Path("folder").mkdir()
-    with pytest.raises(UserError) as caught:
-        check_writable(load_settings(log_file="nowhere/x.log", metrics_file="folder"))
-    first, second = str(caught.value).splitlines()
-    assert first.startswith("LOG_FILE=nowhere/x.log: there is no directory nowhere")
-    assert second.startswith("METRICS_FILE=folder: it is a directory")
-    with pytest.raises(UserError, match="no directory plain"):
-        check_writable(load_settings(log_file="plain/x.log"))
-    with pytest.raises(UserError, match="the same file"):
-        check_writable(load_settings(log_file="one", metrics_file="./one"))
-
-
-def test_the_documentation_has_every_variable_with_its_default() -> None:
-    text = (EXAMPLE.parent / "docs" / "configuration.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([A-Z_]+)` \| `(.+?)` \|", text, flags=re.MULTILINE)
-    assert [f"{name}={default}" for name, default in rows] == re.split(r"\s+", CONTRACT.strip())
