@@ -117,7 +117,7 @@ class Resampler(Protocol):
         ...
 
     def flush(self) -> bytes:
-        """Return the rest; the next push begins anew."""
+        """Return the rest; the next push starts again."""
         ...
 
 

@@ -96,10 +96,7 @@ class SpeechStarted(Event):
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded(Event):
-    """An utterance is over: `end_frames` unvoiced frames came in a row, or the caller's audio stopped.
-
-    Has the whole utterance.
-    """
+    """An utterance is over: `end_frames` unvoiced frames in a row, or the caller's audio stopped. Has its audio."""
 
     pcm: bytes  # pre-roll, speech, hangover; and, before them, the utterance of a superseded turn
     rate: int  # Hz

@@ -77,7 +77,7 @@ class Fir:
 
     Every push gives its output at once: 10 ms at 48 kHz are 80 samples at 8 kHz. The output begins with 4 ms of
     silence, because the audio is 4 ms late. With `aligned`, that silence is left out, so that a whole piece of audio
-    keeps its length: for audio that is ahead of its playout. `flush` gives what is held back, and begins anew.
+    keeps its length: for audio that is ahead of its playout. `flush` gives what is held back, and starts again.
 
     In all, n samples give ceil(n · rate_out / rate_in), and without `aligned` 4 ms more. The constructor raises
     UserError for other rates.
@@ -98,7 +98,7 @@ class Fir:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: silence before, nothing pending."""
+        """Start again: silence before, nothing pending."""
         self._history: Samples = np.zeros(self._length - 1)
         self._next = 0  # where the next output's last input is, counted from the first sample of the next push
         self._odd = b""
@@ -118,7 +118,7 @@ class Fir:
         return out.tobytes()
 
     def flush(self) -> bytes:
-        """Return the rest, as if silence followed, and begin anew. Half a sample that still waits is dropped."""
+        """Return the rest, as if silence followed, and start again. Half a sample that still waits is dropped."""
         missing = -(-self._taken * self._up // self._down) - self._given + (0 if self._aligned else self._delay)
         out = self._run(np.zeros(-(-(missing + self._skip) * self._down // self._up), "<i2"))[self._skip :][:missing]
         self.reset()

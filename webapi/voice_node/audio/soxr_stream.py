@@ -31,7 +31,7 @@ class SoxrStream:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew: silence before, nothing pending."""
+        """Start again: silence before, nothing pending."""
         self._stream = self._make()
         self._odd = b""
         self._taken = self._given = 0
@@ -45,7 +45,7 @@ class SoxrStream:
         return out.tobytes()
 
     def flush(self) -> bytes:
-        """Return what soxr held back, to the exact length, and begin anew. Half a sample that waits is dropped."""
+        """Return what soxr held back, to the exact length, and start again. Half a sample that waits is dropped."""
         missing = -(-self._taken * self._rate_out // self._rate_in) - self._given
         rest = to_int16(self._stream.resample_chunk(np.zeros(0, np.float32), last=True))[:missing]
         self.reset()

@@ -49,7 +49,7 @@ def replay(
     other, changed = _graph_and_settings(against or ())
     found = find_recordings(recordings)
     load = load_graph if all(map(is_call, found)) else load_and_check  # a recorded call needs no orchestrator
-    if other or changed:  # a problem with them is told once, and not for each recording
+    if other or changed:  # a problem with them is raised once, and not for each recording
         load(other or settings.voice_graph, settings.model_copy(update=checked_settings(changed)))
     code = replay_files(
         found,

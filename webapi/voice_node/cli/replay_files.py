@@ -68,7 +68,7 @@ def replay_files(
 
 
 def _expected(paths: Sequence[Path], expect: Path | None, update: bool, changes: ReplayChanges) -> Expected | None:
-    """Return the marbles to compare with. A problem with the file is told here, before a long replay."""
+    """Return the marbles to compare with. A problem with the file is raised here, before a long replay."""
     if update and not expect:
         raise UserError("--update writes the file that --expect names: which one?")
     if expect is None:

@@ -24,7 +24,7 @@ def report(
 def print_report(paths: Sequence[str | Path], out: Path | None = None, as_json: bool = False) -> int:
     """Print the numbers of the files (`-`: standard input), and with `out` write plots into that folder.
 
-    Lines that are no turns are told on stderr, by file and line. Returns 0, or 1 where there were lines and none was a
+    Lines that are no turns are named on stderr, by file and line. Returns 0, or 1 where there were lines and none was a
     turn. Raises UserError for a file that can't be read, and for `out` without matplotlib.
     """
     import json

@@ -24,9 +24,9 @@ class WavTap:
             raise UserError(f"tap: {path}: not a file in a folder that exists")
         self._path, self._rate = path, rate
         self._left = longest_s * rate * BYTES_PER_SAMPLE
-        told = logger.bind(event="tap_failed", path=str(path))
+        log = logger.bind(event="tap_failed", path=str(path))
         header = wav_header(rate)(None)
-        self._file = ByteWriter(lambda why: told.error(f"tap: {path}: {why}"), self._left + len(header))
+        self._file = ByteWriter(lambda why: log.error(f"tap: {path}: {why}"), self._left + len(header))
         self._file.write(path, header)
         self._open = True
 

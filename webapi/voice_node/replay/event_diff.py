@@ -24,7 +24,7 @@ def differing_fields(a: Line, b: Line, tolerance_s: float = 0.0) -> list[str]:
     """Return the names of the fields in which two events differ.
 
     The tolerance applies to floats, which are seconds, and to integers of a name in `_ms`. With a tolerance, how full
-    the queue was at one moment is no difference: that depends on the phase of the chunks, and nobody hears it.
+    the queue was at one moment is no difference: that depends on the phase of the chunks, and is not audible.
     """
     phase = {("playback_ended", "flushed_ms"), ("reply_ended", "t")} if tolerance_s else set()
     return [

@@ -21,8 +21,8 @@ STAGES = {  # where the time went: from one time of a turn to another
 def summary(turns: Sequence[TurnLine], skipped: int = 0) -> dict[str, Any]:
     """Return counts, and of each measure and stage in ms: n, percentiles and the largest.
 
-    `skipped`: how many lines were no turns. A measure without values has only its n, which is 0. A prompt answers
-    nobody, so only the outcomes of prompts are counted.
+    `skipped`: how many lines were no turns. A measure without values has only its n, which is 0. A prompt is no
+    answer, so only the outcomes of prompts are counted.
     """
     sessions = len({turn.get("session_id") for turn in turns})
     prompts = Counter(str(turn["outcome"]) for turn in turns if is_prompt(turn))
