@@ -24,7 +24,10 @@ IN_THE_GRAPH = [
 ]
 CLOCKS = {"time", "datetime", "threading", "concurrent", "sched", "random", "secrets", "uuid"}
 WAITS = {"sleep", "now", "monotonic", "perf_counter", "monotonic_ns"}
-LONGEST = 400  # lines; a longer file is asking to be two
+MAX_LINES = {".py": 320}  # of a file; a longer one has more than one job
+MAX_OTHER_LINES = 400  # of a script, style sheet or page
+MAX_FUNCTION_LINES = 60
+MAX_ENTRIES = 34  # modules, packages and files at the top of the package
 
 
 def clock_uses(source: str) -> list[str]:
@@ -81,9 +84,41 @@ def ours() -> list[Path]:
 
 
 def test_files_are_small() -> None:
-    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in ours()}
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in ours()}
     assert len(lengths) > 40
-    assert {name: lines for name, lines in lengths.items() if lines > LONGEST} == {}
+    long = {path: lines for path, lines in lengths.items() if lines > MAX_LINES.get(path.suffix, MAX_OTHER_LINES)}
+    assert {str(path.relative_to(NODE.parent)): lines for path, lines in long.items()} == {}
+
+
+def function_lengths(source: str) -> dict[str, int]:
+    """The functions of the source with their numbers of lines: without the docstring, with the functions inside."""
+    found = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+            documented = (docstring.end_lineno or 0) - docstring.lineno + 1 if docstring else 0
+            found[node.name] = (node.end_lineno or 0) - node.lineno + 1 - documented
+    return found
+
+
+def test_functions_are_short() -> None:
+    long = {
+        f"{path.name}: {name}": lines
+        for path in sorted(NODE.rglob("*.py"))
+        for name, lines in function_lengths(path.read_text(encoding="utf-8")).items()
+        if lines > MAX_FUNCTION_LINES
+    }
+    assert long == {}
+
+
+def test_the_length_of_a_function_is_that_of_its_code() -> None:
+    source = 'def outer():\n    """Two\n    lines."""\n\n    def inner():\n        pass\n\n    return inner\n'
+    assert function_lengths(source) == {"outer": 6, "inner": 2}
+
+
+def test_the_package_has_few_entries() -> None:
+    entries = {path.relative_to(NODE).parts[0] for path in tracked() if path.is_relative_to(NODE)}
+    assert len(entries) <= MAX_ENTRIES, sorted(entries)
 
 
 def tracked() -> list[Path]:
