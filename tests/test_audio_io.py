@@ -26,8 +26,16 @@ from webapi.voice_node.audio_io import (
 )
 from webapi.voice_node.errors import UserError
 
-PAIRS = [(48_000, 8_000), (48_000, 16_000), (8_000, 48_000), (16_000, 48_000), (16_000, 8_000), (8_000, 16_000)]
-BANDS = [(8_000, 48_000), (16_000, 48_000), (8_000, 16_000)]  # the same filter serves both ways
+PAIRS = [
+    (48_000, 8_000),
+    (48_000, 16_000),
+    (8_000, 48_000),
+    (16_000, 48_000),
+    (16_000, 8_000),
+    (8_000, 16_000),
+    (24_000, 48_000),
+]
+BANDS = [(8_000, 48_000), (16_000, 48_000), (8_000, 16_000), (24_000, 48_000)]  # the same filter serves both ways
 ENGINES = ["fir", *SOXR_QUALITIES]
 
 
@@ -216,8 +224,8 @@ def test_an_unknown_engine_or_rate_is_refused() -> None:
     for rate_in, rate_out in ((48_000, 8_000), (8_000, 8_000)):
         with pytest.raises(UserError, match="engine 'sinc': there are fir, soxr-qq"):
             resampler(rate_in, rate_out, "sinc")
-    for rate_in, rate_out in ((44_100, 8_000), (8_000, 24_000), (0, 8_000), (8_000, -48_000)):
-        with pytest.raises(UserError, match=f"{rate_in} Hz to {rate_out} Hz: .* 8000, 16000, 48000 Hz"):
+    for rate_in, rate_out in ((44_100, 8_000), (8_000, 22_050), (16_000, 24_000), (0, 8_000), (8_000, -48_000)):
+        with pytest.raises(UserError, match=f"{rate_in} Hz to {rate_out} Hz: .* 8000, 16000, 24000, 48000 Hz"):
             resampler(rate_in, rate_out)
     with pytest.raises(UserError, match="0 Hz to 8000 Hz"):
         resampler(0, 8_000, "soxr-hq")

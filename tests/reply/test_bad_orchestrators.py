@@ -5,10 +5,14 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.reply import bad_orchestrators as bad
 from tests.stage import Played, play
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.orchestrator import find_orchestrator
+from webapi.voice_node.orchestrator_mock import tone
 
 ONE_TURN = [("quiet", 0.5), ("speech", 1.0), ("quiet", 3.0)]
 TALK_OVER = [*ONE_TURN[:2], ("quiet", 1.0), ("speech", 1.0), ("quiet", 3.0), ("speech", 1.0), ("quiet", 4.0)]
@@ -171,3 +175,26 @@ def test_the_reply_is_all_that_is_required(made: type) -> None:
     assert [line["outcome"] for line in played.lines] == ["completed"]
     assert not played.failures
     assert played.of("hook_failed") == []
+
+
+@pytest.mark.parametrize("rate", [8_000, 16_000, 22_050, 24_000, 44_100, 48_000])
+def test_a_reply_has_the_rate_that_the_orchestrator_says(rate: int) -> None:
+    tone_s = 0.5
+    made = type("Rated", (bad.gives(tone(tone_s, rate, 440), 999),), {"reply_rate": rate})
+    played = play_with(made, ONE_TURN)
+    assert [line["outcome"] for line in played.lines] == ["completed"]
+    assert played.lines[0]["heard_ms"] == pytest.approx(1000 * tone_s, abs=1)
+    heard = np.frombuffer(played.ear.heard(0, 9), "<i2").astype(float)
+    assert len(heard) == pytest.approx(48_000 * tone_s, abs=48)
+    spectrum = np.abs(np.fft.rfft(heard))
+    assert np.argmax(spectrum) * 48_000 / len(heard) == pytest.approx(440, abs=3)
+
+
+@pytest.mark.parametrize("rate", [0, 7_999, 48_001, 24_000.0, "24000", True, None])
+def test_what_is_no_rate_is_told_when_the_graph_is_loaded(rate: Any) -> None:
+    globals()["Made"] = type("Rated", (bad.Fine,), {"reply_rate": rate})
+    if rate is None:
+        find_orchestrator(f"{HERE}:Made")
+        return
+    with pytest.raises(UserError, match=r"reply_rate is .*from 8000 to 48000 is needed"):
+        find_orchestrator(f"{HERE}:Made")

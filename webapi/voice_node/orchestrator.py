@@ -22,6 +22,8 @@ PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
 CLOSE_S = 2.0
 Stamp = Callable[[str, float], None]
 
+RATES_HZ = (8_000, 48_000)
+RATES = "a whole number of Hz from 8000 to 48000 is needed"
 REQUIRED = "get_audio_reply"  # the other methods are called where they exist
 
 
@@ -80,12 +82,29 @@ def _wrong(_: str, made: Any) -> str:
         return f"the class lacks {REQUIRED}. docs/orchestrator.md shows a whole one."
     if not _takes(reply, None, "trace_id", b""):
         return f"{REQUIRED} does not take (self, trace_id, user_pcm). docs/orchestrator.md shows it."
+    rate = getattr(made, "reply_rate", None)
+    if not (rate is None or hasattr(rate, "__get__") or _is_rate(rate)):
+        return f"reply_rate is {rate!r}; {RATES}."
     abstract = getattr(made, "__abstractmethods__", None)
     if abstract:
         return f"the class is abstract: it lacks {', '.join(sorted(abstract))}."
     if made is not MockOrchestrator and not _takes(made):
         return "its constructor needs arguments: give each of them a default, and take settings from the environment."
     return ""
+
+
+def _is_rate(rate: object) -> bool:
+    return isinstance(rate, int) and not isinstance(rate, bool) and RATES_HZ[0] <= rate <= RATES_HZ[1]
+
+
+def reply_rate_of(orchestrator: Any, default: int) -> int:
+    """The rate in Hz of its replies: its attribute `reply_rate`, or `default`. Raises UserError for what is no rate."""
+    rate = getattr(orchestrator, "reply_rate", None)
+    if rate is None:
+        return default
+    if not _is_rate(rate):
+        raise UserError(f"{type(orchestrator).__name__}.reply_rate is {rate!r}; {RATES}.")
+    return int(rate)
 
 
 def _takes(function: Callable[..., Any], *args: Any) -> bool:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from webapi.voice_node.audio.samples import whole_samples
 from webapi.voice_node.errors import UserError
 
-RATES_HZ = (8_000, 16_000, 48_000)
+RATES_HZ = (8_000, 16_000, 24_000, 48_000)
 DELAY_MS = 4  # half the filter's length: what it holds back
 STOP_DB = 70.0  # attenuation of aliases and images; ≥ 60 is needed, the rest is margin for rounding the taps
 TAP_BITS = 24  # taps are multiples of 2^-24: the largest sum needs 43 bits
@@ -72,6 +72,12 @@ def matrix(rate_low: int, rate_high: int, up: int, down: int) -> Samples:
     return columns
 
 
+def fir_can(rate_in: int, rate_out: int) -> bool:
+    """Whether Fir resamples between the two rates in Hz: both of RATES_HZ, one a multiple of the other."""
+    low, high = sorted((rate_in, rate_out))
+    return low != high and low in RATES_HZ and high in RATES_HZ and high % low == 0
+
+
 class Fir:
     """Resamples a stream from `rate_in` to `rate_out`, two different ones of RATES_HZ. PCM is int16 mono.
 
@@ -85,9 +91,11 @@ class Fir:
 
     def __init__(self, rate_in: int, rate_out: int, *, aligned: bool = False) -> None:
         low, high = sorted((rate_in, rate_out))
-        if low == high or low not in RATES_HZ or high not in RATES_HZ:
+        if not fir_can(rate_in, rate_out):
             rates = ", ".join(map(str, RATES_HZ))
-            raise UserError(f"{rate_in} Hz to {rate_out} Hz: the fir resampler goes from one of {rates} Hz to another")
+            raise UserError(
+                f"{rate_in} Hz to {rate_out} Hz: the fir resampler goes from one of {rates} Hz to a multiple or a part of it"
+            )
         self._up, self._down = rate_out // low, rate_in // low
         self._delay = DELAY_MS * rate_out // 1000
         self._aligned = aligned

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from reactivex import abc
 
+from webapi.voice_node.audio.fir_resampler import fir_can
 from webapi.voice_node.audio_io import Resampler, resampler
 from webapi.voice_node.events import (
     BYTES_PER_SAMPLE,
@@ -26,12 +27,13 @@ Engine = Literal["fir", "soxr-qq", "soxr-lq", "soxr-mq", "soxr-hq", "soxr-vhq"]
 
 @operator(takes=(AUDIO, REPLIES), gives=lambda kind, args: replace(kind, rate=args["rate"]))
 def resample(*, rate: Rate, engine: Engine = "fir", info: BuildInfo) -> Stage[Any]:
-    """Audio of any of the three rates to audio at `rate` Hz.
+    """Audio of another rate to audio at `rate` Hz.
 
         in   48000  --a----a----a----gap--
         out   8000  --a----a----a----tgap--      t: the filter's tail, flushed at a gap
 
-    `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work.
+    `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work. A reply whose rate
+    `fir` can't resample (22050 or 44100 Hz, say) is resampled by soxr-vhq all the same.
     What is not audio passes through; a reply that is cut takes its tail with it.
 
     Where a window follows, the caller's audio is filtered a window at a time, which takes half as long as chunk by
@@ -79,7 +81,9 @@ class _Resampling:
     def _begin(self, first: AudioChunk | ReplyAudio) -> Resampler:
         aligned = isinstance(first, ReplyAudio)  # a reply comes out as long as it went in
         self._size = 0 if aligned else first.rate * self._window_ms // 1000 * BYTES_PER_SAMPLE
-        self._stream = resampler(first.rate, self._rate, self._engine, aligned=aligned)
+        others = aligned and self._engine == "fir" and first.rate != self._rate and not fir_can(first.rate, self._rate)
+        engine = "soxr-vhq" if others else self._engine
+        self._stream = resampler(first.rate, self._rate, engine, aligned=aligned)
         return self._stream
 
     def _give(self, like: AudioChunk | ReplyAudio, t_us: int, pcm: bytes) -> None:

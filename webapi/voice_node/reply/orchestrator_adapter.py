@@ -29,7 +29,7 @@ from webapi.voice_node.events import (
     Turn,
     TurnEvent,
 )
-from webapi.voice_node.orchestrator import Orchestrator
+from webapi.voice_node.orchestrator import Orchestrator, reply_rate_of
 from webapi.voice_node.reply.filler import FillerRule
 from webapi.voice_node.reply.hooks import Hooks
 from webapi.voice_node.reply.outputs import OrchestratorOutputs
@@ -43,7 +43,7 @@ class OrchestratorAdapter:
     """Gives the reply to a turn as a stream that cuts the reply before it, and tells the orchestrator what happens.
 
     `tell` gets what comes beside the reply's stream: cuts, halts, stamps, failed hooks. `rate` (Hz) is that of the
-    reply's audio. `late` is the filler of every answer. Where the session has a script (a recorded call), replies come
+    turns, and of the replies of an orchestrator that has no `reply_rate`. `late` is the filler of every answer. Where the session has a script (a recorded call), replies come
     from it by `tell`, and the orchestrator is asked for none.
     """
 
@@ -63,7 +63,7 @@ class OrchestratorAdapter:
         self._gate = PauseGate()  # of the present reply
         self._outputs = OrchestratorOutputs(context, tell)
         self._hooks = Hooks(orchestrator, context, rate, self._outputs.tell)
-        self._maker = ReplyMaker(orchestrator, context, self._hooks, depth, rate, late)
+        self._maker = ReplyMaker(orchestrator, context, self._hooks, depth, reply_rate_of(orchestrator, rate), late)
         if context.script:
             context.script.connect(tell)
         for name, event in (("on_llm_request_done", LlmRequestDone), ("on_tts_first_chunk", TtsFirstChunk)):
