@@ -93,9 +93,8 @@ class Fir:
         low, high = sorted((rate_in, rate_out))
         if not fir_can(rate_in, rate_out):
             rates = ", ".join(map(str, RATES_HZ))
-            raise UserError(
-                f"{rate_in} Hz to {rate_out} Hz: the fir resampler goes from one of {rates} Hz to a multiple or a part of it"
-            )
+            means = f"goes from one of {rates} Hz to a multiple or a part of it"
+            raise UserError(f"{rate_in} Hz to {rate_out} Hz: the fir resampler {means}")
         self._up, self._down = rate_out // low, rate_in // low
         self._delay = DELAY_MS * rate_out // 1000
         self._aligned = aligned

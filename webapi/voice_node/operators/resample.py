@@ -32,8 +32,8 @@ def resample(*, rate: Rate, engine: Engine = "fir", info: BuildInfo) -> Stage[An
         in   48000  --a----a----a----gap--
         out   8000  --a----a----a----tgap--      t: the filter's tail, flushed at a gap
 
-    `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work. A reply whose rate
-    `fir` can't resample (22050 or 44100 Hz, say) is resampled by soxr-vhq all the same.
+    `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work. A reply
+    whose rate `fir` can't resample (22050 or 44100 Hz, say) is resampled by soxr-vhq all the same.
     What is not audio passes through; a reply that is cut takes its tail with it.
 
     Where a window follows, the caller's audio is filtered a window at a time, which takes half as long as chunk by

@@ -43,8 +43,9 @@ class OrchestratorAdapter:
     """Gives the reply to a turn as a stream that cuts the reply before it, and tells the orchestrator what happens.
 
     `tell` gets what comes beside the reply's stream: cuts, halts, stamps, failed hooks. `rate` (Hz) is that of the
-    turns, and of the replies of an orchestrator that has no `reply_rate`. `late` is the filler of every answer. Where the session has a script (a recorded call), replies come
-    from it by `tell`, and the orchestrator is asked for none.
+    turns, and of the replies too unless the orchestrator has a `reply_rate`. `late` is the filler of every answer.
+    Where the session has a script (a recorded call), replies come from it by `tell`, and the orchestrator is asked for
+    none.
     """
 
     answering: Turn | None = None  # the turn whose reply may still be heard
