@@ -27,9 +27,7 @@ def check_pcm(head: bytes, rate: int) -> bool:
         return False
     what = _container(head) or ("float32 samples" if _is_float(head) else "")
     if what:
-        raise NotPcmError(
-            f"the reply is {what}: give raw PCM, int16 mono at {rate} Hz, or at the orchestrator's reply_rate"
-        )
+        raise NotPcmError(f"the reply is {what}: give raw PCM, int16 mono at {rate} Hz, or set reply_rate")
     return len(head) >= MP3_FRAME or not _mp3_length(head)
 
 
