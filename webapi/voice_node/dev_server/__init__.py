@@ -1,1 +1,1 @@
-"""A local LiveKit server for development: found, built, or run in Docker. It ends with the node."""
+"""Find, build or run in Docker a local LiveKit server that ends with the node."""

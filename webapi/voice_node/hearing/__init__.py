@@ -1,1 +1,1 @@
-"""Pure decisions about the caller: who talks, how loud, and what is echo."""
+"""The decisions about the caller (turns, levels, echo) and the two models that they need."""

@@ -1,1 +1,1 @@
-"""What reactivex lacks: observables without its guard, and async iterators as observables."""
+"""What reactivex lacks: direct observables, async iterators as observables, tasks that know who cancelled them."""
