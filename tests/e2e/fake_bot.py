@@ -24,21 +24,28 @@ def token(
     room: str = "demo",
     *,
     bot: bool = False,
+    agent: bool | None = None,
     speak: bool = True,
     secret: str = DEV_SECRET,
     ttl: timedelta = timedelta(minutes=10),
 ) -> str:
-    """A token of the development key; with another `secret`, a token that the server refuses."""
+    """A token of the development key; with another `secret`, a token that the server refuses.
+
+    A bot may send data, and is of kind agent unless `agent` says otherwise.
+    """
     grants = api.VideoGrants(room_join=True, room=room, can_publish=speak, can_publish_data=bot)
     made = api.AccessToken(DEV_KEY, secret).with_identity(identity).with_grants(grants).with_ttl(ttl)
-    return made.with_kind("agent" if bot else "standard").to_jwt()
+    return made.with_kind("agent" if (bot if agent is None else agent) else "standard").to_jwt()
 
 
 class FakeBot:
-    """Publishes bot_out, a tone while `loud` is set, and sends messages as the node does."""
+    """Publishes bot_out, a tone while `loud` is set, and sends messages as the node does.
 
-    def __init__(self, url: str, room: str, identity: str = "ingobot") -> None:
-        self._url, self._name, self._identity = url, room, identity
+    With `agent=False` it is a participant that pretends to be the bot.
+    """
+
+    def __init__(self, url: str, room: str, identity: str = "ingobot", *, agent: bool = True) -> None:
+        self._url, self._name, self._identity, self._agent = url, room, identity, agent
         self._source = rtc.AudioSource(RATE, 1, queue_size_ms=100)
         self._listeners: list[asyncio.Task[None]] = []
         self.room = rtc.Room()
@@ -49,7 +56,7 @@ class FakeBot:
 
     async def __aenter__(self) -> FakeBot:
         self.room.on("participant_disconnected", lambda _: self.caller_left.set())
-        await self.room.connect(self._url, token(self._identity, self._name, bot=True))
+        await self.room.connect(self._url, token(self._identity, self._name, bot=True, agent=self._agent))
         track = rtc.LocalAudioTrack.create_audio_track("bot_out", self._source)
         await self.room.local_participant.publish_track(track)
         self._playing = asyncio.create_task(self._play())

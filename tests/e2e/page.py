@@ -8,8 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
+from livekit import api
 from playwright.async_api import Browser, Page, expect
 
+from tests.e2e.rooms import server_api
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.node.web import STATIC, WebServer
 
@@ -61,6 +63,33 @@ async def until(page: Page, condition: str) -> None:
     """Wait for a condition in JavaScript. (Playwright's wait_for_function is an eval, which the page's CSP forbids.)"""
     look = f"const look = () => {condition} ? done() : setTimeout(look, 20); look();"
     await asyncio.wait_for(page.evaluate(f"() => new Promise((done) => {{ {look} }})"), 30)
+
+
+async def reconnect(page: Page, scenario: str) -> None:
+    """Play one of the SDK's scenarios, and wait until the SDK says that the connection is back."""
+    await page.evaluate(
+        """async (scenario) => {
+          window.back = false;
+          call.room.once("reconnected", () => { window.back = true; });
+          await call.room.simulateScenario(scenario);
+        }""",
+        scenario,
+    )
+    await until(page, "window.back")
+
+
+async def server_has(url: str, room: str, *muted: bool, identity: str = "me") -> None:
+    """Wait until the server has these tracks of the caller, and no others; each muted or not."""
+    seen: list[bool] = []
+    async with server_api(url) as server:
+        for _ in range(200):
+            there = await server.room.list_participants(api.ListParticipantsRequest(room=room))
+            callers = [person for person in there.participants if person.identity == identity]
+            seen = [track.muted for person in callers for track in person.tracks]
+            if seen == list(muted):
+                return
+            await asyncio.sleep(0.05)
+    raise AssertionError(f"the server has {seen}, not {list(muted)}")
 
 
 async def level(page: Page, name: str, condition: str) -> None:

@@ -1,26 +1,33 @@
 "use strict";
 
 const TOPIC = "voice_node.events"; // the node's messages, JSON
-const BOT_TRACK = "bot_out"; // a participant with a track of this name is a bot, also where it is not marked as an agent
 const BOT_WAIT_MS = 4000; // after this time without a bot the page says that there is none
 
 /**
  * One call: joins the room, publishes the microphone, plays the bot's audio, passes on the node's messages.
  * Only the bot's audio is played: with two pages on one desk, the other caller's audio would make a feedback loop.
- * `on` has a function for each of: call(state), bot(present), mic(state), audio(state), message(object), trouble(Trouble), news(text).
+ *
+ * `look` compares the room with what was told last and tells what is different. Events of the SDK only cause a look, so
+ * neither their order nor a missing one matters.
+ * `on` has a function for each of: call(state), bot(present), mic(state, trouble), audio(state), message(object), trouble(Trouble), news(text).
  */
 class Call {
-  constructor(sdk, on) {
+  /** `bot` is the identity of the bot where it is known; "" where any agent is believed. */
+  constructor(sdk, on, bot = "") {
     this.sdk = sdk;
     this.on = on;
+    this.bot = bot;
     this.context = new AudioContext();
     this.callerMeter = null;
-    this.botMeters = new Map(); // track sid → Meter
-    this.bots = new Set(); // identities
-    this.leaving = false;
+    this.measured = null; // the MediaStreamTrack of callerMeter
+    this.playing = new Map(); // the bot's tracks that are played → Meter, or null where there is none
+    this.told = { bots: [], mic: "", audio: "none" }; // what `on` was told last
+    this.joined = this.leaving = this.over = false;
+    this.fault = "";
     this.room = new sdk.Room({
       audioCaptureDefaults: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
     });
+    this.microphone = new Microphone(sdk, this.room);
     this.listen();
   }
 
@@ -35,44 +42,41 @@ class Call {
       throw troubleOfJoin(error, this.sdk, url);
     }
     this.on.call("joined");
+    this.joined = true;
     this.name = this.room.name;
-    for (const participant of this.room.remoteParticipants.values()) this.meet(participant);
-    this.audioAllowed();
     this.missing = setTimeout(() => {
-      if (!this.bots.size) this.on.news(`Joined ${this.name}. There is no bot in this room: start one with “voice-node --room ${this.name}”.`);
+      if (!this.bots.length) this.on.news(`Joined ${this.name}. There is no bot in this room: start one with “voice-node --room ${this.name}”.`);
     }, BOT_WAIT_MS);
-    if (this.maySpeak()) await this.setMicrophone(true);
-    else this.on.mic("refused");
+    this.microphone.start();
+    this.look();
   }
 
   /** Leave the room. May be called at any time, also while joining. */
   async leave() {
     this.leaving = true;
-    clearTimeout(this.missing);
     await this.room.disconnect();
-    this.callerMeter = null;
-    this.botMeters.clear();
-    if (this.context.state !== "closed") await this.context.close();
+    this.end();
   }
 
-  async setMicrophone(on) {
-    try {
-      await this.room.localParticipant.setMicrophoneEnabled(on);
-      this.on.mic(on ? "on" : "muted");
-    } catch (error) {
-      this.on.mic("failed");
-      this.on.trouble(troubleOfMicrophone(error, this.sdk));
-    }
+  /** The room is left, or lost for good. */
+  end() {
+    if (this.over) return;
+    this.over = true;
+    clearTimeout(this.missing);
+    this.microphone.stop();
+    this.callerMeter = null;
+    for (const track of [...this.playing.keys()]) this.silence(track);
+    this.context.close();
   }
 
   /** Play the audio that the browser has blocked. Must be called within a click. */
   async hear() {
     await Promise.all([this.room.startAudio(), this.context.resume()]);
-    this.audioAllowed();
+    this.look();
   }
 
   levels() {
-    const bot = [...this.botMeters.values()].map((meter) => meter.level());
+    const bot = [...this.playing.values()].map((meter) => (meter ? meter.level() : 0));
     return { caller: this.callerMeter ? this.callerMeter.level() : 0, bot: Math.max(0, ...bot) };
   }
 
@@ -80,70 +84,86 @@ class Call {
     return this.room.localParticipant.identity;
   }
 
-  maySpeak() {
-    const may = this.room.localParticipant.permissions;
-    const sources = may ? may.canPublishSources : [];
-    return !may || (may.canPublish && (!sources.length || sources.includes(2))); // 2: TrackSource.MICROPHONE
+  /** Identities of everybody else in the room. */
+  get others() {
+    return [...this.room.remoteParticipants.keys()];
   }
 
+  get bots() {
+    return [...this.room.remoteParticipants.values()].filter((participant) => this.isBot(participant));
+  }
+
+  /** By kind and identity, which a token grants. A track's name proves nothing: anybody may choose it. */
   isBot(participant) {
-    const named = [...participant.trackPublications.values()].some((publication) => publication.trackName === BOT_TRACK);
-    return participant.isAgent || named;
+    const agent = participant.kind === this.sdk.ParticipantKind.AGENT;
+    return agent && (!this.bot || participant.identity === this.bot);
   }
 
-  meet(participant) {
-    if (!this.isBot(participant) || this.bots.has(participant.identity)) return;
-    this.bots.add(participant.identity);
-    this.on.bot(true);
+  // ---------------------------------------------------------------- looking
+
+  /** Bring everything in line with the room as it is now. Cheap: it may be called as often as one likes. */
+  look() {
+    if (!this.joined || this.leaving || this.over) return;
+    for (const part of [this.lookForBots, this.lookForSound, this.lookAtMicrophone, this.measureMicrophone]) {
+      guarded(part.bind(this), (error) => this.failed(error))();
+    }
   }
 
-  part(participant) {
-    if (this.bots.delete(participant.identity) && !this.bots.size && !this.leaving) this.on.bot(false);
+  /** A bot is known by its sid: one that takes the place of another has the same identity. */
+  lookForBots() {
+    const [before, now] = [this.told.bots, this.bots.map((bot) => bot.sid)];
+    if (before.length === now.length && now.every((sid) => before.includes(sid))) return;
+    this.told.bots = now;
+    if (before.some((sid) => !now.includes(sid))) this.on.bot(false);
+    if (now.length) this.on.bot(true);
   }
 
-  play(track, participant) {
-    this.meet(participant);
-    if (track.kind !== "audio" || !this.bots.has(participant.identity)) return;
-    document.getElementById("sound").append(track.attach()); // Chromium gives WebAudio the audio of a track only while an element plays it
-    this.botMeters.set(track.sid, new Meter(this.context, track.mediaStreamTrack));
-    this.audioAllowed();
-  }
-
-  stop(track) {
-    for (const element of track.detach()) element.remove();
-    this.botMeters.get(track.sid)?.close();
-    this.botMeters.delete(track.sid);
-    if (!this.botMeters.size) this.on.audio("none");
-  }
-
-  measureMicrophone(publication) {
-    if (publication.source !== this.sdk.Track.Source.Microphone) return;
-    const measure = () => {
-      this.callerMeter?.close();
-      this.callerMeter = new Meter(this.context, publication.track.mediaStreamTrack);
-    };
-    publication.track.on("restarted", () => {
-      measure(); // another device, or back after a reconnect
-      this.on.mic("on");
-    });
-    publication.track.on("ended", () => {
-      this.on.mic("failed");
-      this.on.trouble(new Trouble("mic-missing"));
-    });
-    measure();
-  }
-
-  /** Report whether audio is playing or blocked; nothing is reported while there is no bot. */
-  audioAllowed() {
-    if (!this.botMeters.size) return;
+  lookForSound() {
+    const there = this.bots.flatMap((bot) => [...bot.audioTrackPublications.values()].map((publication) => publication.track));
+    for (const track of [...this.playing.keys()]) if (!there.includes(track)) this.silence(track);
+    for (const track of there) if (track && !this.playing.has(track)) this.play(track);
     const allowed = this.room.canPlaybackAudio && this.context.state === "running";
-    this.on.audio(allowed ? "playing" : "blocked");
+    const audio = this.playing.size ? (allowed ? "playing" : "blocked") : "none"; // nothing is held back before there is a bot
+    if (audio !== this.told.audio) this.on.audio((this.told.audio = audio));
   }
+
+  lookAtMicrophone() {
+    this.microphone.look(performance.now());
+    const { state, trouble } = this.microphone;
+    const mic = `${state} ${state === "failed" ? trouble.code : ""}`;
+    if (mic === this.told.mic) return;
+    this.told.mic = mic;
+    this.on.mic(state, trouble);
+  }
+
+  /** Another device, or back after a reconnect: the meter follows. */
+  measureMicrophone() {
+    const track = this.microphone.track?.mediaStreamTrack ?? null;
+    if (track === this.measured) return;
+    this.measured = track;
+    this.callerMeter?.close();
+    this.callerMeter = null;
+    if (track) this.callerMeter = new Meter(this.context, track);
+  }
+
+  play(track) {
+    this.playing.set(track, null);
+    document.getElementById("sound").append(track.attach()); // Chromium feeds WebAudio only from a track that an element plays
+    this.playing.set(track, new Meter(this.context, track.mediaStreamTrack));
+  }
+
+  silence(track) {
+    const meter = this.playing.get(track);
+    this.playing.delete(track);
+    for (const element of track.detach()) element.remove();
+    meter?.close();
+  }
+
+  // ---------------------------------------------------------------- what the room says
 
   hearMessage(payload, participant, topic) {
-    if (topic !== TOPIC || !participant) return;
-    this.meet(participant);
-    if (!this.bots.has(participant.identity)) return; // anyone in the room may send messages: only the bot's count
+    if (topic !== TOPIC || !participant || !this.isBot(participant)) return; // anyone in the room may send messages: only the bot's count
+    this.look(); // first: it may be another bot than the one that sent the last message
     let message;
     try {
       message = JSON.parse(new TextDecoder().decode(payload));
@@ -155,22 +175,49 @@ class Call {
 
   listen() {
     const { RoomEvent } = this.sdk;
-    const { room, on } = this;
-    room.on(RoomEvent.ParticipantConnected, (participant) => this.meet(participant));
-    room.on(RoomEvent.TrackPublished, (_, participant) => this.meet(participant));
-    room.on(RoomEvent.ParticipantDisconnected, (participant) => this.part(participant));
-    room.on(RoomEvent.TrackSubscribed, (track, _, participant) => this.play(track, participant));
-    room.on(RoomEvent.TrackUnsubscribed, (track) => this.stop(track));
-    room.on(RoomEvent.LocalTrackPublished, (publication) => this.measureMicrophone(publication));
-    room.on(RoomEvent.AudioPlaybackStatusChanged, () => this.audioAllowed());
-    this.context.addEventListener("statechange", () => this.audioAllowed());
-    room.on(RoomEvent.DataReceived, (payload, participant, _, topic) => this.hearMessage(payload, participant, topic));
-    room.on(RoomEvent.SignalReconnecting, () => on.call("reconnecting"));
-    room.on(RoomEvent.Reconnecting, () => on.call("reconnecting"));
-    room.on(RoomEvent.Reconnected, () => on.call("joined"));
-    room.on(RoomEvent.Disconnected, (why) => {
-      clearTimeout(this.missing);
-      on.call("idle", troubleOfEnd(why, this.sdk));
+    const on = (event, handler) => this.room.on(event, guarded(handler, (error) => this.failed(error)));
+    const changes = ["ParticipantConnected", "ParticipantDisconnected", "TrackPublished", "TrackSubscribed", "TrackUnsubscribed", "LocalTrackPublished", "LocalTrackUnpublished"];
+    for (const change of changes) on(RoomEvent[change], () => queueMicrotask(() => this.look())); // when the SDK is done with it
+    on(RoomEvent.DataReceived, (payload, participant, _, topic) => this.hearMessage(payload, participant, topic));
+    on(RoomEvent.SignalReconnecting, () => this.on.call("reconnecting"));
+    on(RoomEvent.Reconnecting, () => this.on.call("reconnecting"));
+    on(RoomEvent.Reconnected, () => {
+      this.microphone.renewed();
+      this.on.call("joined");
+      this.look();
+    });
+    on(RoomEvent.Disconnected, (why) => {
+      this.end();
+      this.on.call("idle", troubleOfEnd(why, this.sdk));
     });
   }
+
+  /** An error of this page: said once, and the call goes on. */
+  failed(error) {
+    if (String(error) === this.fault) return;
+    this.fault = String(error);
+    console.error(error);
+    this.on.trouble(error);
+  }
+}
+
+/**
+ * The handler as the SDK may have it: what it throws or rejects with goes to `report` and no further. The SDK emits in the
+ * middle of its own work and gives that work up where a handler throws: after a reconnect it then publishes no microphone.
+ */
+function guarded(handler, report) {
+  const failed = (error) => {
+    try {
+      report(error);
+    } catch (worse) {
+      console.error(worse);
+    }
+  };
+  return (...given) => {
+    try {
+      Promise.resolve(handler(...given)).catch(failed);
+    } catch (error) {
+      failed(error);
+    }
+  };
 }

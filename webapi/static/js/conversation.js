@@ -3,10 +3,11 @@
 /** How long everything is kept for the timeline, in ms. */
 const KEPT_MS = 60_000;
 const NO_TRACE = "";
+const SESSIONS_KEPT = 8; // of those that are over, so that their late messages are known
 
 /**
- * Reduces the node's messages to the bot's state and to what the timeline shows. Uses neither the page nor the room.
- * Messages have stream seconds (`t`); every time in here is in ms of this page's clock.
+ * Reduces the node's messages to what is open in the current session and to what the timeline shows. Uses neither the page
+ * nor the room. Messages have stream seconds (`t`); every time in here is in ms of this page's clock.
  */
 class Conversation {
   constructor() {
@@ -21,16 +22,13 @@ class Conversation {
     this.marks = []; // {at, name, trace}
     this.turns = 0;
     this.bargeIns = 0;
-    this.listeningTo = null; // the identity that the node listens to; null where it has not said
+    this.me = null; // this page's identity in the room
+    this.listeningTo = undefined; // the identity that the node listens to; null: nobody; undefined: it has not said
+    this.session = null; // the session_id whose messages may open something
+    this.past = []; // session_ids that are over
     this.ended = new Map(); // trace → the time when its speech ended
-    this.hearing = this.pending = this.playing = null; // trace ids
-  }
-
-  /** listening, hearing, thinking or speaking; derived from the open turn, reply and playback. */
-  get state() {
-    if (this.hearing !== null) return "hearing";
-    if (this.playing !== null) return "speaking";
-    return this.pending !== null ? "thinking" : "listening";
+    this.hearing = this.pending = this.playing = null; // trace ids of the open turn, reply and playback
+    this.insists = false; // the playback can't be interrupted
   }
 
   /** Take one message of the node, which arrived at `now` ms. An unknown event becomes a mark. */
@@ -40,23 +38,53 @@ class Conversation {
       return;
     }
     if (message.event === "listening_to") {
-      this.listeningTo = text(message.identity);
+      this.heardIs(text(message.identity), now);
       return;
     }
-    const clock = this.clockOf(text(message.session_id) || "", now, message.t);
+    const session = text(message.session_id) || "";
+    this.follow(session, now);
+    const clock = this.clockOf(session, now, message.t);
     const at = clock.page(message.t, now);
     const trace = text(message.trace_id) || NO_TRACE;
     this.marks.push({ at, name: text(message.event) || "?", trace });
     const act = Conversation.acts[message.event];
-    if (act) act(this, { at, trace, message, clock, now });
+    if (act && !this.past.includes(session)) act(this, { at, trace, message, clock, now });
+    if (message.event === "session_broke") this.sessionOver(session, now);
     this.forget(now);
   }
 
-  /** The bot has left: every span ends. */
+  /** The bot has left, or another bot has taken its place: nothing is open, and whom it listens to is not known. */
   botLeft(now) {
+    this.close(now);
+    this.listeningTo = undefined;
+  }
+
+  /** Nothing is open any more. */
+  close(now) {
     this.hearing = this.pending = this.playing = null;
     endSpans(this.caller, null, now);
     endSpans(this.bot, null, now);
+  }
+
+  /** A message of another session ends the one before: the node serves one at a time. */
+  follow(session, now) {
+    if (!session || session === this.session || this.past.includes(session)) return;
+    if (this.session !== null) this.sessionOver(this.session, now);
+    this.session = session;
+  }
+
+  sessionOver(session, now) {
+    if (session !== this.session || this.past.includes(session)) return;
+    this.past = [...this.past, session].slice(-SESSIONS_KEPT);
+    this.close(now);
+  }
+
+  /** The node hears somebody else from now on, or nobody: what the one before was saying is over. */
+  heardIs(identity, now) {
+    if (identity === this.listeningTo) return;
+    this.listeningTo = identity;
+    this.hearing = null;
+    endSpans(this.caller, null, now);
   }
 
   clockOf(session, now, t) {
@@ -88,6 +116,7 @@ Conversation.acts = {
   speech_started(c, { at, trace, message, clock, now }) {
     endSpans(c.caller, null, at);
     c.hearing = trace;
+    if (typeof c.listeningTo === "string" && c.listeningTo !== c.me) return; // the lane shows this page's caller
     c.caller.push({ from: clock.page(message.t_first_voiced ?? message.t, now), to: null, trace });
   },
   speech_ended(c, { at, trace, message, clock, now }) {
@@ -115,12 +144,14 @@ Conversation.acts = {
   },
   filler_started(c, { at, trace }) {
     c.playing = trace; // it can be interrupted; the reply is still awaited
+    c.insists = false;
     endSpans(c.bot, null, at);
     c.bot.push({ from: at, to: null, trace, cut: false });
   },
-  playback_started(c, { at, trace }) {
+  playback_started(c, { at, trace, message }) {
     if (c.pending === trace) c.pending = null;
     c.playing = trace;
+    c.insists = message.interruptible === false;
     endSpans(c.bot, null, at);
     c.bot.push({ from: at, to: null, trace, cut: false });
     const from = c.ended.get(trace);

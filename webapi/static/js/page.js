@@ -13,6 +13,7 @@ const replies = []; // ms from the end of speech to the bot's first audio, of al
 let call = null;
 let attempt = 0;
 let fromNode = null; // the values that the node gave for the fields
+let botOfLink = ""; // the bot's identity, where the address gave it
 let peak = 0;
 let flash = 0;
 
@@ -48,6 +49,7 @@ const on = {
   call(state, trouble = null) {
     const before = app.dataset.call;
     app.dataset.call = state;
+    if (state === "joined") conversation.me = call?.identity ?? null;
     showButtons(state);
     if (state === "joining") news(`Joining ${fields.room.value}…`);
     if (state === "reconnecting") news("The connection to the server is lost. Reconnecting…");
@@ -61,14 +63,16 @@ const on = {
     if (app.dataset.call === "joined") news(present ? "The bot is here." : "The bot has left the room. Does voice-node still run?");
     showState();
   },
-  mic(state) {
+  mic(state, trouble = null) {
     app.dataset.mic = state;
-    const words = { off: "Mute", on: "Mute", muted: "Unmute", failed: "Turn microphone on", refused: "Mute" };
-    byId("mic").textContent = words[state];
+    const words = { muted: "Unmute", failed: "Turn microphone on" };
+    setText(byId("mic"), words[state] || "Mute");
     byId("mic").hidden = ["off", "refused"].includes(state);
     if (state === "muted") news("Microphone muted.");
-    if (state === "on") allWell();
+    if (state === "on" && app.dataset.error.startsWith("mic-")) allWell();
     if (state === "refused") news("This token lets you listen, not speak.");
+    if (state === "failed") complain(trouble);
+    showState();
   },
   audio(state) {
     app.dataset.audio = state;
@@ -76,13 +80,14 @@ const on = {
   },
   message(message) {
     const now = performance.now();
+    const heardBefore = conversation.listeningTo;
     conversation.take(message, now);
     app.dataset.turns = conversation.turns;
     app.dataset.bargeIns = conversation.bargeIns;
     if (message.event === "turn") addTurn(message);
     else addEvent(message);
     if (message.event === "barge_in") flash = now + FLASH_MS;
-    if (message.event === "listening_to") toldWhoIsHeard();
+    if (message.event === "listening_to") toldWhoIsHeard(heardBefore);
     showState();
   },
   trouble: complain,
@@ -100,22 +105,23 @@ function ended(before, trouble) {
   news(left && !trouble ? "You left the room." : "Not in a call");
 }
 
-function toldWhoIsHeard() {
+function toldWhoIsHeard(before) {
   const heard = conversation.listeningTo;
-  if (heard && call && heard !== call.identity) news(`The bot is listening to ${heard}, not to you: it hears one caller at a time.`);
+  if (heard && heard !== conversation.me) news(`The bot is listening to ${heard}, not to you: it hears one caller at a time.`);
   else if (heard) news("The bot is listening to you.");
+  else if (before) news(`The bot no longer listens to ${before === conversation.me ? "you" : before}.`);
 }
 
 // ---------------------------------------------------------------- display
 
+/** May be called at any time: it shows what is there now. */
 function showState() {
-  const inCall = app.dataset.call === "joined" || app.dataset.call === "reconnecting";
-  const present = inCall && app.dataset.bot === "present";
-  const state = present ? conversation.state : "idle";
-  app.dataset.state = state;
-  const [word, hint] = inCall && !present ? ["Waiting for the bot", "It answers as soon as it is in the room."] : STATES[state];
-  setText(byId("state"), word);
-  setText(byId("hint"), hint);
+  const { call: state, bot, mic } = app.dataset;
+  const now = stateOf({ ...conversation, call: state, bot: bot === "present", mic, others: call ? call.others : [] });
+  setData("state", now.state);
+  setData("heard", now.heard);
+  setText(byId("state"), now.word);
+  setText(byId("hint"), now.hint);
 }
 
 function showButtons(state) {
@@ -134,12 +140,14 @@ function showFrame() {
   timeline.draw(now);
   const lit = now < flash;
   app.toggleAttribute("data-barged", lit);
-  const barge = lit ? "Barge-in: the bot stopped for you" : conversation.bargeIns ? `${conversation.bargeIns} barge-in${conversation.bargeIns > 1 ? "s" : ""} so far` : "No barge-in yet";
+  const barge = lit ? (app.dataset.heard === "other" ? "Barge-in: the bot stopped" : "Barge-in: the bot stopped for you") : conversation.bargeIns ? `${conversation.bargeIns} barge-in${conversation.bargeIns > 1 ? "s" : ""} so far` : "No barge-in yet";
   setText(byId("barge"), barge);
   requestAnimationFrame(showFrame);
 }
 
 function look() {
+  if (call) call.look();
+  showState();
   const now = performance.now();
   const { caller, bot } = call && app.dataset.call !== "idle" ? call.levels() : { caller: 0, bot: 0 };
   peak = Math.max(peak, bot);
@@ -160,6 +168,10 @@ function tellLevels() {
   }
 }
 
+function setData(name, value) {
+  if (app.dataset[name] !== value) app.dataset[name] = value;
+}
+
 function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }
@@ -176,7 +188,7 @@ function addTurn(turn) {
   const reply = turn.latency_speech_end_to_first_bot_chunk_ms;
   const outcome = typeof turn.outcome === "string" ? turn.outcome.slice(0, 20) : "?";
   const row = document.createElement("tr");
-  const number = element("th", Number.isInteger(turn.turn_index) ? turn.turn_index + 1 : "?");
+  const number = element("th", Number.isInteger(turn.turn_index) ? turn.turn_index : "?");
   number.scope = "row";
   const badge = document.createElement("td");
   badge.append(element("span", `${typeof turn.prompt === "string" ? "prompt " : ""}${outcome.replace(/_/g, " ")}`, `badge ${outcome === "completed" ? "good" : outcome === "barged_in" ? "cut" : "other"}`));
@@ -197,6 +209,7 @@ function addEvent(message) {
   const name = message.event.slice(0, 40);
   const row = document.createElement("li");
   const detail = [message.prompt, message.outcome, message.reason, message.detail, message.identity].filter((part) => typeof part === "string" && part);
+  if (name === "listening_to" && message.identity === null) detail.push("nobody");
   if (Number.isFinite(message.heard_ms)) detail.push(`${secondsOf(message.heard_ms)} heard`);
   row.dataset.event = name;
   row.append(element("span", Number.isFinite(message.t) ? `${message.t.toFixed(2)} s` : "", "time"), element("span", (EVENTS[name] || ["", name])[1], "what"));
@@ -219,7 +232,7 @@ async function join() {
     const sdk = await loadSdk();
     if (mine !== attempt) return;
     startAfresh();
-    call = new Call(sdk, on);
+    call = new Call(sdk, on, botIdentity());
     await call.join(given.url, given.token);
   } catch (trouble) {
     if (mine !== attempt) return;
@@ -247,10 +260,16 @@ async function freshToken() {
 
 function fill(config) {
   if (!config) return;
-  fromNode = { url: config.url, room: config.room, token: config.token || "" };
+  fromNode = { url: config.url, room: config.room, token: config.token || "", bot: config.bot || "" };
   for (const [name, field] of Object.entries(fields)) field.value = fromNode[name];
   const hint = config.token ? `Filled in by the node on this machine: you are ${config.identity}.` : "This node gives out tokens on its own machine only. Make one there: voice-node token --identity me";
   setText(byId("token-hint"), hint);
+}
+
+/** The identity of the bot in the room of the fields: the link's, or the node's own where the fields are; "" if not known. */
+function botIdentity() {
+  const ofNode = fromNode && ["url", "room"].every((name) => fields[name].value === fromNode[name]);
+  return botOfLink || (ofNode ? fromNode.bot : "");
 }
 
 function focusField(code) {
@@ -267,14 +286,15 @@ byId("leave").addEventListener("click", () => {
   if (call) call.leave().catch(complain);
   if (app.dataset.call === "joining") on.call("idle");
 });
-byId("mic").addEventListener("click", () => call.setMicrophone(app.dataset.mic !== "on"));
+byId("mic").addEventListener("click", () => call.microphone.turn(["muted", "failed"].includes(app.dataset.mic)).catch(complain));
 byId("hear").addEventListener("click", () => call.hear().catch(complain));
 
 async function begin() {
   setInterval(look, LOOK_MS);
   setInterval(tellLevels, 500);
   requestAnimationFrame(showFrame);
-  const given = takeFragment();
+  const { bot, ...given } = takeFragment();
+  botOfLink = bot;
   if (!given.token) fill(await askNode());
   for (const [name, value] of Object.entries(given)) if (value) fields[name].value = value;
   if (!fields.url.value) fields.url.value = "ws://localhost:7880";

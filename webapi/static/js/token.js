@@ -23,14 +23,14 @@ function checkFields({ url, room, token }, now = Date.now() / 1000) {
   if (claims.room && claims.room !== room) throw new Trouble("token-room", claims.room);
 }
 
-/** Room, url and token from the address's fragment, which is then cleared. (Not from its query, which servers log.) */
+/** Room, url, token and bot from the address's fragment, which is then cleared. (Not from its query, which servers log.) */
 function takeFragment() {
   const given = new URLSearchParams(location.hash.slice(1));
   if (given.has("token")) history.replaceState(null, "", location.href.split("#")[0]);
-  return { url: given.get("url") || "", room: given.get("room") || "", token: given.get("token") || "" };
+  return Object.fromEntries(["url", "room", "token", "bot"].map((name) => [name, given.get(name) || ""]));
 }
 
-/** The configuration from the node that serves this page: {url, room, token|null, identity}. Null where no node serves it. */
+/** The configuration from the node that serves this page: {url, room, token|null, identity, bot}. Null where no node serves it. */
 async function askNode() {
   if (!location.protocol.startsWith("http")) return null;
   try {

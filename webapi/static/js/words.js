@@ -21,6 +21,7 @@ const TROUBLES = {
   "duplicate": () => ["The same token was used to join from another page, and that one took your place.", "Close the other page, or make a token with another identity."],
   "mic-denied": () => ["The microphone is blocked, so the bot can't hear you.", "Allow it for this page (the icon beside the address, and the system's privacy settings), then press “Turn microphone on”."],
   "mic-missing": () => ["No microphone was found, so the bot can't hear you.", "Plug one in, then press “Turn microphone on”."],
+  "mic-silent": () => ["The microphone gives no sound, so the bot can't hear you.", "It was muted outside of this page: by a switch on it, or in the system's settings. Turn it on there, then press “Turn microphone on”."],
   "mic-busy": () => ["The microphone is used by another program, so the bot can't hear you.", "Close that program, then press “Turn microphone on”."],
   "mic-insecure": () => ["The browser gives no page at this address a microphone, so the bot can't hear you.", "Open the page over https, or as http://localhost on the machine that runs the node."],
   "mic-failed": (d) => ["The microphone could not be turned on, so the bot can't hear you.", withDetail("Press “Turn microphone on” to try again.", d)],
@@ -76,13 +77,27 @@ function troubleOfMicrophone(error, sdk) {
   return codes[failure] ? new Trouble(codes[failure]) : new Trouble("mic-failed", error.message);
 }
 
-/** The bot's states: [name, what the caller may do]. */
+/** What the page says of the call: [name, what the caller may do]. */
 const STATES = {
   idle: ["Not in a call", "Join a room and talk to the bot."],
+  joining: ["Joining", "The bot hears you as soon as you are in the room."],
+  reconnecting: ["Reconnecting", "The bot can't hear you until the connection is back."],
+  waiting: ["Waiting for the bot", "It answers as soon as it is in the room."],
   listening: ["Listening", "Say something."],
   hearing: ["Hearing you", "It answers when you stop."],
   thinking: ["Thinking", "Go on speaking if you had only paused."],
   speaking: ["Speaking", "Talk over it, and it stops."],
+  insisting: ["Speaking", "This reply is played to its end."],
+};
+
+/** Why the bot does not hear this caller, in the same form. `who` is the caller that it hears, who may be speaking. */
+const UNHEARD = {
+  other: (who, speaking) => [`${speaking ? "Hearing" : "Listening to"} ${who}`, "The bot hears one caller at a time, and not you."],
+  nobody: () => ["Not heard yet", "The bot does not listen to you yet."],
+  starting: () => ["Microphone is starting", "The bot hears you as soon as it is on."],
+  muted: () => ["You are muted", "Press “Unmute”, and the bot hears you."],
+  failed: () => ["Microphone is off", "Press “Turn microphone on”, and the bot hears you."],
+  refused: () => ["You can only listen", "This token lets you hear the bot, not speak to it."],
 };
 
 /** The node's events: [label in the timeline, text in the list]. The list has other events under their own name. */
