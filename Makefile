@@ -94,4 +94,4 @@ constraints: $(VENV)/dev
 	@mv $(VENV)/constraints.txt constraints.txt
 
 clean:
-	rm -rf $(VENV) webapi/static/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) webapi/static/vendor tests/vendor .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -150,11 +150,10 @@ function turnRow(turn) {
   const row = element("tr");
   const head = element("th");
   head.scope = "row";
-  const button = element("button", `${turn.turn} `);
+  const button = element("button", turn.turn);
   button.type = "button";
-  button.append(element("span", clock(turn.start)));
   button.setAttribute("aria-label", `Turn ${turn.turn}, go to ${turn.start.toFixed(1)} seconds`);
-  head.append(button);
+  head.append(button, element("span", clock(turn.start)));
   const [outcome, good] = [element("td"), turn.outcome === "completed"];
   outcome.append(element("span", `${turn.prompt ? "prompt " : ""}${turn.outcome.replace("_", " ") || "open"}`, `badge ${good ? "good" : "cut"}`));
   row.append(head, outcome, element("td", ms(turn.said_ms)), element("td", ms(turn.reply_ms), "strong"));
