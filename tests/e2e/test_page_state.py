@@ -30,45 +30,42 @@ CALL: dict[str, Any] = {
 }
 SPEECH, REPLY, PLAYBACK = {"hearing": "a"}, {"pending": "a"}, {"playing": "a"}
 ALICE = {"listeningTo": "alice"}
-LISTEN, TALK_OVER, ONE_CALLER = (
-    "Say something.",
-    "Talk over it, and it stops.",
-    "The bot hears one caller at a time, and not you.",
-)
+LISTEN, TALK_OVER = "Say something.", "Talk over it, and it stops."
+ONE_CALLER = "Not to you: it hears one caller at a time."
 
 TABLE: list[tuple[dict[str, Any], str, str, str]] = [
     # what is there, data-state, the word, how the hint begins
     ({"call": "idle", **PLAYBACK}, "idle", "Not in a call", "Join"),
-    ({"call": "joining", **PLAYBACK}, "idle", "Joining", "The bot hears you as soon as"),
+    ({"call": "joining", **PLAYBACK}, "idle", "Joining", "One moment."),
     ({"call": "reconnecting", **SPEECH}, "idle", "Reconnecting", "The bot can't hear you"),
     ({"bot": False, **PLAYBACK}, "idle", "Waiting for the bot", "It answers as soon as"),
     ({}, "listening", "Listening", LISTEN),
-    ({"mic": "muted"}, "unheard", "You are muted", "Press “Unmute”"),
-    ({"mic": "failed"}, "unheard", "Microphone is off", "Press “Turn microphone on”"),
-    ({"mic": "refused"}, "unheard", "You can only listen", "This token"),
-    ({"mic": "starting"}, "unheard", "Microphone is starting", "The bot hears you as soon as"),
-    ({"mic": "off"}, "unheard", "Microphone is starting", "The bot hears you as soon as"),
+    ({"mic": "muted"}, "unheard", "You are muted", "Unmute to be heard."),
+    ({"mic": "failed"}, "unheard", "Microphone is off", "Turn it on to be heard."),
+    ({"mic": "refused"}, "unheard", "Listen only", "This token"),
+    ({"mic": "starting"}, "unheard", "One moment", "The microphone is being turned on."),
+    ({"mic": "off"}, "unheard", "One moment", "The microphone is being turned on."),
     (SPEECH, "hearing", "Hearing you", "It answers"),
-    ({**SPEECH, "mic": "muted"}, "unheard", "You are muted", "Press “Unmute”"),
-    ({**SPEECH, "mic": "failed"}, "unheard", "Microphone is off", "Press “Turn microphone on”"),
+    ({**SPEECH, "mic": "muted"}, "unheard", "You are muted", "Unmute to be heard."),
+    ({**SPEECH, "mic": "failed"}, "unheard", "Microphone is off", "Turn it on to be heard."),
     (REPLY, "thinking", "Thinking", "Go on speaking"),
-    ({**REPLY, "mic": "muted"}, "thinking", "Thinking", "Press “Unmute”"),
+    ({**REPLY, "mic": "muted"}, "thinking", "Thinking", "Unmute to be heard."),
     (PLAYBACK, "speaking", "Speaking", TALK_OVER),
     ({**PLAYBACK, **REPLY}, "speaking", "Speaking", TALK_OVER),
     ({**PLAYBACK, **SPEECH}, "hearing", "Hearing you", "It answers"),
-    ({**PLAYBACK, "mic": "failed"}, "speaking", "Speaking", "Press “Turn microphone on”"),
+    ({**PLAYBACK, "mic": "failed"}, "speaking", "Speaking", "Turn it on to be heard."),
     ({**PLAYBACK, "insists": True}, "speaking", "Speaking", "This reply is played to its end."),
     (ALICE, "unheard", "Listening to alice", ONE_CALLER),
     ({**ALICE, **SPEECH}, "unheard", "Hearing alice", ONE_CALLER),
     ({**ALICE, **PLAYBACK}, "speaking", "Speaking", ONE_CALLER),
     ({**ALICE, **REPLY}, "thinking", "Thinking", ONE_CALLER),
     ({**ALICE, "mic": "muted"}, "unheard", "Listening to alice", ONE_CALLER),
-    ({**ALICE, "mic": "refused"}, "unheard", "You can only listen", "This token"),
-    ({**ALICE, "others": ["ingobot"]}, "unheard", "Not heard yet", "The bot does not listen to you yet."),
+    ({**ALICE, "mic": "refused"}, "unheard", "Listen only", "This token"),
+    ({**ALICE, "others": ["ingobot"]}, "unheard", "Not heard yet", "The bot waits for alice"),
     ({"listeningTo": None}, "unheard", "Not heard yet", "The bot does not listen to you yet."),
     ({"listeningTo": None, **SPEECH}, "unheard", "Not heard yet", "The bot does not listen to you yet."),
     ({"listeningTo": None, **PLAYBACK}, "speaking", "Speaking", "The bot does not listen to you yet."),
-    ({"listeningTo": None, "mic": "muted"}, "unheard", "You are muted", "Press “Unmute”"),
+    ({"listeningTo": None, "mic": "muted"}, "unheard", "You are muted", "Unmute to be heard."),
     ({"listeningTo": "unsaid"}, "listening", "Listening", LISTEN),  # an older node: it is believed to listen
     ({"listeningTo": "unsaid", **SPEECH}, "hearing", "Hearing you", "It answers"),
 ]
@@ -235,7 +232,7 @@ def test_a_second_caller_is_told_whom_the_bot_hears(livekit_url: str, room: str,
             assert shown in ("Listening to alice", "Hearing alice", "Thinking", "Speaking")
             await alice.click("#mic")
             await state(alice, mic="muted")
-            assert await alice.inner_text("#hint") == "Press “Unmute”, and the bot hears you."
+            assert await alice.inner_text("#hint") == "Unmute to be heard."
             await alice.click("#leave")
             await state(alice, call="idle")
             await state(bob, heard="me")
@@ -270,6 +267,6 @@ def test_nobody_is_heard_is_said(livekit_url: str, room: str, hum: Path) -> None
             await bot.send("listening_to", identity="alice")
             await state(page, heard="other")
             await alice.click("#leave")  # and the bot does not notice
-            await state(page, heard="nobody", state="unheard")
+            await state(page, heard="away", state="unheard")
 
     run(scenario())

@@ -87,7 +87,7 @@ def test_where_the_bots_identity_is_told_no_other_agent_is_believed(livekit_url:
                 async with FakeBot(livekit_url, room) as bot:
                     await state(page, bot="present", audio="playing")
                     await bot.send("listening_to", identity="nobody-here")
-                    await state(page, heard="nobody")
+                    await state(page, heard="away")
                     assert await page.locator("#event-rows li").count() == 1
                 await state(page, bot="absent")
                 await page.close()

@@ -27,11 +27,12 @@ function stateOf({ call, bot, mic, listeningTo, me, others, hearing, pending, pl
   return reason ? say("unheard", unheard) : say("listening", STATES.listening);
 }
 
-/** me, other, nobody or unknown. Somebody who is not in the room is nobody. */
+/** me, other, away (the node waits for somebody who left), nobody, or unknown. */
 function whoIsHeard(listeningTo, me, others) {
   if (listeningTo === undefined) return "unknown";
+  if (listeningTo === null) return "nobody";
   if (listeningTo === me) return "me";
-  return others.includes(listeningTo) ? "other" : "nobody";
+  return others.includes(listeningTo) ? "other" : "away";
 }
 
 /** The key of UNHEARD that says why the bot does not hear this caller; null where it does. */
@@ -39,5 +40,5 @@ function whyUnheard(mic, heard) {
   if (mic === "refused") return "refused";
   if (heard === "other") return "other";
   if (mic !== "on") return mic === "off" ? "starting" : mic;
-  return heard === "nobody" ? "nobody" : null;
+  return heard === "nobody" || heard === "away" ? heard : null;
 }

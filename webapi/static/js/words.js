@@ -80,8 +80,8 @@ function troubleOfMicrophone(error, sdk) {
 /** What the page says of the call: [name, what the caller may do]. */
 const STATES = {
   idle: ["Not in a call", "Join a room and talk to the bot."],
-  joining: ["Joining", "The bot hears you as soon as you are in the room."],
-  reconnecting: ["Reconnecting", "The bot can't hear you until the connection is back."],
+  joining: ["Joining", "One moment."],
+  reconnecting: ["Reconnecting", "The bot can't hear you until then."],
   waiting: ["Waiting for the bot", "It answers as soon as it is in the room."],
   listening: ["Listening", "Say something."],
   hearing: ["Hearing you", "It answers when you stop."],
@@ -90,14 +90,15 @@ const STATES = {
   insisting: ["Speaking", "This reply is played to its end."],
 };
 
-/** Why the bot does not hear this caller, in the same form. `who` is the caller that it hears, who may be speaking. */
+/** Why the bot does not hear this caller, in the same form. `who` is the caller that it listens to. */
 const UNHEARD = {
-  other: (who, speaking) => [`${speaking ? "Hearing" : "Listening to"} ${who}`, "The bot hears one caller at a time, and not you."],
+  other: (who, speaking) => [`${speaking ? "Hearing" : "Listening to"} ${who}`, "Not to you: it hears one caller at a time."],
+  away: (who) => ["Not heard yet", `The bot waits for ${who}, who is not in the room.`],
   nobody: () => ["Not heard yet", "The bot does not listen to you yet."],
-  starting: () => ["Microphone is starting", "The bot hears you as soon as it is on."],
-  muted: () => ["You are muted", "Press “Unmute”, and the bot hears you."],
-  failed: () => ["Microphone is off", "Press “Turn microphone on”, and the bot hears you."],
-  refused: () => ["You can only listen", "This token lets you hear the bot, not speak to it."],
+  starting: () => ["One moment", "The microphone is being turned on."],
+  muted: () => ["You are muted", "Unmute to be heard."],
+  failed: () => ["Microphone is off", "Turn it on to be heard."],
+  refused: () => ["Listen only", "This token lets you hear the bot, not speak to it."],
 };
 
 /** The node's events: [label in the timeline, text in the list]. The list has other events under their own name. */
