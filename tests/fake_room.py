@@ -61,11 +61,16 @@ class Publication:
     muted: bool = False
     kind: int = rtc.TrackKind.KIND_AUDIO
     source: int = rtc.TrackSource.SOURCE_MICROPHONE
+    encryption_type: int = rtc.EncryptionType.NONE
     audio_features: tuple[int, ...] = ()
+    track: object = None  # while the node is subscribed
     on_subscribed: Callable[[], None] = lambda: None
 
-    def set_subscribed(self, _: bool) -> None:
-        self.on_subscribed()
+    def set_subscribed(self, wanted: bool) -> None:
+        if wanted:
+            self.on_subscribed()
+        else:
+            self.track = None
 
 
 @dataclass
@@ -114,7 +119,7 @@ class FakeRoom:
     async def __aenter__(self) -> FakeRoom:
         self._running = asyncio.create_task(self.host.run())
         self.host.register_handlers(cast(Connection, self._connection))
-        self.host.enter(cast(Connection, self._connection))
+        self.enter()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -124,12 +129,36 @@ class FakeRoom:
 
     # ------------------------------------------------------------ what happens in it
 
-    def join(self, identity: str) -> None:
-        """A caller joins, with a microphone."""
-        publication = Publication(f"TR_{identity}")
-        publication.on_subscribed = lambda: self.subscribed(identity)
-        self.people[identity] = Participant(identity, {publication.sid: publication})
+    def join(
+        self, identity: str, *, mic: bool = True, kind: int = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+    ) -> None:
+        """A participant joins, in most cases with a microphone."""
+        self.people[identity] = Participant(identity, {}, kind=kind)
         self.emit("participant_connected", self.people[identity])
+        if mic:
+            self.publish(identity, f"TR_{identity}")
+
+    def publish(self, identity: str, sid: str, **of_publication: Any) -> Publication:
+        """A participant publishes a track. The node gets it when it has subscribed to it."""
+        person, publication = self.people[identity], Publication(sid, **of_publication)
+        publication.on_subscribed = lambda: self.subscribed(identity, sid)
+        person.track_publications[sid] = publication
+        self.emit("track_published", publication, person)
+        return publication
+
+    def unpublish(self, identity: str, sid: str) -> None:
+        """A participant takes a track away, and the server says so."""
+        gone = self.people[identity].track_publications.pop(sid)
+        if gone.track is not None:
+            gone.track = None
+            self.emit("track_unsubscribed", None, gone)
+        self.emit("track_unpublished", gone, self.people[identity])
+
+    def mute(self, identity: str, sid: str, muted: bool = True) -> None:
+        """A participant mutes a track, or unmutes it."""
+        publication = self.people[identity].track_publications[sid]
+        publication.muted = muted
+        self.emit("track_muted" if muted else "track_unmuted", self.people[identity], publication)
 
     def leave(self, identity: str) -> None:
         """The caller leaves, and the server says so."""
@@ -137,11 +166,21 @@ class FakeRoom:
         gone.disconnect_reason = rtc.DisconnectReason.CLIENT_INITIATED
         self.emit("participant_disconnected", gone)
 
-    def subscribed(self, identity: str) -> None:
+    def lose(self) -> None:
+        """The server is gone, and with it all participants."""
+        self.people.clear()
+        self.host.lose(for_good=False)
+
+    def enter(self) -> None:
+        """The node is in the room again; nobody else is yet."""
+        self.host.enter(cast(Connection, self._connection))
+
+    def subscribed(self, identity: str, sid: str = "") -> None:
         """Their track has come."""
         self.tracks.append(Track())
         caller = self.people[identity]
-        (publication,) = caller.track_publications.values()
+        publication = caller.track_publications[sid or f"TR_{identity}"]
+        publication.track = self.tracks[-1]
         self.loop.call_soon(self._handlers["track_subscribed"], self.tracks[-1], publication, caller)
 
     def emit(self, name: str, *arguments: object) -> None:

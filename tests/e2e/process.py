@@ -85,6 +85,7 @@ class NodeProcess:
         self.folder = folder
         self._command = [*COMMAND, *(arguments or ("--graph", "default"))]
         self.terminal: int | None = None
+        self.own_group = False  # it is in a process group of its own
         self.page = ""  # the address that it printed
         # The tests' callers have no loudspeaker, and interrupt the bot's first words: see docs/echo.md.
         defaults = {"LOG_LEVEL": "DEBUG", "VAD_BACKEND": "webrtc", "MOCK_THINK_MS": 20, "WEB_PORT": 0}
@@ -101,7 +102,7 @@ class NodeProcess:
                 stdin=self.terminal,
                 stdout=out,
                 stderr=err,
-                start_new_session=self.terminal is not None,
+                start_new_session=self.own_group or self.terminal is not None,
                 preexec_fn=take_terminal if self.terminal is not None else None,
             )
         try:
@@ -181,6 +182,12 @@ class NodeProcess:
         """Send it a signal."""
         assert self._program is not None
         self._program.send_signal(number)
+
+    def send_group(self, number: signal.Signals) -> None:
+        """Send a signal to all processes of its own group."""
+        assert self._program is not None
+        assert self.own_group
+        os.killpg(self._program.pid, number)
 
     async def ended(self) -> int:
         """Its exit code, once it has ended."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -12,13 +13,16 @@ import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from livekit import api, rtc
 
 from tests.e2e.caller import Caller
 from tests.e2e.conftest import LiveKitServer
-from tests.speech import vowel
+from tests.e2e.process import NodeProcess
+from tests.e2e.rooms import caller
+from tests.speech import silence, vowel
 from webapi.voice_node.config import DEV_KEY, load_settings
 from webapi.voice_node.dev_server.binary import find_server
 from webapi.voice_node.dev_server.process import free_port
@@ -175,6 +179,36 @@ def test_ctrl_c_reaches_the_node_alone_which_ends_the_server_after_it_has_left()
         assert node.stdout.read() == "there\n"
         assert node.wait() == 0
     run(until_gone(url))
+
+
+def kill_server(url: str) -> None:
+    """Kill the server at that URL, as a crash does, and not its keeper."""
+    port = json.dumps({"port": urlsplit(url).port})[1:-1]
+    for commands in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            command = commands.read_text()
+            if port in command and "keeper.py" not in command:
+                os.kill(int(commands.parent.name), signal.SIGKILL)
+
+
+def test_a_server_that_crashes_is_started_again_and_given_up_where_it_does_not_stay(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        url = free_url()
+        async with NodeProcess(tmp_path, url, "demo") as node:
+            kill_server(url)
+            await node.until(lambda: node.logged("server_started"), "the server back")
+            await node.until(lambda: node.logged("reconnected"), "the node back in its room")
+            async with caller(url, "demo") as alice:
+                await alice.say(vowel(0.5) + silence(0.5))
+                await alice.wait_for_event("turn")
+            while node.running:
+                kill_server(url)
+                await asyncio.sleep(0.1)
+            assert await node.ended() == 2
+            assert "The local LiveKit server has ended 4 times within 60 s." in node.err
+            assert "Traceback" not in node.err
+
+    run(scenario())
 
 
 def test_it_comes_back_on_the_same_port(livekit_server: LiveKitServer) -> None:

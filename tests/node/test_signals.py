@@ -1,11 +1,15 @@
-"""SIGHUP: a wish for another graph, or the end of the terminal. (tests/e2e/test_graph_swap.py has real terminals.)"""
+"""Signals: one request to close, however many come at once; SIGHUP. (tests/e2e has real terminals and a whole node.)"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -72,3 +76,88 @@ def test_a_hang_up(monkeypatch: pytest.MonkeyPatch, terminal: list[bool], reload
 
     monkeypatch.setattr(signals, "_has_terminal", has_terminal)
     asyncio.run(main())
+
+
+# ---------------------------------------------------------------- several signals at once
+
+ROOT = Path(__file__).parents[2]
+
+# A node as small as can be: says that it is there, and writes a last line when it was allowed to close.
+NODE = """
+import asyncio
+from webapi.voice_node.node.signals import handle_signals
+
+async def main():
+    stop = asyncio.Event()
+    handle_signals(asyncio.get_running_loop(), stop, asyncio.Event())
+    print("there", flush=True)
+    await stop.wait()
+    await asyncio.sleep(0.5)  # what closing takes
+    print("closed", flush=True)
+
+asyncio.run(main())
+"""
+
+BLOCKED = """
+import asyncio, time
+from webapi.voice_node.node.signals import handle_signals
+
+async def main():
+    handle_signals(asyncio.get_running_loop(), asyncio.Event(), asyncio.Event())
+    print("there", flush=True)
+    time.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+def start(program: str) -> subprocess.Popen[str]:
+    """A process of its own, in a group of its own, that handles signals."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert started.stdout
+    assert started.stdout.readline() == "there\n"
+    return started
+
+
+@pytest.mark.parametrize("pause_s", [0, 0.002, 0.05])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        (signal.SIGINT, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGINT),
+        (signal.SIGTERM, signal.SIGHUP, signal.SIGTERM),
+        (signal.SIGINT, signal.SIGTERM, signal.SIGINT, signal.SIGTERM, signal.SIGINT),
+    ],
+)
+def test_signals_within_a_second_are_one_request(numbers: Sequence[signal.Signals], pause_s: float) -> None:
+    with start(NODE) as node:
+        for number in numbers:
+            node.send_signal(number)
+            time.sleep(pause_s)
+        assert node.stdout
+        assert node.stdout.read() == "closed\n"
+    assert node.returncode == 0
+
+
+def test_a_signal_to_the_process_group_that_a_parent_passes_on_as_well_is_one_request() -> None:
+    with start(NODE) as node:
+        os.killpg(node.pid, signal.SIGINT)  # as a terminal does at Ctrl-C
+        node.terminate()  # as make does then
+        assert node.stdout
+        assert node.stdout.read() == "closed\n"
+    assert node.returncode == 0
+
+
+def test_who_asks_again_later_ends_it_at_once() -> None:
+    with start(BLOCKED) as node:
+        while node.poll() is None:  # the requests of the first second are one
+            node.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+    assert node.returncode == 130

@@ -1,61 +1,45 @@
-"""Which participant is the caller, and which of their tracks is heard."""
+"""What is read of LiveKit's participants."""
 
 from __future__ import annotations
 
-import itertools
-from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, cast
 
-import pytest
 from livekit import rtc
 
-from webapi.voice_node.room.participants import ParticipantInfo, choose_caller, choose_microphone
+from tests.fake_room import Participant, Publication
+from webapi.voice_node.room.participants import people_in
+from webapi.voice_node.room.who_is_heard import AudioTrack, Person
 
-
-def seen(identity: str, joined_ms: int, *, bot: bool = False, audio: bool = True) -> ParticipantInfo:
-    return ParticipantInfo(identity, joined_ms, bot, audio)
-
-
-def test_the_first_to_join_with_audio_is_the_caller_in_whatever_order_they_are_seen() -> None:
-    people = [
-        seen("silent observer", 1, audio=False),
-        seen("other bot", 2, bot=True),
-        seen("alice", 3),
-        seen("bob", 4),
-    ]
-    for order in itertools.permutations(people):
-        assert choose_caller(order) == "alice"
-
-
-def test_a_tie_is_broken_by_name_and_nobody_is_nobody() -> None:
-    assert choose_caller([seen("b", 1), seen("a", 1)]) == "a"
-    assert choose_caller([seen("bot", 1, bot=True), seen("observer", 2, audio=False)]) is None
-    assert choose_caller([]) is None
-
-
-@dataclass
-class Publication:
-    sid: str
-    kind: int
-    source: int
-
-
-AUDIO, VIDEO = rtc.TrackKind.KIND_AUDIO, rtc.TrackKind.KIND_VIDEO
-CAMERA, MICROPHONE = rtc.TrackSource.SOURCE_CAMERA, rtc.TrackSource.SOURCE_MICROPHONE
+VIDEO = rtc.TrackKind.KIND_VIDEO
 SCREEN, UNKNOWN = rtc.TrackSource.SOURCE_SCREENSHARE_AUDIO, rtc.TrackSource.SOURCE_UNKNOWN
 
 
-@pytest.mark.parametrize(
-    ("published", "heard"),
-    [
-        ([("v", VIDEO, CAMERA), ("s", AUDIO, SCREEN), ("u", AUDIO, UNKNOWN), ("m", AUDIO, MICROPHONE)], "m"),
-        ([("s", AUDIO, SCREEN), ("u", AUDIO, UNKNOWN)], "u"),
-        ([("m1", AUDIO, MICROPHONE), ("m2", AUDIO, MICROPHONE)], "m1"),
-        ([("s", AUDIO, SCREEN), ("v", VIDEO, CAMERA)], None),
-        ([], None),
-    ],
-)
-def test_a_microphone_is_preferred_and_a_shared_screen_is_not_heard(
-    published: list[tuple[str, int, int]], heard: str | None
-) -> None:
-    found = choose_microphone([Publication(*p) for p in published])  # type: ignore[misc]  # what it reads of a publication
-    assert (found.sid if found else None) == heard
+def read(**of_participant: Any) -> Person:
+    participant = Participant("alice", **{"track_publications": {}, **of_participant})
+    (person,) = people_in([cast(rtc.RemoteParticipant, participant)])
+    return person
+
+
+def test_each_audio_track_with_its_source_mute_and_encryption_and_no_video() -> None:
+    tracks = [
+        Publication("m", muted=True),
+        Publication("v", kind=VIDEO, source=rtc.TrackSource.SOURCE_CAMERA),
+        Publication("s", source=SCREEN),
+        Publication("e", source=UNKNOWN, encryption_type=rtc.EncryptionType.GCM),
+    ]
+    assert read(track_publications={track.sid: track for track in tracks}).tracks == (
+        AudioTrack("m", "microphone", muted=True),
+        AudioTrack("s", "screenshare_audio"),
+        AudioTrack("e", "unknown", encrypted=True),
+    )
+
+
+def test_the_time_of_joining_in_milliseconds_as_the_server_says() -> None:
+    assert read(joined_at=datetime(1970, 1, 1, 0, 0, 2, 500_000, timezone.utc)).joined_ms == 2500
+
+
+def test_every_kind_that_the_library_knows_has_a_name_and_one_that_it_does_not_know_its_number() -> None:
+    kinds = {read(kind=kind).kind for kind in rtc.ParticipantKind.values()}
+    assert {"standard", "sip", "agent", "egress", "ingress"} <= kinds
+    assert read(kind=77).kind == "77"

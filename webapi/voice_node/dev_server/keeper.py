@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,7 +21,13 @@ ASKED_TWICE_S = 3.0  # after two it ends; so does `docker compose up`
 
 
 def main() -> int:
-    """Run the command until it ends or standard input is closed."""
+    """Run the command until it ends or standard input is closed.
+
+    SIGINT and SIGTERM are for the node, which leaves its room before the server ends. systemd sends them to all
+    processes of a service. A handler that does nothing, and not SIG_IGN, which the program would inherit.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
     program = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)  # noqa: S603 - the node's own command
     threading.Thread(target=_end_it_with_the_node, args=(program,), daemon=True).start()
     code = program.wait()

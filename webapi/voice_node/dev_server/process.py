@@ -37,9 +37,12 @@ class ServerProcess:
         self._keeper: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start the server; `answers` waits for it. UserError where its log can't be written."""
-        if self._keeper is not None:
+        """Start the server, also one that ended; `answers` waits for it. UserError where its log can't be written."""
+        if self.runs:
             raise RuntimeError("it runs already")
+        if self._keeper is not None:
+            self._close_pipe()
+            self._wait()
         with self._open_log() as log:
             self._keeper = subprocess.Popen(  # noqa: S603 - our own command
                 kept(self._command),
@@ -62,14 +65,23 @@ class ServerProcess:
                 "Allow writing there; or choose another folder by XDG_CACHE_HOME (Windows: LOCALAPPDATA)."
             ) from None
 
+    @property
+    def runs(self) -> bool:
+        """It was started, and has neither been stopped nor ended by itself."""
+        return self._keeper is not None and self._keeper.poll() is None
+
+    async def serves(self) -> bool:
+        """It runs; or only its keeper was killed, and the server still answers."""
+        return self.runs or await speaks_http(self.host, self.port, 1.0)
+
     async def answers(self, within_s: float = START_S) -> None:
         """Wait until the server answers. UserError, with its last output, where it ends or takes longer than that."""
         until_s = time.monotonic() + within_s
         while not await speaks_http(self.host, self.port, 1.0):
-            if self._keeper is None or self._keeper.poll() is not None:
-                raise UserError(f"The local LiveKit server did not start.\n{self._last_words()}")
+            if not self.runs:
+                raise UserError(f"The local LiveKit server did not start.\n{self.last_words()}")
             if time.monotonic() > until_s:
-                raise UserError(f"The local LiveKit server gave no answer within {within_s:g} s.\n{self._last_words()}")
+                raise UserError(f"The local LiveKit server gave no answer within {within_s:g} s.\n{self.last_words()}")
             await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
@@ -97,7 +109,8 @@ class ServerProcess:
             if keeper is not None:
                 keeper.wait(STOP_S)
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """The last lines of its output, and where all of it is."""
         said = self.log.read_text("utf-8", errors="replace").strip().splitlines()
         return f"{last(said)}\nAll that it said is in {self.log}."
 

@@ -3,6 +3,8 @@
     async with dev_server(settings.livekit_url, key, secret, enabled=True, say=print) as started:
         ...  # a server answers at the URL; `started` is True where it was started here
 
+A server that ends by itself is started again, three times within a minute.
+
 Where LIVEKIT_URL is on loopback and nothing listens there, the server is the first that works of: a `livekit-server` on
 PATH or in the user's cache; Docker, with docker-compose.livekit.yml; a build with Go into the cache, which takes about
 three minutes, once. Its log is in the cache too. `python -m webapi.voice_node.dev_server --get` only finds or builds
@@ -14,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ from webapi.voice_node.config import DEV_KEY, DEV_SECRET, is_loopback
 from webapi.voice_node.dev_server.binary import build_server, cache_dir, find_server
 from webapi.voice_node.dev_server.docker import compose_file, docker_answers, docker_server
 from webapi.voice_node.dev_server.process import ServerProcess, livekit
+from webapi.voice_node.dev_server.restarter import keep_running
 from webapi.voice_node.errors import PrintLine, UserError
 
 PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
@@ -33,12 +36,19 @@ LOGS_KEPT = 8  # each port has a log of its own
 
 @asynccontextmanager
 async def dev_server(
-    url: str, key: str = DEV_KEY, secret: str = DEV_SECRET, *, enabled: bool = True, say: PrintLine = print
+    url: str,
+    key: str = DEV_KEY,
+    secret: str = DEV_SECRET,
+    *,
+    enabled: bool = True,
+    say: PrintLine = print,
+    on_gone: Callable[[UserError], object] = lambda _: None,
 ) -> AsyncIterator[bool]:
     """A LiveKit server at `url` while the block runs. Yields True where it was started here.
 
     None is started for a URL that is not on loopback or where something listens, or with `enabled=False`. `say` gets a
-    line at each step. Raises UserError, with every way that was tried, where no server can be started.
+    line at each step. `on_gone` is called, once, where the server ends again and again and is not started any more.
+    Raises UserError, with every way that was tried, where no server can be started.
     """
     for name in avoid_proxy(url):
         say(f"{name} is left aside: LiveKit's SDK would look for {url} through that proxy.")
@@ -50,9 +60,21 @@ async def dev_server(
     try:
         await server.answers()
         say(f"Started a local LiveKit server at {url}; its log is {server.log}.")
-        yield True
+        restarting = asyncio.create_task(_keep_running(server, on_gone), name="dev-server")
+        try:
+            yield True
+        finally:
+            restarting.cancel()
+            await asyncio.wait([restarting])
     finally:
         await server.stop()
+
+
+async def _keep_running(server: ServerProcess, on_gone: Callable[[UserError], object]) -> None:
+    try:
+        await keep_running(server)
+    except UserError as error:
+        on_gone(error)
 
 
 def avoid_proxy(url: str) -> list[str]:

@@ -11,7 +11,7 @@ from loguru import logger
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.server import dev_server
-from webapi.voice_node.errors import PrintLine
+from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.files.preflight import check_writable
 from webapi.voice_node.graph.check import load_and_check, make_orchestrators
 from webapi.voice_node.graph.spec import GraphSpec
@@ -39,8 +39,15 @@ async def run_node(
 ) -> None:
     """Serve callers until `stop` is set. `say` gets lines for the terminal. Raises UserError.
 
-    The graph's file is read again when `reload` is set and, with `watch`, after it has changed.
+    The graph's file is read again when `reload` is set and, with `watch`, after it has changed. A local server that was
+    started here and does not stay up sets `stop`, and the error is raised once all is closed.
     """
+    server_gone: list[UserError] = []
+
+    def on_server_gone(error: UserError) -> None:
+        server_gone.append(error)
+        stop.set()
+
     graph, vad = _checked(settings)
     for made in make_orchestrators(graph, settings):
         await close_orchestrator(made)
@@ -60,7 +67,7 @@ async def run_node(
         reloading = _reloader(graph, settings, sessions, runner).run(reload, watch=watch)
         ending.callback(asyncio.create_task(reloading, name="graph-watch").cancel)
         key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
-        server = dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say)
+        server = dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say, on_gone=on_server_gone)
         if not await done_before(stop, ending.enter_async_context(server)):
             return
         url = ""
@@ -69,6 +76,8 @@ async def run_node(
             url = await web.start()
             ending.push_async_callback(web.stop)
         await runner.run(stop, joined=lambda: say(f"Open {url}") if url else None)
+    if server_gone:
+        raise server_gone[0]
 
 
 def _checked(settings: Settings) -> tuple[GraphSpec, VoiceActivityDetector]:

@@ -8,15 +8,18 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
 
 CLOSE_S = 5.0  # from the signal to the end of the process, whatever hangs
+SAME_S = 1.0  # systemd and make signal every process of a group, and a shell or make passes its own signal on as well
 AFTER_S = 1.0  # a shell that ends sends SIGHUP to its jobs first, and closes the terminal afterwards
 
 
 def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: asyncio.Event) -> None:
-    """SIGINT and SIGTERM set `stop`, in `loop`; a second one ends the process at once. SIGHUP sets `reload`.
+    """SIGINT and SIGTERM set `stop`, in `loop`. SIGHUP sets `reload`.
 
+    All signals within SAME_S of the first are one request; a later one ends the process at once.
     A SIGHUP because the terminal was closed is handled as SIGTERM, as the user can't stop the node any more; but not
     under nohup, with which a process outlives its terminal. Windows has no SIGHUP.
     """
@@ -35,17 +38,20 @@ class _Handler:
         self._loop = loop
         self._stop = stop
         self._reload = reload
-        self._closing = False  # not stop.is_set(): a blocked loop would not set it
+        self._closing_since_s: float | None = None  # not stop.is_set(): a blocked loop would not set it
         self.outlives_terminal = False
 
     def on_stop(self, _: int, __: FrameType | None) -> None:
         """SIGINT or SIGTERM."""
-        if self._closing:
+        if self._closing_since_s is None:
+            self._close()
+        elif time.monotonic() - self._closing_since_s > SAME_S:
             os._exit(130)
-        self._close()
 
     def on_hang_up(self, _: int, __: FrameType | None) -> None:
         """SIGHUP."""
+        if self._closing_since_s is not None:
+            return
         if self.outlives_terminal:
             self._loop.call_soon_threadsafe(self._reload.set)
         elif _has_terminal():
@@ -55,14 +61,17 @@ class _Handler:
             self._close_without_terminal()
 
     def _close_without_terminal(self) -> None:
-        if not self._closing and not _has_terminal():  # the system and the shell may both have sent a signal
+        if (
+            self._closing_since_s is None and not _has_terminal()
+        ):  # the system and the shell may both have sent a signal
             self._close()
 
     def _close(self) -> None:
-        self._closing = True
+        self._closing_since_s = time.monotonic()
         with contextlib.suppress(OSError):  # the terminal may be gone
             os.write(2, b"Closing; once more ends it at once.\n")  # sys.stderr may be in the middle of a line
-        self._loop.call_soon_threadsafe(self._stop.set)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the node has ended
+            self._loop.call_soon_threadsafe(self._stop.set)
         too_late = threading.Timer(CLOSE_S, _give_up)
         too_late.daemon = True
         too_late.start()

@@ -10,19 +10,19 @@ from loguru import logger
 from webapi.voice_node.room.participants import cancels_echo
 from webapi.voice_node.room.session_port import PendingSession, SessionPort
 from webapi.voice_node.room.track_reader import TrackReader, frames_of
+from webapi.voice_node.room.who_is_heard import WHY
 
 ASK_AGAIN_S = 2.0  # after this time a track that was subscribed to and has not come is subscribed to again
 MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # between two sessions where the first broke
-REJOIN_S = 1.0  # a client that joins again under its name leaves first, in a message of its own
 
 
 class Caller:
-    """The state of one caller: session, track, and when they left. Times are the loop's, in seconds."""
+    """The state of one caller: session and track. Times are the loop's, in seconds."""
 
     def __init__(self, room: str, identity: str) -> None:
         self.identity = identity
-        self.away_until_s: float | None = None  # None: they are in the room
-        self.asked_sid: str | None = None  # of the track that was subscribed to
+        self.asked_sid: str | None = None  # of the track that was subscribed to last
+        self.heard_sid: str | None = None  # of the track that has come and is read
         self._loop = asyncio.get_running_loop()
         self._asked_s = 0.0
         self._reader: TrackReader | None = None
@@ -83,28 +83,41 @@ class Caller:
         """Note that the track was subscribed to."""
         self.asked_sid, self._asked_s = sid, self._loop.time()
 
-    def needs_no_track(self) -> bool:
-        """A track is here, or one was asked for less than ASK_AGAIN_S ago."""
-        just_asked = self.asked_sid is not None and self._loop.time() - self._asked_s < ASK_AGAIN_S
-        return self.has_track or just_asked
+    def needs(self, sid: str) -> bool:
+        """The track is to be subscribed to: it has not come, and was not asked for in the last ASK_AGAIN_S."""
+        just_asked = self.asked_sid == sid and self._loop.time() - self._asked_s < ASK_AGAIN_S
+        return self.heard_sid != sid and not just_asked
 
-    def attach_track(self, track: rtc.Track, publication: rtc.RemoteTrackPublication) -> asyncio.Task[None] | None:
-        """Read this track, and no other, into the session. Returns the task that closes the track before."""
+    def attach_track(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, why: str
+    ) -> asyncio.Task[None] | None:
+        """Read this track, and no other, into the session. Returns the task that closes the track before.
+
+        `why` it is this one: a key of who_is_heard.WHY, for the log.
+        """
         closing = self._drop_track("another track")
         self.report_lost()
         muted, echo = publication.muted, not cancels_echo(publication)
         self._reader = TrackReader(frames_of(track), self.session, muted=muted, echo=echo, log=self.log)
-        bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=muted, echo=echo)
-        bound.info(f"hearing {self.identity}" + (" (muted)" if muted else ""))
+        self.heard_sid = publication.sid
+        bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=muted, echo=echo, reason=why)
+        bound.info(f"hearing {self.identity}{' (muted)' if muted else ''}: {WHY[why]}")
         return closing
 
     def detach_track(self, why: str) -> asyncio.Task[None] | None:
-        """Stop reading the track, which is gone. Returns the task that closes it.
+        """Stop reading the track, which is gone, and ask for no other. Returns the task that closes it.
 
         The session is told by `report_lost`, and not here: the caller may have left.
         """
         self.asked_sid = None
         return self._drop_track(why)
+
+    def detach_heard(self, why: str) -> asyncio.Task[None] | None:
+        """Like `detach_track`; but another track that was asked for is read when it comes."""
+        asked_sid = self.asked_sid if self.asked_sid != self.heard_sid else None
+        closing = self.detach_track(why)
+        self.asked_sid = asked_sid
+        return closing
 
     def report_lost(self) -> None:
         """Tell the session, once, that the track is gone."""
@@ -114,25 +127,14 @@ class Caller:
 
     def set_muted(self, sid: str, muted: bool) -> None:
         """The track `sid` was muted or unmuted."""
-        if self._reader is not None and sid == self.asked_sid:
+        if self._reader is not None and sid == self.heard_sid:
             self._reader.set_muted(muted)
             self.log.bind(event="muted" if muted else "unmuted").debug(f"{self.identity} {'' if muted else 'un'}muted")
 
     def _drop_track(self, why: str) -> asyncio.Task[None] | None:
-        reader, self._reader = self._reader, None
+        reader, self._reader, self.heard_sid = self._reader, None, None
         if reader is None:
             return None
         self._lost = why
         reader.stop()
         return asyncio.create_task(reader.close(), name="livekit-hearing-close")
-
-
-def patience_s(*, said_why: bool, up: bool, grace_s: float) -> float:
-    """How long to wait for a caller who has left, in seconds.
-
-    `said_why`: the server gave a reason, so they left on purpose. `up`: the node itself is connected; where it is not,
-    `grace_s` is the time to wait.
-    """
-    if said_why:
-        return 0.0
-    return REJOIN_S if up else grace_s

@@ -21,7 +21,7 @@ from webapi.voice_node.room.track_sink import TrackSink
 FIRST_JOIN_S = 10.0  # the SDK alone tries for 32 s where a server accepts the connection and sends nothing
 JOIN_S = 40.0
 PUBLISH_S = 10.0
-MIN_PAUSE_S, MAX_PAUSE_S = 0.5, 10.0  # between two tries
+MIN_PAUSE_S, MAX_PAUSE_S = 0.5, 3.0  # between two tries; the longest is silence for the caller after the server is back
 TOKEN_TTL = timedelta(hours=1)  # the server renews the token while the node is connected
 FAILURES = (rtc.ConnectError, PublishTrackError, asyncio.TimeoutError)
 

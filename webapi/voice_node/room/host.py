@@ -1,25 +1,28 @@
-"""Chooses the caller of a room, subscribes to their track, and sees that a session serves them."""
+"""Subscribes to the track that `who_is_heard` chooses, and sees that a session serves its caller."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from dataclasses import replace
 
 from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.room import error_messages
-from webapi.voice_node.room.caller import ASK_AGAIN_S, Caller, patience_s
+from webapi.voice_node.room.announcements import Announcements
+from webapi.voice_node.room.caller import ASK_AGAIN_S, Caller
 from webapi.voice_node.room.connection import Connection
 from webapi.voice_node.room.data_messages import RoomMessages
-from webapi.voice_node.room.participants import choose_caller, choose_microphone, participant_info
+from webapi.voice_node.room.participants import people_in
 from webapi.voice_node.room.session_keeper import UNHEARD, SessionKeeper
 from webapi.voice_node.room.session_port import MakeSession
 from webapi.voice_node.room.track_sink import TrackSink
+from webapi.voice_node.room.who_is_heard import WHY, RoomState, Seat, Without, not_heard, who_is_heard
 
 GRACE_S = 30.0  # how long a caller's session outlives a lost connection
 SETTLE_S = 0.2  # one cause gives several messages: the track is gone, the participant is gone, the same one is back
+IN_THE_ROOM = ("no_track", "encrypted")  # of Without.why: the caller is there
 CLOSE_TRACKS_S = 0.3  # the time limit for closing tracks when the node leaves
 
 
@@ -38,7 +41,10 @@ class Host:
         self._grace_s = grace_s
         self._connection: Connection | None = None
         self._caller: Caller | None = None
-        self._ignored: set[str] = set()  # identities of which the log says that they are not listened to
+        self._seat: Seat | None = None  # as `who_is_heard` decided last
+        self._here_since_s: float | None = None  # since when the node is connected to the room
+        self._look_at_s: float | None = None  # when to look again, even if nothing changes
+        self._announcements = Announcements(room, messages)
         self._changed = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()  # of tracks
         self._sessions = SessionKeeper(room, make_session, sink, messages, self._changed)
@@ -56,26 +62,28 @@ class Host:
     def enter(self, connection: Connection) -> None:
         """The node is in the room."""
         self._connection, self._messages.room = connection, connection.room
+        self._here_since_s = self._loop.time()
+        self._announcements.entered()
         self._sessions.set_unheard(False, self._caller)
         self._changed.set()
 
     def lose(self, *, for_good: bool) -> None:
         """The room is gone. The session waits for its caller to come back, unless this is for good."""
-        self._connection = self._messages.room = None
-        self._ignored.clear()
+        self._connection = self._messages.room = self._here_since_s = None
+        self._announcements.reset()
         self._sessions.set_unheard(True, self._caller)
         if self._caller is not None:
             self._detach_track(self._caller, UNHEARD)
             if for_good:
-                self._caller.away_until_s = self._loop.time()
-            elif self._caller.away_until_s is None:
-                self._caller.away_until_s = self._loop.time() + self._grace_s
+                self._note_absent("left")
+            elif self._seat is None or self._seat.without is None or self._seat.without.why in IN_THE_ROOM:
+                self._note_absent("connection_lost")
         self._changed.set()
 
     async def close(self) -> None:
         """End the session, within session_keeper.CLOSE_S, and close the tracks, within CLOSE_TRACKS_S."""
         self._connection = None
-        await self._end_call("the node leaves")
+        await self._end_call("node_leaves")
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_TRACKS_S)
             for task in self._closing:
@@ -84,8 +92,7 @@ class Host:
     async def run(self) -> None:
         """Look at the room after each change, for ever."""
         while True:
-            away_until_s = self._caller.away_until_s if self._caller is not None else None
-            timeout_s = None if away_until_s is None else max(0.0, away_until_s - self._loop.time())
+            timeout_s = None if self._look_at_s is None else max(0.0, self._look_at_s - self._loop.time())
             await wait_set(self._changed, timeout_s)
             self._changed.clear()
             try:
@@ -100,7 +107,7 @@ class Host:
         """Register the handlers for the messages of a room, before it is joined."""
         on = connection.room.on
         on("participant_connected", self._look)
-        on("participant_active", lambda participant: self._send_listening_to(only=participant.identity))
+        on("participant_active", lambda participant: self._announcements.repeat_heard(only=participant.identity))
         on("participant_disconnected", lambda participant: self._on_left(connection, participant))
         on("track_published", self._look)
         on("track_unpublished", self._look_soon)
@@ -122,26 +129,29 @@ class Host:
         self._loop.call_later(seconds, self._changed.set)
 
     def _on_left(self, connection: Connection, participant: rtc.RemoteParticipant) -> None:
-        self._ignored.discard(participant.identity)
         if self._caller is not None and participant.identity == self._caller.identity:
-            reason = participant.disconnect_reason
-            patience = patience_s(said_why=reason is not None, up=connection.up, grace_s=self._grace_s)
-            self._caller.away_until_s = self._loop.time() + patience
+            vanished = "vanished" if connection.up else "connection_lost"
+            self._note_absent(vanished if participant.disconnect_reason is None else "left")
             self._caller.not_before_s = 0.0  # a caller who comes back does not wait for a session
         self._changed.set()
 
     def _on_track(
         self, track: rtc.Track, publication: rtc.RemoteTrackPublication, participant: rtc.RemoteParticipant
     ) -> None:
-        caller = self._caller
+        caller, seat = self._caller, self._seat
         if caller is not None and caller.identity == participant.identity and caller.asked_sid == publication.sid:
-            self._keep(caller.attach_track(track, publication))
-            self._send_listening_to()
+            why = seat.why if seat is not None else "first"
+            self._keep(caller.attach_track(track, publication, why))
+            self._announcements.heard(caller.identity, why)
+        self._changed.set()  # the track before, or one that is not wanted any more, is unsubscribed from
 
     def _on_track_gone(self, connection: Connection, publication: rtc.RemoteTrackPublication) -> None:
-        if self._caller is not None and self._caller.asked_sid == publication.sid:
-            self._detach_track(self._caller, "unpublished" if connection.up else UNHEARD)
-            self._look_soon()
+        caller = self._caller
+        if caller is not None and caller.heard_sid == publication.sid:
+            self._keep(caller.detach_heard("unpublished" if connection.up else UNHEARD))
+        elif caller is not None and caller.asked_sid == publication.sid:
+            caller.asked_sid = None
+        self._look_soon()
 
     def _on_refused(self, participant: rtc.RemoteParticipant, sid: str, error: object) -> None:
         why = error_messages.short(str(error))
@@ -154,12 +164,15 @@ class Host:
     def _on_muted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
         if self._caller is not None and participant.identity == self._caller.identity:
             self._caller.set_muted(publication.sid, publication.muted)
+        self._changed.set()
 
     def _on_reconnecting(self) -> None:
         self._log.bind(event="reconnecting").warning("connection to the server lost, trying to get it back")
+        self._here_since_s = None
         self._sessions.set_unheard(True, self._caller)
 
     def _on_reconnected(self) -> None:
+        self._here_since_s = self._loop.time()
         self._sessions.set_unheard(False, self._caller)
         self._log.bind(event="reconnected").info("connection to the server is back")
         self._changed.set()
@@ -168,50 +181,64 @@ class Host:
 
     async def _align(self) -> None:
         """Bring caller, track and session in line with who is in the room."""
-        people = dict(self._connection.room.remote_participants) if self._connection is not None else {}
-        caller = self._caller
-        if caller is not None:
-            here = people.get(caller.identity)
+        participants = dict(self._connection.room.remote_participants) if self._connection is not None else {}
+        people = people_in(participants.values())
+        decision = who_is_heard(RoomState(people, self._seat, self._here_since_s, self._loop.time(), self._grace_s))
+        self._seat, self._look_at_s = decision.seat, decision.look_at_s
+        if decision.seat is None:
+            await self._end_call(decision.why)
+        else:
+            caller = self._caller or self._begin_call(decision.seat)
+            here = participants.get(caller.identity)
+            self._align_track(caller, here, decision.seat)
             if here is not None:
-                caller.away_until_s = None
-                self._ask_for_track(caller, here)
                 await self._sessions.maintain(caller)
-            elif caller.away_until_s is not None and self._loop.time() < caller.away_until_s:
-                caller.report_lost()
-            else:
-                await self._end_call("caller left")
-        if self._caller is None:
-            identity = choose_caller(participant_info(participant) for participant in people.values())
-            if identity is not None:
-                self._ask_for_track(self._begin_call(identity), people[identity])
-        self._log_ignored(people.values())
+        self._announcements.not_heard(not_heard(people, decision.seat))
 
-    def _begin_call(self, identity: str) -> Caller:
-        caller = self._caller = Caller(self._room, identity)
-        self._ignored.discard(identity)
+    def _begin_call(self, seat: Seat) -> Caller:
+        caller = self._caller = Caller(self._room, seat.identity)
         self._sessions.serve(caller)
-        caller.log.bind(event="listening_to").info(f"listening to {identity}: of those with a microphone the first")
+        bound = caller.log.bind(event="listening_to", reason=seat.why)
+        bound.info(f"listening to {seat.identity}: {WHY[seat.why]}")
         return caller
 
     async def _end_call(self, why: str) -> None:
-        caller = self._caller
-        if caller is None:
-            return
-        self._detach_track(caller, why)
-        await self._sessions.end(caller)
-        self._caller = None
-        caller.log.bind(event="call_ended").info(f"call of {caller.identity} ended: {why}")
-        self._send_listening_to()
+        caller, text = self._caller, WHY[why]
+        if caller is not None:
+            self._detach_track(caller, text)
+            await self._sessions.end(caller)
+            self._caller = None
+            caller.log.bind(event="call_ended", reason=why).info(f"call of {caller.identity} ended: {text}")
+        self._announcements.heard(None, why)
 
-    def _ask_for_track(self, caller: Caller, here: rtc.RemoteParticipant) -> None:
-        """Subscribe to the caller's microphone; again after ASK_AGAIN_S, as a reconnecting server loses requests."""
-        if caller.asked_sid is not None and caller.asked_sid not in here.track_publications:
-            self._detach_track(caller, "unpublished")
-        caller.report_lost()
-        publication = choose_microphone(here.track_publications.values())
+    def _note_absent(self, why: str) -> None:
+        """The caller is not in the room any more; see who_is_heard.Without."""
+        if self._seat is not None:
+            self._seat = replace(self._seat, sid=None, without=Without(why, self._loop.time()))
+
+    def _align_track(self, caller: Caller, here: rtc.RemoteParticipant | None, seat: Seat) -> None:
+        """Subscribe to the track of `seat`, and from all others; read it as soon as it has come."""
+        publications = here.track_publications if here is not None else {}
         connected = self._connection is not None and self._connection.up
-        if publication is None or not connected or caller.needs_no_track():
+        why_gone = "unpublished" if connected else UNHEARD
+        if seat.sid is None:
+            self._detach_track(caller, why_gone)
+            self._announcements.heard(None, seat.without.why if seat.without is not None else "no_track")
+        elif caller.heard_sid not in publications:
+            self._keep(caller.detach_heard(why_gone))
+        caller.report_lost()
+        if caller.heard_sid == seat.sid:
+            caller.asked_sid = seat.sid
+        if not connected:
             return
+        for publication in publications.values():
+            if publication.track is not None and publication.sid not in (seat.sid, caller.heard_sid):
+                publication.set_subscribed(False)
+        if seat.sid is not None and caller.needs(seat.sid):
+            self._ask_for_track(caller, publications[seat.sid])
+
+    def _ask_for_track(self, caller: Caller, publication: rtc.RemoteTrackPublication) -> None:
+        """Subscribe to the track; again after ASK_AGAIN_S, as a reconnecting server loses requests."""
         if caller.asked_sid == publication.sid:
             caller.log.bind(event="subscribe_again", track_sid=publication.sid).warning(
                 f"the audio of {caller.identity} has not come, asking for it again"
@@ -228,17 +255,3 @@ class Host:
         if closing is not None:
             self._closing.add(closing)
             closing.add_done_callback(self._closing.discard)
-
-    def _log_ignored(self, people: Iterable[rtc.RemoteParticipant]) -> None:
-        """Log, once for each, which participants with audio are not listened to, and why."""
-        for seen in map(participant_info, people):
-            is_caller = self._caller is not None and seen.identity == self._caller.identity
-            if seen.audio and not is_caller and seen.identity not in self._ignored:
-                self._ignored.add(seen.identity)
-                why = "a bot" if seen.bot else f"listening to {self._caller.identity}" if self._caller else "no caller"
-                self._log.bind(event="ignored", identity=seen.identity).info(f"not listening to {seen.identity}: {why}")
-
-    def _send_listening_to(self, only: str | None = None) -> None:
-        """Send to all clients, or to one, who is heard. Nobody is named before their track has come."""
-        identity = self._caller.identity if self._caller is not None and self._caller.has_track else None
-        self._messages.send({"event": "listening_to", "identity": identity}, only=only)

@@ -1,52 +1,44 @@
-"""Chooses the caller among the participants, and the caller's microphone among their tracks."""
+"""Reads the participants of a LiveKit room, as `who_is_heard` needs them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 
-
-@dataclass(frozen=True, slots=True)
-class ParticipantInfo:
-    """What `choose_caller` knows about a participant."""
-
-    identity: str
-    joined_ms: int  # Unix time
-    bot: bool  # the server says that it is an agent
-    audio: bool  # it publishes a track that `choose_microphone` takes
+from webapi.voice_node.room.who_is_heard import AudioTrack, Person
 
 
-def choose_caller(seen: Iterable[ParticipantInfo]) -> str | None:
-    """The identity of the caller; None where there is none.
-
-    It is the participant with audio, and no bot, that joined first. At a tie the lesser identity wins.
-    """
-    eligible = [participant for participant in seen if participant.audio and not participant.bot]
-    return min(eligible, key=lambda p: (p.joined_ms, p.identity)).identity if eligible else None
+def people_in(participants: Iterable[rtc.RemoteParticipant]) -> tuple[Person, ...]:
+    """The participants and their audio tracks."""
+    return tuple(_person(participant) for participant in participants)
 
 
-def participant_info(participant: rtc.RemoteParticipant) -> ParticipantInfo:
-    """What `choose_caller` needs to know about a participant."""
+def _person(participant: rtc.RemoteParticipant) -> Person:
     joined = participant.joined_at
-    return ParticipantInfo(
+    audio = (p for p in participant.track_publications.values() if p.kind == rtc.TrackKind.KIND_AUDIO)
+    return Person(
         participant.identity,
+        tuple(_track(publication) for publication in audio),
+        _name(rtc.ParticipantKind, participant.kind, "PARTICIPANT_KIND_"),
         int(joined.timestamp() * 1000) if joined else 0,
-        participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_AGENT,
-        choose_microphone(participant.track_publications.values()) is not None,
     )
 
 
-def choose_microphone(publications: Iterable[rtc.RemoteTrackPublication]) -> rtc.RemoteTrackPublication | None:
-    """The track to hear: a microphone, else audio of an unknown source; never the audio of a shared screen."""
-    audio = [publication for publication in publications if publication.kind == rtc.TrackKind.KIND_AUDIO]
-    for source in (rtc.TrackSource.SOURCE_MICROPHONE, rtc.TrackSource.SOURCE_UNKNOWN):
-        for publication in audio:
-            if publication.source == source:
-                return publication
-    return None
+def _track(publication: rtc.RemoteTrackPublication) -> AudioTrack:
+    source = _name(rtc.TrackSource, publication.source, "SOURCE_")
+    return AudioTrack(
+        publication.sid, source, publication.muted, publication.encryption_type != rtc.EncryptionType.NONE
+    )
+
+
+def _name(enum: type[rtc.ParticipantKind] | type[rtc.TrackSource], value: int, prefix: str) -> str:
+    """The value's name in lower case; its number where this version of the library has no name for it."""
+    try:
+        return str(enum.Name(value)).removeprefix(prefix).lower()  # type: ignore[arg-type]  # a value of that enum
+    except ValueError:
+        return str(int(value))
 
 
 def cancels_echo(publication: rtc.RemoteTrackPublication) -> bool:
