@@ -337,6 +337,16 @@ class KnowsAndInsists(Knows):
         return False
 
 
+class InsistsLate(MockOrchestrator):
+    """Thinks for 1.3 s; its answers must be heard to their end."""
+
+    def __init__(self) -> None:
+        super().__init__("tone:1", think_ms=1300)
+
+    def is_interruptible(self, trace_id: str) -> bool:
+        return False
+
+
 class Slow(MockOrchestrator):
     """Half as fast as speech."""
 

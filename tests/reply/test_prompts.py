@@ -89,6 +89,18 @@ def test_a_greeting_halts_at_a_cough_and_goes_on(hello: str) -> None:
     assert (played.lines[-1]["outcome"], played.lines[-1]["heard_ms"]) == ("completed", 1000)
 
 
+@pytest.mark.parametrize("key", ["later hm", "hm"])
+@pytest.mark.parametrize("spoken_s", [0.2, 0.7, 5.0])
+def test_under_pause_no_prompt_is_said_over_a_voice_and_no_words_are_a_cough(key: str, spoken_s: float) -> None:
+    text = prompting(greeting=key, idle_prompt=key, idle_s=2, barge_in="pause")
+    script = [("quiet", 0.2), ("speech", spoken_s), ("quiet", 4.5), ("speech", spoken_s), ("quiet", 4.0)]
+    played = play(script, graph_text=text, orchestrator=KNOWS)
+    for started, ended in zip(played.of("speech_started"), played.of("speech_ended"), strict=True):
+        assert not [at for at, _ in played.ear.pushes if started.t_us < at < ended.t_us]
+        assert ended.voiced_ms < 500 or ended.reason == "silence"
+    assert played.failures == []
+
+
 def test_who_speaks_before_it_is_heard_takes_nothing_of_it_along() -> None:
     script = [("speech", 0.5), ("quiet", 4.0)]
     played = play(script, graph_text=prompting(greeting="hangs"), orchestrator=KNOWS)
