@@ -202,3 +202,20 @@ def test_pictures_show_them(tmp_path: Path) -> None:
     assert [(turn.turn, turn.prompt) for turn in shown.turns] == [(0, "hm"), (1, "hm"), (2, ""), (3, "hm")]
     (filler,) = shown.fillers
     assert filler.end == next(p.start for p in shown.playback if p.turn == 2)
+
+
+@pytest.mark.parametrize("sound", ["quiet", "dial tone", "hum", "babble"])
+@pytest.mark.parametrize("detector", ["confirm", "silero"])
+def test_noise_is_no_voice_to_the_idle_prompt(hello: str, sound: str, detector: str) -> None:
+    played = play([(sound, 5)], graph_text=prompting(idle_prompt=hello, idle_s=3), vad_backend=detector)
+    assert played.marbles() == "AQPZp"
+    assert at_ms(played, "prompted") == [3020]
+
+
+@pytest.mark.parametrize("sound", ["dial tone", "hum"])
+@pytest.mark.parametrize("barge_in", ["stop", "pause", "ignore"])
+def test_without_a_probability_steady_noise_is_one_turn_and_then_silence(hello: str, sound: str, barge_in: str) -> None:
+    text = prompting(idle_prompt=hello, idle_s=3, barge_in=barge_in)
+    played = play([(sound, 24)], graph_text=text, vad_backend="webrtc", mock_reply="tone:1")
+    assert played.marbles() == "SEQPZpAQPZp"
+    assert at_ms(played, "prompted") == [pytest.approx(played.of("playback_ended")[0].t_us / 1000 + 3000, abs=40)]
