@@ -347,6 +347,15 @@ class InsistsLate(MockOrchestrator):
         return False
 
 
+class PausesThenFloods(_Every):
+    """Gives 20 ms, nothing for three seconds, and then ten seconds at once."""
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        yield tone(0.02, RATE_HZ, 440)
+        await asyncio.sleep(3)
+        yield tone(10, RATE_HZ, 440)
+
+
 class Slow(MockOrchestrator):
     """Half as fast as speech."""
 

@@ -236,6 +236,16 @@ def test_a_reply_given_whole_but_cut_off_by_the_end_of_the_session_is_not_comple
     assert (line["outcome"], line["playback_cancelled"], line["heard_ms"]) == ("closed", True, 175)
 
 
+def test_a_reply_that_was_cut_keeps_its_outcome_where_the_session_closes_before_its_end() -> None:
+    (line,) = told([*asked(A), ReplyCut(2200 * MS, A, "superseded")], close=True)
+    assert (line["outcome"], line["heard_ms"]) == ("superseded", None)
+
+
+def test_no_time_at_all_is_zero_and_not_nothing() -> None:
+    (line,) = told([*asked(A)[:2], PlaybackStarted(2000 * MS, A), PlaybackEnded(3000 * MS, A, 1000, True)])
+    assert line["latency_speech_end_to_first_bot_chunk_ms"] == 0
+
+
 def test_closing_twice_writes_once() -> None:
     lines: list[dict[str, Any]] = []
     metrics = Metrics("s", "r", "g", lines.append)
