@@ -337,6 +337,25 @@ class KnowsAndInsists(Knows):
         return False
 
 
+class InsistsLate(MockOrchestrator):
+    """Thinks for 1.3 s; its answers must be heard to their end."""
+
+    def __init__(self) -> None:
+        super().__init__("tone:1", think_ms=1300)
+
+    def is_interruptible(self, trace_id: str) -> bool:
+        return False
+
+
+class PausesThenFloods(_Every):
+    """Gives 20 ms, nothing for three seconds, and then ten seconds at once."""
+
+    async def go_wrong(self) -> AsyncIterator[Any]:
+        yield tone(0.02, RATE_HZ, 440)
+        await asyncio.sleep(3)
+        yield tone(10, RATE_HZ, 440)
+
+
 class Slow(MockOrchestrator):
     """Half as fast as speech."""
 

@@ -87,3 +87,23 @@ def dial_tone(seconds: float) -> bytes:
         PEAK / 2 * (np.sin(2 * np.pi * 350 * t) + np.sin(2 * np.pi * 440 * t))
     ).astype("<i2")
     return samples.tobytes()
+
+
+@lru_cache(maxsize=4)
+def hum(seconds: float) -> bytes:
+    """Mains hum, 50 Hz and its harmonics: webrtc takes it for a voice, Silero does not."""
+    t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
+    wave = sum(np.sin(2 * np.pi * 50 * k * t) / k for k in range(1, 21))
+    samples: NDArray[np.int16] = np.round(PEAK / 2 * wave).astype("<i2")
+    return samples.tobytes()
+
+
+@lru_cache(maxsize=4)
+def babble(seconds: float) -> bytes:
+    """Twenty voices at once, far away: a crowd."""
+    one = np.frombuffer(chatter(seconds + 4), "<i2").astype(float)
+    n = round(seconds * RATE_HZ)
+    starts = np.random.default_rng(1).integers(0, 4 * RATE_HZ, 20)
+    many = sum(one[start : start + n] for start in starts)
+    samples: NDArray[np.int16] = np.round(many / np.abs(many).max() * PEAK / 4).astype("<i2")
+    return samples.tobytes()

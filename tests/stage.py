@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.speech import chatter, dial_tone, silence, vowel
+from tests.speech import babble, chatter, dial_tone, hum, silence, vowel
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.config import Settings, load_settings, public
 from webapi.voice_node.events import Event
@@ -27,6 +27,8 @@ SOUNDS: dict[str, Callable[[float], bytes]] = {
     "speech": vowel,
     "chatter": chatter,
     "dial tone": dial_tone,
+    "hum": hum,
+    "babble": babble,
     "quiet": silence,
 }
 

@@ -33,7 +33,7 @@ from webapi.voice_node.events import (
 from webapi.voice_node.metrics import Metrics, MetricsFile
 from webapi.voice_node.report.open_turns import MAX_OPEN
 from webapi.voice_node.report.percentiles import percentiles
-from webapi.voice_node.report.turn_line import OUTCOMES, TIMES, in_order
+from webapi.voice_node.report.turn_line import ORDERED, OUTCOMES, TIMES, in_order
 
 FIELDS = [
     *("trace_id", "session_id", "room", "turn_index"),
@@ -236,6 +236,16 @@ def test_a_reply_given_whole_but_cut_off_by_the_end_of_the_session_is_not_comple
     assert (line["outcome"], line["playback_cancelled"], line["heard_ms"]) == ("closed", True, 175)
 
 
+def test_a_reply_that_was_cut_keeps_its_outcome_where_the_session_closes_before_its_end() -> None:
+    (line,) = told([*asked(A), ReplyCut(2200 * MS, A, "superseded")], close=True)
+    assert (line["outcome"], line["heard_ms"]) == ("superseded", None)
+
+
+def test_no_time_at_all_is_zero_and_not_nothing() -> None:
+    (line,) = told([*asked(A)[:2], PlaybackStarted(2000 * MS, A), PlaybackEnded(3000 * MS, A, 1000, True)])
+    assert line["latency_speech_end_to_first_bot_chunk_ms"] == 0
+
+
 def test_closing_twice_writes_once() -> None:
     lines: list[dict[str, Any]] = []
     metrics = Metrics("s", "r", "g", lines.append)
@@ -245,7 +255,7 @@ def test_closing_twice_writes_once() -> None:
     assert len(lines) == 1
 
 
-def test_a_streaming_language_model_is_done_after_the_first_audio_and_its_time_left_out() -> None:
+def test_a_streaming_language_model_is_done_after_the_first_audio_and_its_time_is_kept() -> None:
     (line,) = told(
         [
             *asked(A),
@@ -256,7 +266,7 @@ def test_a_streaming_language_model_is_done_after_the_first_audio_and_its_time_l
             PlaybackEnded(3200 * MS, A, 1095, True),
         ]
     )
-    assert line["t4_llm_request_done"] is None
+    assert line["t4_llm_request_done"] == 2.5
     assert (line["t5_tts_first_chunk"], line["t6_first_bot_audio"]) == (2.1, 2.105)
 
 
@@ -339,7 +349,7 @@ def test_no_story_makes_a_line_that_lies(events: list[Event]) -> None:
     for line in lines:
         assert list(line) == FIELDS
         assert line["outcome"] in OUTCOMES
-        known = [line[name] for name in TIMES if line[name] is not None]
+        known = [line[TIMES[i]] for i in sorted(ORDERED) if line[TIMES[i]] is not None]
         assert known == sorted(known)
         for name, start in (
             ("latency_user_to_first_bot_chunk_ms", "t1_first_user_audio"),
@@ -362,10 +372,11 @@ def test_no_story_makes_a_line_that_lies(events: list[Event]) -> None:
 @given(st.lists(st.none() | st.integers(0, 50), min_size=6, max_size=6))
 def test_kept_times_are_in_order_and_as_many_as_were_when_they_already_are(some: list[int | None]) -> None:
     kept = in_order(tuple(some))
-    present = [t for t in kept if t is not None]
-    assert present == sorted(present)
+    present = [kept[i] for i in sorted(ORDERED) if kept[i] is not None]
+    assert present == sorted(present)  # type: ignore[type-var]  # none of them is None
     assert all(k is None or k == t for k, t in zip(kept, some, strict=True))
-    given_times = [t for t in some if t is not None]
+    assert kept[3:5] == tuple(some[3:5])  # t4 and t5 come when they come
+    given_times = [t for i in sorted(ORDERED) if (t := some[i]) is not None]
     if given_times == sorted(given_times):
         assert kept == tuple(some)
     if some[0] is not None:

@@ -255,6 +255,14 @@ def test_a_flood_waits_at_its_source_and_can_be_talked_over() -> None:
     assert max(sizes_ms) >= 200  # nor does the rest keep the graph busy fifty times a second
 
 
+def test_a_slow_chunk_makes_the_queue_behind_it_no_deeper() -> None:
+    orchestrator = "tests.orchestrators:PausesThenFloods"
+    played = play([("speech", 0.5), ("quiet", 15.0)], orchestrator=orchestrator)
+    assert_clean(played)
+    assert played.deepest_ms <= 420
+    assert played.lines[0]["heard_ms"] == 10_020
+
+
 def test_an_hour_in_one_piece_can_be_talked_over() -> None:
     played = play(
         [("speech", 0.5), ("quiet", 1.0), ("speech", 0.5), ("quiet", 2.0)], orchestrator="tests.orchestrators:Floods"

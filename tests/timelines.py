@@ -13,9 +13,11 @@ FRAME_US = 20_000
 
 
 def run(
-    timeline: str, rule: TurnRule = RULE, state: TurnState | None = None
+    timeline: str, rule: TurnRule = RULE, state: TurnState | None = None, probability: float | None = None
 ) -> tuple[TurnState, list[tuple[int, Decision]]]:
     """Feed a timeline, one character a frame: 1 voiced, 0 not. Returns the state and (frame index, decision) pairs.
+
+    `probability` is that of a voice in every frame.
 
     Between frames: >0 the reply to turn 0 begins to play, !0 one that must be heard, <0 it is over, g the audio stops.
     """
@@ -34,15 +36,16 @@ def run(
             state, decisions = turn_reducer.gap(state, index - 1, "muted", rule)
             found += [(index - 1, d) for d in decisions]
         else:
-            state, decisions = turn_reducer.frame(state, char == "1", index, (index + 1) * FRAME_US, rule)
+            t_us = (index + 1) * FRAME_US
+            state, decisions = turn_reducer.frame(state, char == "1", index, t_us, rule, probability)
             found += [(index, d) for d in decisions]
             index += 1
     return state, found
 
 
-def marbles(timeline: str, rule: TurnRule = RULE) -> str:
+def marbles(timeline: str, rule: TurnRule = RULE, probability: float | None = None) -> str:
     """The decisions under their frames: S, E, B (barge-in), U (superseded), H (halted), R (resumed), A (prompted)."""
-    _, found = run(timeline, rule)
+    _, found = run(timeline, rule, probability=probability)
     frames = sum(char in "01" for char, before in zip(timeline, " " + timeline, strict=False) if before not in "><!")
     line = [""] * frames
     for index, decision in found:

@@ -67,7 +67,7 @@ def test_what_an_onset_does(
         (None, 9, None, ()),
         (PLAYED, 5, PLAYED, ()),
         (PLAYED, 6, None, (BARGE_IN,)),
-        (MUST_BE_HEARD, 9, MUST_BE_HEARD, ()),
+        (MUST_BE_HEARD, 6, None, (BARGE_IN,)),  # no voice of this length is a short interruption
     ],
 )
 def test_what_more_voice_does(

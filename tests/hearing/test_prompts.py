@@ -1,4 +1,7 @@
-"""Prompts: timelines of silence, and when the bot begins a turn. An idle prompt is due after 4 frames."""
+"""Prompts: timelines of silence, and when the bot begins a turn. An idle prompt is due after 4 frames.
+
+What counts as a voice there, with a probability and without, is in test_turn_reducer_prompts.py.
+"""
 
 from __future__ import annotations
 

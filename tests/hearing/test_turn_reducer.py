@@ -146,7 +146,7 @@ def test_what_may_still_be_asked_for_is_kept_and_no_more() -> None:
 
 
 def test_the_preroll_does_not_reach_over_a_gap() -> None:
-    _, found = run("0000000g00111")
+    _, found = run("0000000g0111")
     (started,) = (d for _, d in found)
     assert isinstance(started, Started)
     assert started.utterance.first_frame == 7

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.timelines import RULE, marbles, run
 from webapi.voice_node.hearing import turn_reducer
 from webapi.voice_node.hearing.decisions import Interrupted, PromptDue, Started
@@ -63,3 +65,27 @@ def test_silence_is_counted_in_frames_that_came_and_broken_by_a_turn_alone() -> 
 
 def test_a_talked_over_idle_prompt_is_followed_by_another_silence() -> None:
     assert marbles("0000000>00001110000>100<1" + "0" * 8, IDLE) == "------A" + "-----SB---E" + "--" + "------A-"
+
+
+@pytest.mark.parametrize(("probability", "asked"), [(0.0, 6), (0.3, 6), (0.59, 6), (0.6, None), (0.79, None)])
+def test_the_probability_says_whether_noise_is_a_voice(probability: float, asked: int | None) -> None:
+    _, found = run("1" * 40, IDLE, probability=probability)  # webrtc takes a hum or a dial tone for voiced throughout
+    assert [index for index, _ in found] == ([] if asked is None else [asked])
+
+
+NOISE = IDLE._replace(steady_frames=10)
+
+
+def test_steady_noise_blocks_no_prompt_for_ever_where_no_probability_is_known() -> None:
+    said = "--S------E" + "-" * 4  # a turn that ended as noise, and the reply to it
+    assert marbles("1" * 10 + "1>011<0" + "1" * 20, NOISE)[:13] == said[:13]
+    assert marbles("1" * 10 + "1>011<0" + "1" * 20, NOISE)[13:] == "------A" + "-" * 13
+    assert (
+        marbles("1" * 10 + "1>011<0" + "0" + "1" * 20, NOISE).count("S") == 2
+    )  # after a pause it may be a voice again
+
+
+@pytest.mark.parametrize("reply", [">0", "!0"])
+def test_noise_that_was_heard_before_a_reply_that_must_be_heard_is_noise_behind_it(reply: str) -> None:
+    rule = NOISE._replace(barge_in=reply == "!0")
+    assert marbles("1" * 10 + f"1{reply}11<0" + "1" * 20, rule) == "--S------E" + "---" + "------A" + "-" * 13

@@ -168,6 +168,30 @@ def test_a_client_that_cancels_is_left_alone() -> None:
     assert through(script, "always") != given
 
 
+@pytest.mark.parametrize("gap_ms", [200, 2000])
+def test_after_a_gap_what_was_played_is_in_step_at_once(gap_ms: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    far_end: list[int] = []
+
+    class Notes:
+        def process(self, heard: bytes, played: bytes) -> bytes:
+            far_end.append(int(np.frombuffer(played, "<i2")[-1]))
+            return heard
+
+    def script(caller: Any, played: Any) -> None:
+        caller.on_next(AudioChunk(0, b"", 48_000, True))
+        numbers = np.repeat(np.arange(1, 1001, dtype="<i2"), 480).tobytes()
+        played.on_next(ReplyAudio(0, TURN, numbers, 48_000))
+        begins = 150 + gap_ms // 10
+        for at in [*range(1, 151), *range(begins + 1, begins + 21)]:
+            if at == begins + 1:
+                caller.on_next(AudioGap(150 * 10_000, "muted"))
+            caller.on_next(AudioChunk(at * 10_000, bytes(CHUNK), 48_000, True))
+        assert far_end == [*range(1, 151), *range(begins + 1, begins + 21)]
+
+    monkeypatch.setattr("webapi.voice_node.hearing.echo_canceller.EchoCanceller", Notes)
+    through(script)
+
+
 def test_how_much_of_the_echo_may_be_left_reaches_the_frames() -> None:
     from reactivex import Subject
 

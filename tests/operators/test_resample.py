@@ -55,6 +55,20 @@ def test_each_chunk_comes_out_at_once_with_its_stamp_and_its_marks() -> None:
     assert [(c.t_us, c.rate, c.echo, c.echo_left) for c in out] == [(c.t_us, 8000, True, 0.5) for c in given]
 
 
+def test_a_filler_that_halts_takes_its_tail_with_it() -> None:
+    filler = FillerAudio(0, TURN, bytes(1600), 8000)
+    halted = [
+        ReplyStarted(0, TURN),
+        filler,
+        HaltReply(0, TURN),
+        ReplyAudio(0, TURN, bytes(1600), 8000),
+        ReplyEnded(0, TURN, "completed"),
+    ]
+    out = [value for value in run(halted, 48_000) if isinstance(value, ReplyAudio)]
+    assert [type(value) for value in out] == [FillerAudio, ReplyAudio, ReplyAudio]
+    assert sum(len(value.pcm) for value in out[1:]) == 1600 * 6
+
+
 def test_a_gap_flushes_the_tail_and_begins_anew() -> None:
     out = run([*chunks(10), GAP, *chunks(10), GAP])
     assert lengths(out) == [*[160] * 20, TAIL, -1] * 2

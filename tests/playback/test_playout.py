@@ -54,3 +54,14 @@ def test_a_fade_delays_the_next_reply_and_is_no_part_of_it() -> None:
     assert playout.left_us(35_000) == 0
     assert playout.left_us(34_999) == 1
     assert playout.take_back(5_000, 0) == piece(0, 1).pcm
+
+
+@pytest.mark.parametrize("ahead_us", [0, 400_000])
+def test_an_hour_of_audio_is_not_kept(ahead_us: int) -> None:
+    playout, longest = Playout(), 0
+    pcm = bytes(1920)
+    for number in range(3600 * 50):
+        playout.push(ReplyAudio(max(0, number * 20_000 - ahead_us), TURN, pcm, 48_000))
+        longest = max(longest, len(playout._queue._queue))
+    assert playout.pushed_us == 3600 * 1_000_000
+    assert longest <= ahead_us // 20_000 + 2  # pieces

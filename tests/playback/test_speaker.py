@@ -144,6 +144,26 @@ def test_what_comes_after_the_cut_is_dropped_and_counted() -> None:
     assert (said[2].turn, said[2].frames) == (A, 2)
 
 
+def test_what_comes_behind_the_end_of_the_stream_is_dropped_while_the_rest_still_plays() -> None:
+    async def script(speaker: Speaker, ear: Ear) -> None:
+        speaker.on_next(ReplyStarted(now_us(), A))
+        for _i in range(10):
+            speaker.on_next(audio(A))
+        speaker.on_next(ReplyEnded(now_us(), A, "completed"))
+        await asyncio.sleep(0.1)
+        speaker.on_next(audio(A))
+        assert len(ear.pushes) == 10
+        await asyncio.sleep(1)
+        speaker.close()
+
+    said, _ = run(script)
+    assert said == [
+        PlaybackStarted(0, A),
+        PlaybackEnded(200_000, A, 200, True),
+        FramesDropped(1_100_000, A, 1, "their reply was already over"),
+    ]
+
+
 def test_what_was_dropped_is_told_at_the_end_too() -> None:
     async def script(speaker: Speaker, _: Ear) -> None:
         speaker.on_next(ReplyStarted(now_us(), A))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -128,5 +129,28 @@ def test_a_cancel_that_nobody_asked_for_is_an_error() -> None:
         from_async_iterator(values, Tasks(loop)).subscribe(on_error=done.set_exception)
         with pytest.raises(RuntimeError, match="cancelled from inside"):
             await done
+
+    run_virtual(main())
+
+
+def test_one_that_ignores_its_cancel_is_closed_at_its_next_value() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        pulled: list[int] = []
+        got: list[int] = []
+
+        async def values() -> AsyncGenerator[int, None]:
+            for i in range(1000):
+                pulled.append(i)
+                yield i
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(1)
+
+        subscription = from_async_iterator(values, Tasks(loop)).subscribe(got.append)
+        await asyncio.sleep(2.5)
+        subscription.dispose()
+        await asyncio.sleep(10)
+        assert (got, pulled) == ([0, 1, 2], [0, 1, 2, 3])
+        assert len(asyncio.all_tasks()) == 1
 
     run_virtual(main())

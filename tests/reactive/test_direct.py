@@ -7,8 +7,9 @@ from typing import Any
 
 from reactivex import Observable, Subject, abc
 from reactivex import operators as ops
+from reactivex.disposable import Disposable
 
-from webapi.voice_node.reactive.direct import DirectObservable, DirectSubject, handled_by, shared
+from webapi.voice_node.reactive.direct import DirectObservable, DirectSubject, handled_by, merged, shared
 
 
 def noted(heard: list[Any], name: str) -> tuple[Any, Any, Any]:
@@ -117,3 +118,32 @@ def test_what_handles_the_values_is_made_for_each_subscription() -> None:
     source.on_next(3)
     source.on_error(ValueError("no"))
     assert heard == [("a", 1), ("a", 3), ("b", 2), ("b", 5), ("b", "no")]
+
+
+def test_what_is_shared_is_let_go_with_the_last_and_begun_again_with_the_next() -> None:
+    heard: list[Any] = []
+
+    def subscribe(_: abc.ObserverBase[int], __: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        heard.append("subscribed")
+        return Disposable(lambda: heard.append("disposed"))
+
+    stream = shared(DirectObservable(subscribe))
+    a, b = stream.subscribe(*noted(heard, "a")), stream.subscribe(*noted(heard, "b"))
+    a.dispose()
+    assert heard == ["subscribed"]
+    b.dispose()
+    b.dispose()
+    assert heard == ["subscribed", "disposed"]
+    stream.subscribe(*noted(heard, "c")).dispose()
+    assert heard == ["subscribed", "disposed"] * 2
+
+
+def test_what_is_merged_ends_with_the_last_source() -> None:
+    a, b = DirectSubject[int](), DirectSubject[int]()
+    heard: list[Any] = []
+    merged([a, b]).subscribe(*noted(heard, "m"))
+    a.on_next(1)
+    a.on_completed()
+    b.on_next(2)
+    b.on_completed()
+    assert heard == [("m", 1), ("m", 2), ("m", "|")]

@@ -14,6 +14,9 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.orchestrator_mock import tone
+from webapi.voice_node.replay.call_replay import replay_call
+from webapi.voice_node.replay.marbles import render
+from webapi.voice_node.replay.timeline.build import timeline
 
 DEFAULT = (Path(__file__).parents[2] / "graphs" / "default.yaml").read_text(encoding="utf-8")
 CALL = [("speech", 0.5), ("quiet", 4.0)]
@@ -89,22 +92,70 @@ def test_talking_over_it_is_a_barge_in_of_a_reply_of_which_nothing_was_heard(hm:
     assert played.of("speech_ended")[1].t_first_byte_us > played.of("speech_ended")[0].t_us
 
 
-def test_a_cough_over_it_changes_nothing_and_words_interrupt_it(hm: Path) -> None:
+def test_a_cough_over_it_drops_it_and_words_interrupt_it(hm: Path) -> None:
     settings: dict[str, Any] = {"graph_text": pausing(hm), "mock_reply": "tone:1", "mock_think_ms": 2000}
     coughs = play([("speech", 0.5), ("quiet", 0.8), ("speech", 0.2), ("quiet", 4.0)], **settings)
-    assert coughs.marbles() == "SEQFSEPZp"
+    assert coughs.marbles() == "SEQFSHERPZp"
     assert [(line["outcome"], line["heard_ms"]) for line in coughs.lines] == [("empty", None), ("completed", 1000)]
-    assert coughs.ear.clears == []
+    (halted,) = coughs.of("playback_paused")
+    heard_us = halted.t_us - coughs.of("filler_started")[0].t_us
+    assert (coughs.ear.clears, halted.heard_ms) == ([halted.t_us], 0)
+    assert sum(len(pcm) for _, pcm in coughs.ear.pushes) == (heard_us * 48 // 1000 + 48_000) * 2
+    assert at_ms(coughs, "playback_started") == [2000]  # the reply is as late as it would be without the cough
+    assert (coughs.tasks_left, coughs.failures) == (0, [])
     words = play([("speech", 0.5), ("quiet", 0.75), ("speech", 0.7), ("quiet", 4.0)], **settings)
-    assert words.marbles() == "SEQFSBCpEQFPZp"
+    assert words.marbles() == "SEQFSHBCpEQFPZp"
     assert [line["outcome"] for line in words.lines] == ["barged_in", "completed"]
 
 
-def test_who_speaks_over_it_does_not_interrupt_a_reply_behind_it_that_must_be_heard(hm: Path) -> None:
+def test_a_cough_over_it_lets_the_reply_behind_it_wait(hm: Path) -> None:
     call = [("speech", 0.5), ("quiet", 0.8), ("speech", 0.3), ("quiet", 4.0)]
     played = play(call, graph_text=pausing(hm), orchestrator="tests.orchestrators:KnowsAndInsists")
-    assert played.marbles() == "SEQFSPEZp"
+    assert played.marbles() == "SEQFSHERPZp"
     assert [line["outcome"] for line in played.lines] == ["empty", "completed"]
+    assert played.of("playback_started")[0].t_us == played.of("playback_resumed")[0].t_us
+
+
+@pytest.mark.parametrize("orchestrator", ["mock", "tests.orchestrators:InsistsLate"])
+@pytest.mark.parametrize("spoken_s", [0.3, 0.7, 5.0])
+@pytest.mark.parametrize("quiet_s", [0.75, 1.0, 1.3])  # before the voice: the filler begins at 0.7 s
+def test_the_bot_never_speaks_over_a_voice_and_no_words_are_a_cough(
+    hm: Path, quiet_s: float, spoken_s: float, orchestrator: str
+) -> None:
+    call = [("speech", 0.5), ("quiet", quiet_s), ("speech", spoken_s), ("quiet", 6.0)]
+    settings: dict[str, Any] = {"orchestrator": orchestrator, "mock_reply": "tone:1", "mock_think_ms": 1300}
+    played = play(call, graph_text=pausing(hm), **settings)
+    for started, ended in zip(played.of("speech_started"), played.of("speech_ended"), strict=True):
+        assert not [at for at, _ in played.ear.pushes if started.t_us < at < ended.t_us]
+        assert ended.voiced_ms < 500 or ended.reason == "silence"
+    assert [line["outcome"] for line in played.lines][-1] == "completed"
+    assert ("barged_in" in [line["outcome"] for line in played.lines]) == (spoken_s > 0.5)
+    assert (played.tasks_left, played.failures) == (0, [])
+
+
+def test_two_coughs_over_a_filler_make_the_reply_wait_twice(hm: Path) -> None:
+    call = [("speech", 0.5), ("quiet", 0.75), ("speech", 0.2), ("quiet", 0.3), ("speech", 0.2), ("quiet", 6.0)]
+    played = play(call, graph_text=pausing(hm), mock_reply="tone:1", mock_think_ms=1300)
+    assert played.marbles() == "SEQFSHERSHERPZp"
+    assert [line["outcome"] for line in played.lines] == ["empty", "empty", "completed"]
+    assert played.lines[-1]["heard_ms"] == 1000
+
+
+def test_a_filler_that_halted_replays_as_it_was_and_pictures_show_no_reply_until_there_is_one(
+    hm: Path, tmp_path: Path
+) -> None:
+    call = [("speech", 0.5), ("quiet", 0.8), ("speech", 0.2), ("quiet", 5.0)]
+    settings: dict[str, Any] = {"mock_reply": "tone:1", "mock_think_ms": 2000}
+    played = play(call, graph_text=pausing(hm), record=tmp_path / "call", **settings)
+    replayed = replay_call(tmp_path / "call")
+    assert [event["event"] for event in replayed.events] == played.names
+    t = {event["event"]: event["t"] for event in replayed.events}
+    (bot,) = (row[8:] for row in render(replayed).splitlines() if row.startswith("bot"))
+    assert bot.index("=") == int(t["playback_started"] * 10)
+    assert bot.index("+") < bot.index(":") < bot.index("=")
+    shown = timeline(replayed)
+    assert [(span.start, span.end) for span in shown.fillers] == [(t["filler_started"], t["playback_paused"])]
+    assert [bar.start for bar in shown.playback] == [t["playback_started"]]
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,18 @@ def test_a_greeting_halts_at_a_cough_and_goes_on(hello: str) -> None:
     assert (played.lines[-1]["outcome"], played.lines[-1]["heard_ms"]) == ("completed", 1000)
 
 
+@pytest.mark.parametrize("key", ["later hm", "hm"])
+@pytest.mark.parametrize("spoken_s", [0.2, 0.7, 5.0])
+def test_under_pause_no_prompt_is_said_over_a_voice_and_no_words_are_a_cough(key: str, spoken_s: float) -> None:
+    text = prompting(greeting=key, idle_prompt=key, idle_s=2, barge_in="pause")
+    script = [("quiet", 0.2), ("speech", spoken_s), ("quiet", 4.5), ("speech", spoken_s), ("quiet", 4.0)]
+    played = play(script, graph_text=text, orchestrator=KNOWS)
+    for started, ended in zip(played.of("speech_started"), played.of("speech_ended"), strict=True):
+        assert not [at for at, _ in played.ear.pushes if started.t_us < at < ended.t_us]
+        assert ended.voiced_ms < 500 or ended.reason == "silence"
+    assert played.failures == []
+
+
 def test_who_speaks_before_it_is_heard_takes_nothing_of_it_along() -> None:
     script = [("speech", 0.5), ("quiet", 4.0)]
     played = play(script, graph_text=prompting(greeting="hangs"), orchestrator=KNOWS)
@@ -190,3 +202,20 @@ def test_pictures_show_them(tmp_path: Path) -> None:
     assert [(turn.turn, turn.prompt) for turn in shown.turns] == [(0, "hm"), (1, "hm"), (2, ""), (3, "hm")]
     (filler,) = shown.fillers
     assert filler.end == next(p.start for p in shown.playback if p.turn == 2)
+
+
+@pytest.mark.parametrize("sound", ["quiet", "dial tone", "hum", "babble"])
+@pytest.mark.parametrize("detector", ["confirm", "silero"])
+def test_noise_is_no_voice_to_the_idle_prompt(hello: str, sound: str, detector: str) -> None:
+    played = play([(sound, 5)], graph_text=prompting(idle_prompt=hello, idle_s=3), vad_backend=detector)
+    assert played.marbles() == "AQPZp"
+    assert at_ms(played, "prompted") == [3020]
+
+
+@pytest.mark.parametrize("sound", ["dial tone", "hum"])
+@pytest.mark.parametrize("barge_in", ["stop", "pause", "ignore"])
+def test_without_a_probability_steady_noise_is_one_turn_and_then_silence(hello: str, sound: str, barge_in: str) -> None:
+    text = prompting(idle_prompt=hello, idle_s=3, barge_in=barge_in)
+    played = play([(sound, 24)], graph_text=text, vad_backend="webrtc", mock_reply="tone:1")
+    assert played.marbles() == "SEQPZpAQPZp"
+    assert at_ms(played, "prompted") == [pytest.approx(played.of("playback_ended")[0].t_us / 1000 + 3000, abs=40)]

@@ -16,7 +16,7 @@ from rich.console import Console
 from webapi.voice_node.cli.report import print_report
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.report.metrics_reader import MEASURES
-from webapi.voice_node.report.plots import draw
+from webapi.voice_node.report.plots import draw, timeline
 from webapi.voice_node.report.summary import summary
 from webapi.voice_node.report.table import show
 
@@ -93,6 +93,20 @@ def test_percentiles_and_stages() -> None:
     assert numbers["stages"]["t5_t6_ms"]["p50"] == pytest.approx(10)
     assert numbers["stages"]["t2_t3_ms"]["max"] == pytest.approx(1)
     assert numbers["stages"]["t3_t4_ms"] == {"n": 0}  # what did not happen has no number
+
+
+def test_a_stage_counts_only_where_its_times_came_in_this_order(tmp_path: Path) -> None:
+    streaming = turn(0, t4_llm_request_done=31.0)  # done long after the first audio
+    numbers = summary([streaming, turn(1, t4_llm_request_done=11.05)])
+    assert (numbers["stages"]["t3_t4_ms"]["n"], numbers["stages"]["t4_t5_ms"]["n"]) == (2, 1)
+    assert numbers["stages"]["t4_t5_ms"]["max"] > 0
+    early = turn(2, t5_tts_first_chunk=10.9)  # reported before the orchestrator was asked
+    assert summary([early])["stages"]["t3_t5_ms"] == {"n": 0}
+    figure = timeline([streaming, early])
+    assert figure is not None
+    (axes,) = figure.axes
+    assert all(bar.get_width() >= 0 for bar in axes.patches)  # type: ignore[attr-defined]  # they are rectangles
+    assert axes.get_xlim()[1] < 1000  # ms: the wait, not the length of the language model's work
 
 
 def test_prompts_are_no_answers() -> None:

@@ -158,9 +158,11 @@ Conversation.acts = {
     if (from !== undefined) c.waits.push({ from, to: at, ms: at - from });
   },
   playback_paused(c, { at, trace }) {
-    c.over(trace, at, false);
+    if (c.playing === trace) c.playing = null; // a reply of which only the filler was heard is still awaited
+    endSpans(c.bot, trace, at);
   },
   playback_resumed(c, { at, trace }) {
+    if (c.pending === trace) return; // a filler does not go on
     c.playing = trace;
     c.bot.push({ from: at, to: null, trace, cut: false });
   },

@@ -8,7 +8,8 @@
     reply    ▶▶▶▶▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮▮▮▮▮▮▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮×
     decides  -------------H----------R----------H-----B      H halted, R resumed, B interrupted
 
-A reply that nobody has heard yet is superseded by any voice: the caller had only paused.
+A reply that nobody has heard yet is superseded by any voice: the caller had only paused. A filler counts as heard: a
+voice over it halts, and the reply behind the filler waits as a halted reply does.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def at_voice(
     reply: PendingReply | None, utterance: Utterance, rule: TurnRule
 ) -> tuple[PendingReply | None, tuple[Decision, ...]]:
     """The caller goes on talking over a halted reply: with enough voice it is interrupted."""
-    if reply is None or not reply.interruptible or utterance.voiced_frames < rule.min_interruption_frames:
+    if reply is None or utterance.voiced_frames < rule.min_interruption_frames:
         return reply, NO_DECISION
     return None, (Interrupted(reply.to.turn, utterance.turn, utterance.first_voiced_us, playing=True),)
 

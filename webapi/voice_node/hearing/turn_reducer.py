@@ -37,7 +37,8 @@ def frame(
     """One frame later. `number` is the frame's position, `t_us` its arrival, `echo_left` as events.Frame has it."""
     if not (rule.greeting or rule.idle_prompt):
         return _caller(s, voiced, number, t_us, rule, probability, echo_left)
-    s, prompted = _prompt(s, voiced, number, t_us, rule)
+    voice = voiced and (not s.onset.pause_needed if probability is None else probability >= END)
+    s, prompted = _prompt(s, voice, number, t_us, rule)
     s, decided = _caller(s, voiced, number, t_us, rule, probability, echo_left)
     return s, (*prompted, *decided)
 
@@ -83,7 +84,8 @@ def _caller(
     """What the caller does in this frame."""
     run, utterance, reply = s.onset, s.utterance, s.reply
     if utterance is None:
-        if interruption.caller_ignored(reply, rule):  # whoever is still talking then starts when the reply is over
+        if interruption.caller_ignored(reply, rule) and not run.pause_needed:
+            # Whoever is still talking then starts when the reply is over.
             return s if run is NO_RUN else s._replace(onset=NO_RUN), NO_DECISION
         if not voiced and run is NO_RUN:
             return s, NO_DECISION
@@ -146,10 +148,10 @@ def _end(s: TurnState, utterance: Utterance, last_frame: int, reason: str, rule:
     return s, (Ended(utterance, last_frame, reason),)
 
 
-def _prompt(s: TurnState, voiced: bool, number: int, t_us: int, rule: TurnRule) -> Step:
+def _prompt(s: TurnState, voice: bool, number: int, t_us: int, rule: TurnRule) -> Step:
     """What the bot does of its own accord in this frame: a turn that answers nothing."""
     busy = s.utterance is not None or s.reply is not None
-    silence, prompt = prompts.frame(s.silence, busy, voiced, number, rule)
+    silence, prompt = prompts.frame(s.silence, busy, voice, number, rule)
     if not prompt:
         return s if silence is s.silence else s._replace(silence=silence), NO_DECISION
     nothing_said = Utterance(s.turns, number, t_us, t_us, 0)

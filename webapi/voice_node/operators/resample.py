@@ -13,6 +13,8 @@ from webapi.voice_node.events import (
     BYTES_PER_SAMPLE,
     AudioChunk,
     AudioGap,
+    FillerAudio,
+    HaltReply,
     ReplyAudio,
     ReplyCut,
     ReplyEnded,
@@ -34,7 +36,7 @@ def resample(*, rate: Rate, engine: Engine = "fir", info: BuildInfo) -> Stage[An
 
     `fir` holds audio back 4 ms. The soxr engines hold back up to 171 ms, in bursts: for offline work. A reply
     whose rate `fir` can't resample (22050 or 44100 Hz, say) is resampled by soxr-vhq all the same.
-    What is not audio passes through; a reply that is cut takes its tail with it.
+    What is not audio passes through; a reply that is cut, and a filler that is halted, take their tail with them.
 
     Where a window follows, the caller's audio is filtered a window at a time, which takes half as long as chunk by
     chunk: what does not fill one can wait here as well as there.
@@ -74,7 +76,9 @@ class _Resampling:
             return
         if isinstance(value, (AudioGap, ReplyEnded)):
             self._flush(value.t_us)
-        elif isinstance(value, (ReplyStarted, ReplyCut)):
+        elif isinstance(value, (ReplyStarted, ReplyCut)) or (
+            isinstance(value, HaltReply) and isinstance(self._last, FillerAudio)
+        ):
             self._reset()
         self._emit(value)
 

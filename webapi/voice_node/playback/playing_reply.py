@@ -14,13 +14,15 @@ class PlayingReply:
     turn: Turn
     interruptible: bool = True
     started: bool = False  # the first of its own audio was pushed
-    filler_us: int = 0  # how much of a filler was pushed before it
+    filler_started: bool = False  # the first of a filler before it was pushed
+    filler_us: int = 0  # how much of the filler was pushed and not taken back
+    filler_flushed_us: int = 0  # how much of it was taken back
     rate: int = ROOM_RATE_HZ  # Hz, of its audio
     outcome: ReplyOutcome | None = None  # of the orchestrator's stream, once it is over
-    held: bytearray | None = None  # while it is halted: the audio that is not played yet
+    held: bytearray | None = None  # while it is halted: its own audio that is not played yet
     overdue: bool = False  # the recording of the call says that it was played out by now
 
     @property
     def sounds(self) -> bool:
         """Whether audio was pushed: its own, or a filler's."""
-        return self.started or self.filler_us > 0
+        return self.started or self.filler_started

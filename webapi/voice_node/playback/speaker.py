@@ -39,7 +39,7 @@ class Speaker:
 
     `playback` gets the events; `played`, if there is one, each piece of audio that the sink gets, and its pauses and
     ends. A reply that halts is called back from the sink and kept here. It resumes with the very next sample, as the
-    fade after the halt counts as not played.
+    fade after the halt counts as not played. A filler that halts is dropped: the reply alone comes after the halt.
     """
 
     def __init__(
@@ -124,10 +124,10 @@ class Speaker:
         if reply is None or reply.outcome is not None:
             self._dropped += 1
             self._dropped_of = audio.turn
-        elif reply.held is not None:
-            reply.held += audio.pcm
-        else:
+        elif reply.held is None:
             self._push(reply, audio)
+        elif not isinstance(audio, FillerAudio):
+            reply.held += audio.pcm
 
     def _push(self, reply: PlayingReply, audio: ReplyAudio) -> None:
         self._sink.push(audio.pcm)
@@ -135,7 +135,7 @@ class Speaker:
         if self._played:
             self._played.on_next(audio)
         if isinstance(audio, FillerAudio):
-            began, reply.rate = reply.sounds, audio.rate
+            began, reply.filler_started, reply.rate = reply.sounds, True, audio.rate
             reply.filler_us += length_us(audio.pcm, audio.rate)
             if not began:
                 self._playback.on_next(FillerStarted(audio.t_us, audio.turn))
@@ -150,19 +150,26 @@ class Speaker:
             self._playback.on_next(PlaybackEnded(t_us, turn, 0, completed=False))
             return
         if reply.sounds and reply.held is None:
-            reply.held = self._call_back(t_us)
+            self._call_back(reply, t_us)
         self._end(t_us, completed=False)
 
-    def _call_back(self, t_us: int) -> bytearray:
-        """Clear the sink. Returns the audio that was not played."""
+    def _call_back(self, reply: PlayingReply, t_us: int) -> None:
+        """Clear the sink. What was not played of the reply is held; what was not played of a filler is dropped."""
         self._sink.clear()
-        return bytearray(self._playout.take_back(t_us, FADE_MS * US_PER_MS))
+        back = self._playout.take_back(t_us, FADE_MS * US_PER_MS)
+        if reply.started:
+            reply.held = bytearray(back)
+            return
+        reply.held = bytearray()
+        us = length_us(back, reply.rate)
+        reply.filler_us -= us
+        reply.filler_flushed_us += us
 
     def _halt(self, reply: PlayingReply, t_us: int) -> None:
-        """Stop for now. A filler does not halt: it is short."""
-        if not reply.started or reply.held is not None:
+        """Fall silent for now: what comes of the reply waits for its resume, also where nothing of it was heard yet."""
+        if not reply.sounds or reply.held is not None:
             return
-        reply.held = self._call_back(t_us)
+        self._call_back(reply, t_us)
         paused = PlaybackPaused(t_us, reply.turn, self._heard_ms(reply))
         if self._played:
             self._played.on_next(paused)
@@ -198,7 +205,7 @@ class Speaker:
         if reply is None:
             return
         flushed = self._playout.take_back(t_us, 0) if reply.held is None else reply.held
-        flushed_ms = length_us(flushed, reply.rate) // US_PER_MS
+        flushed_ms = (length_us(flushed, reply.rate) + reply.filler_flushed_us) // US_PER_MS
         ended = PlaybackEnded(t_us, reply.turn, self._heard_ms(reply), completed, flushed_ms)
         if self._played:
             self._played.on_next(ended)

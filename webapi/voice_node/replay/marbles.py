@@ -152,6 +152,7 @@ def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
     row = ["-"] * columns
     since: float | None = None
     sign = "="
+    started: set[str] = set()  # replies of which something was heard: a filler that halts does not go on
     for event in events:
         what = event["event"]
         if since is not None and what.startswith("playback_"):
@@ -159,7 +160,11 @@ def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
             row[first : last + 1] = sign * (last + 1 - first)
             if what == "playback_ended" and not event["completed"]:
                 row[last] = "x"
-        if what in BOT_SIGNS:
+        if what == "playback_started":
+            started.add(event["trace_id"])
+        if what == "playback_resumed" and event["trace_id"] not in started:
+            since = None
+        elif what in BOT_SIGNS:
             since, sign = event["t"], BOT_SIGNS[what]
         elif what == "playback_ended":
             since = None

@@ -1,4 +1,4 @@
-"""A filler: audio that is said once while a reply is late. The reply waits for its end."""
+"""A filler: audio that is said once while a reply is late. The reply waits for its end. A halt drops it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from webapi.voice_node.reactive.async_iterator import from_async_iterator
 from webapi.voice_node.reactive.tasks import Tasks
 from webapi.voice_node.reply.chunk_reader import EMPTY_S, close
 from webapi.voice_node.reply.pacing import Pacing, QueueDepth
+from webapi.voice_node.reply.pause_gate import PauseGate
 
 LONGEST_S = 10
 TAIL_MS = 5  # of silence after it: as much as a resampler may hold back until the reply comes
@@ -33,7 +34,8 @@ class Filler:
         filler   --------f-f-f-f-f-f---              f begins `after_s` later, unless the first a is there
 
     Its audio (int16 mono at `rate` Hz, from `get`) is fetched whole before any of it is sent, so that only its length
-    delays the reply. `clock` gives µs.
+    delays the reply. `clock` gives µs. `gate` is the reply's: where it closes while the filler is said, the rest of
+    the filler is dropped.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Filler:
         after_s: float,
         clock: Callable[[], int],
         depth: QueueDepth,
+        gate: PauseGate,
     ) -> None:
         self._turn = turn
         self._rate = rate
@@ -52,13 +55,14 @@ class Filler:
         self._after_s = after_s
         self._clock = clock
         self._depth = depth
+        self._halts = gate.halts
         self._began = False
         self._said = asyncio.Event()
         self._unneeded: Subject[None] = Subject()
 
     def audio(self, tasks: Tasks) -> Observable[Reply]:
         """The filler's audio, paced as a reply is; nothing where it is not needed. Errors are those of `get`."""
-        return from_async_iterator(self._say, tasks).pipe(ops.take_until(self._unneeded))
+        return from_async_iterator(self._say, tasks).pipe(ops.take_until(self._unneeded), ops.take_until(self._halts))
 
     async def over(self) -> None:
         """The reply is there, or none will be: wait for the end of a filler that has begun, else drop the filler."""

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 
+from reactivex import Subject
+
 
 class PauseGate:
-    """Open, except between `halt` and `resume`. `lost_us`: for how long it was closed so far, in µs."""
+    """Open, except between `halt` and `resume`.
+
+    `lost_us`: for how long it was closed so far, in µs. `halts` gives a value at each halt.
+    """
 
     def __init__(self) -> None:
         self.lost_us = 0
+        self.halts: Subject[None] = Subject()
         self._halted_us = 0
         self._open = asyncio.Event()
         self._open.set()
@@ -18,6 +24,7 @@ class PauseGate:
         """Close at `t_us`."""
         self._halted_us = t_us
         self._open.clear()
+        self.halts.on_next(None)
 
     def resume(self, t_us: int) -> None:
         """Open at `t_us`."""

@@ -59,6 +59,7 @@ class ReplyMaker:
             after_s=self._late.after_s,
             clock=self._context.clock,
             depth=self._depth,
+            gate=gate,
         )
         reply = self._spoken(ReplySource(get, may_interrupt, filler.over), turn, gate)
         return merged([reply, self._filled(filler, turn)])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from webapi.voice_node.report.metrics_reader import MEASURES, TurnLine, values
 from webapi.voice_node.report.percentiles import percentiles
 from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
+from webapi.voice_node.report.summary import has_stage
 from webapi.voice_node.report.turn_line import TIMES
 
 if TYPE_CHECKING:
@@ -16,13 +17,14 @@ if TYPE_CHECKING:
 
 LATENCIES = ("latency_speech_end_to_first_bot_chunk_ms", "latency_user_to_first_bot_chunk_ms")
 COLOURS = ("#0072B2", "#D55E00")  # the colour-blind can tell them apart
-# One stretch of a turn: from, to, what it is, colour. t4 is left out: most turns of a streaming orchestrator have none.
+# One stretch of a turn: from, to, what it is, colour. t4 is left out: with a streaming language model it is after t6.
 STRETCHES = (
     (TIMES[0], TIMES[1], "caller talks, and the pause that ends it", "#56B4E9"),
     (TIMES[1], TIMES[2], "hand over", "#999999"),
     (TIMES[2], TIMES[4], "orchestrator", "#E69F00"),
     (TIMES[4], TIMES[5], "publish", "#009E73"),
 )
+SHOWN_TIMES = tuple(name for name in TIMES if name != TIMES[3])
 SHOWN_TURNS = 40
 
 
@@ -84,7 +86,7 @@ def timeline(turns: Sequence[TurnLine]) -> Figure | None:
     axes = figure.subplots()
     for row, turn in enumerate(shown):
         for start, end, _, colour in STRETCHES:
-            if turn.get(start) is not None and turn.get(end) is not None:
+            if has_stage(turn, start, end):
                 left = (turn[start] - turn[TIMES[1]]) * 1000
                 axes.barh(row, (turn[end] - turn[start]) * 1000, left=left, height=0.7, color=colour)
         _name_outcome(axes, row, turn)
@@ -94,7 +96,7 @@ def timeline(turns: Sequence[TurnLine]) -> Figure | None:
     axes.set_yticks(range(len(shown)), [str(turn.get("turn_index", "")) for turn in shown], fontsize=8)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     # The wait matters here: a long speech is cut at the left, so that half of the plot is for the wait.
-    waits = [turn[end] - turn[TIMES[1]] for turn in shown for end in TIMES[2:] if turn.get(end) is not None]
+    waits = [turn[end] - turn[TIMES[1]] for turn in shown for end in SHOWN_TIMES[2:] if turn.get(end) is not None]
     reach_ms = max([*waits, 0.5]) * 1000 * 1.15
     axes.set_xlim(-reach_ms, reach_ms)
     axes.set(xlabel="ms after the end of speech", ylabel="turn")
@@ -108,7 +110,7 @@ def _name_outcome(axes: Axes, row: int, turn: TurnLine) -> None:
     """Write the outcome beside the bar, where it is not `completed`."""
     if turn["outcome"] == "completed":
         return
-    ends = [turn[name] for name in TIMES if turn.get(name) is not None]
+    ends = [turn[name] for name in SHOWN_TIMES if turn.get(name) is not None]
     x = (max(ends) - turn[TIMES[1]]) * 1000
     axes.annotate(turn["outcome"], (x, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7)
 

@@ -47,10 +47,13 @@ def stage_name(start: str, end: str) -> str:
 
 
 def stage_ms(turns: Iterable[TurnLine], start: str, end: str) -> list[float]:
-    """Return the milliseconds from one time to another, of all turns that have both."""
-    return [
-        (turn[end] - turn[start]) * 1000 for turn in turns if turn.get(start) is not None and turn.get(end) is not None
-    ]
+    """Return the milliseconds from one time to another, of all turns that have both in this order."""
+    return [(turn[end] - turn[start]) * 1000 for turn in turns if has_stage(turn, start, end)]
+
+
+def has_stage(turn: TurnLine, start: str, end: str) -> bool:
+    """Return whether the turn has both times, and in this order: t4 and t5 come when they come."""
+    return turn.get(start) is not None and turn.get(end) is not None and turn[start] <= turn[end]
 
 
 def _spread(numbers: list[float]) -> dict[str, float]:

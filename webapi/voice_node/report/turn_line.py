@@ -16,22 +16,20 @@ TIMES = (
     "t5_tts_first_chunk",
     "t6_first_bot_audio",
 )
-# Positions in TIMES, the most trusted first: where two times contradict each other, that of the node counts more than
-# that of the orchestrator.
-TRUSTED = (0, 1, 5, 2, 4, 3)
+ORDERED = (0, 1, 5, 2)  # positions in TIMES of those that the node saw itself, the most trusted first: t1, t2, t6, t3
 
 
 def in_order(times: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """Return the times without those that break t1 ≤ t2 ≤ … ≤ t6: of two, the less trusted becomes None.
+    """Return the times without those that break t1 ≤ t2 ≤ t3 ≤ t6: of two, the less trusted becomes None.
 
-    A streaming language model is done after the first audio of the reply: its t4 is then left out.
+    t4 and t5 are kept as they are: a streaming language model is done after the first audio of the reply.
     """
     kept: dict[int, int] = {}
-    for i in TRUSTED:
+    for i in ORDERED:
         t_us = times[i]
         if t_us is not None and all((j < i) == (t < t_us) or t == t_us for j, t in kept.items()):
             kept[i] = t_us
-    return tuple(kept.get(i) for i in range(len(times)))
+    return tuple(kept.get(i) if i in ORDERED else times[i] for i in range(len(times)))
 
 
 def turn_line(closed: ClosedTurn, *, session_id: str, room: str, graph: str, origin_us: int = 0) -> dict[str, Any]:

@@ -82,11 +82,10 @@ def _turn_row(started: Line, start: float, line: Line) -> TurnRow:
 
 
 def _fillers(firsts: FirstEvents, end: float) -> Iterator[TimeSpan]:
-    """Yield each filler, until its reply is heard or nothing is heard any more."""
+    """Yield each filler, until its reply is heard, or it halts, or nothing is heard any more."""
+    over = ("playback_started", "playback_paused", "playback_ended")
     for trace, began in firsts.get("filler_started", {}).items():
-        ends = [
-            firsts[name][trace]["t"] for name in ("playback_started", "playback_ended") if trace in firsts.get(name, {})
-        ]
+        ends = [firsts[name][trace]["t"] for name in over if trace in firsts.get(name, {})]
         yield TimeSpan(began["t"], min(ends, default=end), began["turn_index"])
 
 
@@ -99,8 +98,10 @@ def _playback(events: Sequence[Line], end: float) -> list[ReplyBar]:
     found = []
     for of_one in steps.values():
         cut_off = not of_one[-1].get("completed", True)
+        heard = False  # of the reply itself: a filler that halts does not go on
         for began, over in zip(of_one, [*of_one[1:], None], strict=True):
-            if began["event"] in ("playback_started", "playback_resumed"):
+            heard = heard or began["event"] == "playback_started"
+            if heard and began["event"] in ("playback_started", "playback_resumed"):
                 until = over["t"] if over else end
                 cut = cut_off and over in of_one[-2:]  # that ends it, or it pauses and does not go on
                 heard_ms = over["heard_ms"] if over else None
