@@ -62,9 +62,12 @@ def replay_files(
                     failed += 1
                 else:
                     all_right &= printer.show(path, replayed, call_changes if is_call(path) else wav_changes)
+    replies = printer.failed_replies
+    if replies:
+        print_line("1 reply failed" if replies == 1 else f"{replies} replies failed")
     if failed == len(paths):
         return 2
-    return 0 if all_right and not failed else 1
+    return 0 if all_right and not failed and not replies else 1
 
 
 def _expected(paths: Sequence[Path], expect: Path | None, update: bool, changes: ReplayChanges) -> Expected | None:

@@ -34,11 +34,13 @@ class ReplayPrinter:
         self._print_line = print_line
         self._print_error = print_error
         self._expected = expected
+        self.failed_replies = 0  # of all results that were printed
 
     def show(self, path: Path, replayed: ReplayResult, changes: ReplayChanges) -> bool:
         """Print the result of a recording. True where it is the same as what it is compared with."""
         for note in _notes(path, replayed):
             self._print_error(note)
+        self.failed_replies += replayed.failed_replies
         if replayed.before:
             return self._show_both(path, replayed.before, replayed, changes)
         text = render(replayed)

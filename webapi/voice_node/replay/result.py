@@ -8,6 +8,7 @@ from typing import Any
 
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, Voiced
 from webapi.voice_node.replay.event_diff import first_difference
+from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
 
 
 @dataclass
@@ -34,6 +35,11 @@ class ReplayResult:
 
     def __post_init__(self) -> None:
         self.name = self.name.encode("utf-8", "replace").decode()  # a file may have a name that no text can hold
+
+    @property
+    def failed_replies(self) -> int:
+        """How many replies ended as `failed` or `timeout`."""
+        return sum(kind_of(event) == REPLY_FAILED for event in self.events)
 
     def mark_divergence(self, events: Sequence[Mapping[str, Any]], tolerance_s: float = 0.0) -> None:
         """Mark the first event that differs from `events`, and all events after it, with the key `parted`."""
