@@ -16,6 +16,7 @@ from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.recording.checks import check_settings
 from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
 from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges, checked_settings
 from webapi.voice_node.replay.matched_replies import MatchedReplies
@@ -43,7 +44,7 @@ def replay_call(
     if changes.graph:
         graph = load_graph(changes.graph, settings)
     else:
-        path = folder / f"{call.header.get('graph', '')}.yaml"
+        path = folder / f"{Path(call.header['graph']).name}.yaml"
         graph = read_graph(call.graph, path, settings, recorded=not changes.live)
     result = ReplayResult(
         folder.name,
@@ -63,13 +64,16 @@ def replay_call(
 
 def _identity_and_settings(call: RecordedCall, changes: ReplayChanges) -> tuple[SessionIdentity, Settings]:
     header = call.header
+    origin_us = call.origin_us
     try:
-        origin_us = int(header["origin_us"])
-        identity = SessionIdentity(str(header["session_id"]), str(header["room"]), origin_us)
-        settings = Settings.model_construct(**{**header["settings"], **checked_settings(changes.settings)})
-    except (KeyError, TypeError, ValueError) as error:
+        for name in ("session_id", "room", "graph"):
+            if not isinstance(header[name], str) or "\0" in header[name]:
+                raise ValueError(f"{name} is no text")
+        recorded = check_settings(header["settings"])
+    except (KeyError, ValueError) as error:
         raise UserError(f"{call.folder}: call.json lacks what a replay needs: {error}") from None
-    return identity, settings
+    identity = SessionIdentity(header["session_id"], header["room"], origin_us)
+    return identity, Settings.model_construct(**{**recorded, **checked_settings(changes.settings)})
 
 
 async def _run(
