@@ -100,5 +100,8 @@ def _notes(path: Path, replayed: ReplayResult) -> Iterator[str]:
         yield f"{path}: the file is shorter than its header says; what is there was replayed"
     for problem in replayed.problems:
         yield f"{path}: {problem}"
-    for file in dict.fromkeys([*(replayed.before.taps if replayed.before else ()), *replayed.taps]):
+    for file in replayed.taps:
         yield f"{path}: wrote {file}"
+    if replayed.unwritten_taps:
+        files = ", ".join(dict.fromkeys(replayed.unwritten_taps))
+        yield f"{path}: without --out the graph's tap writes nothing ({files})"

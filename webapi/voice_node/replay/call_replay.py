@@ -33,11 +33,13 @@ def replay_call(
     mix: Mix | None = None,
     changes: ReplayChanges = NO_CHANGES,
     on_progress: OnProgress | None = None,
+    taps: Path | None = None,
 ) -> ReplayResult:
     """Replay the call in `folder` with the graph and the settings that it was recorded with, but for `changes`.
 
     With changes, the call is also replayed without them (`before`), and the result is marked from the first event that
-    differs. Raises UserError for a recording that can't be read, or whose graph this program does not understand.
+    differs. The graph's taps write into the folder `taps`. Raises UserError for a recording that can't be read, or
+    whose graph this program does not understand.
     """
     call = read_call(folder)
     identity, settings = _identity_and_settings(call, changes)
@@ -51,9 +53,8 @@ def replay_call(
         graph.name,
         origin_us=identity.origin_us,
         recorded=None if changes else call.events(),
-        taps=graph.taps,
     )
-    running = _run(call, identity, graph, settings, result, mix, changes, on_progress)
+    running = _run(call, identity, graph, settings, result, mix, changes, on_progress, taps)
     run_paced(running, changes.pace, start_us=identity.origin_us)
     if changes:
         result.before = replay_call(folder)
@@ -85,9 +86,10 @@ async def _run(
     mix: Mix | None,
     changes: ReplayChanges,
     on_progress: OnProgress | None,
+    taps: Path | None,
 ) -> None:
     script, inputs = _script_and_inputs(call, identity.origin_us, changes)
-    running = ReplaySession(identity, graph, settings, result, audible=mix is not None, script=script)
+    running = ReplaySession(identity, graph, settings, result, audible=mix is not None, script=script, taps=taps)
     loop, session = running.loop, running.session
     mixer = _CallMixer(running.sink, mix) if mix else None
     for count, given in enumerate(inputs):

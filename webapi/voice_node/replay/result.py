@@ -28,7 +28,8 @@ class ReplayResult:
     origin_us: int = 0  # of a recorded call: when its session started, on the clock of that machine
     recorded: str | None = None  # of a recorded call: the text of the events.jsonl that it was recorded with
     problems: list[str] = field(default_factory=list)  # what went wrong beside the graph
-    taps: list[str] = field(default_factory=list)  # the files that the graph wrote
+    taps: list[str] = field(default_factory=list)  # the files that the graph's taps wrote
+    unwritten_taps: list[str] = field(default_factory=list)  # of taps that wrote nothing: their `file`
     before: ReplayResult | None = None  # the result that this one is compared with
     diverged: int | None = None  # position of the first event that differs from `before`
     without_effect: list[str] = field(default_factory=list)  # why some of the changes can make no difference

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from webapi.voice_node.clock.replay_loops import this_loop
 from webapi.voice_node.config import Settings
@@ -13,6 +14,7 @@ from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.sinks import NullSink, ReplaySink
+from webapi.voice_node.replay.tap_files import TapFiles
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,12 @@ class ReplaySession:
         *,
         audible: bool,
         script: ReplyScript | None = None,
+        taps: Path | None = None,
     ) -> None:
-        """`audible`: `sink` is asked for what was played. `script` gives the replies in the orchestrator's place."""
+        """`audible`: `sink` is asked for what was played. `script` gives the replies in the orchestrator's place.
+
+        `taps`: the folder of what the graph's taps write; None: they write nothing.
+        """
         self.loop = this_loop()
         self.sink = ReplaySink(self.loop)
         self._failures: list[Exception] = []
@@ -54,6 +60,7 @@ class ReplaySession:
             on_trouble=lambda error: result.problems.append(str(error)),
             probe=result.watch,
             script=script,
+            tap_file=TapFiles(taps, result),
         )
 
     def raise_failure(self) -> None:
