@@ -47,7 +47,7 @@ class ReplayPrinter:
         self._print_line(text)
         as_expected = self._expected is None or self._compare_with_expected(text, self._expected)
         as_recorded = replayed.recorded is None or self._compare_with_recorded(path, replayed, replayed.recorded)
-        return as_expected and as_recorded
+        return as_expected and as_recorded and not replayed.threads
 
     def _compare_with_expected(self, text: str, expected: Expected) -> bool:
         """Compare the marbles with the file, or write them into it."""
@@ -100,6 +100,12 @@ def _notes(path: Path, replayed: ReplayResult) -> Iterator[str]:
         yield f"{path}: the file is shorter than its header says; what is there was replayed"
     for problem in replayed.problems:
         yield f"{path}: {problem}"
+    if replayed.threads:
+        yield (
+            f"{path}: threads can't run in virtual time, and the orchestrator has some "
+            f"({', '.join(replayed.threads)}): what they give comes too late or at any time. "
+            "Replay it with --pace real, or from a recorded call."
+        )
     for file in replayed.taps:
         yield f"{path}: wrote {file}"
     if replayed.unwritten_taps:

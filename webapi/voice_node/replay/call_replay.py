@@ -55,7 +55,7 @@ def replay_call(
         recorded=None if changes else call.events(),
     )
     running = _run(call, identity, graph, settings, result, mix, changes, on_progress, taps)
-    run_paced(running, changes.pace, start_us=identity.origin_us)
+    run_paced(running, changes.pace, name=folder, start_us=identity.origin_us)
     if changes:
         result.before = replay_call(folder)
         result.mark_divergence(result.before.events, changes.tolerance_s)

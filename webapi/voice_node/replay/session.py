@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from webapi.voice_node.clock.replay_loops import this_loop
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import ReplyScript
 from webapi.voice_node.events import record
@@ -46,6 +47,7 @@ class ReplaySession:
         """
         self.loop = this_loop()
         self.sink = ReplaySink(self.loop)
+        self._result = result
         self._failures: list[Exception] = []
         self._metrics = Metrics(identity.session_id, identity.room, graph.name, result.metrics.append)
         self.session = Session(
@@ -70,6 +72,8 @@ class ReplaySession:
 
     async def close(self) -> None:
         """End the session and complete its metrics. Raises the error of an operator that has failed."""
+        if isinstance(self.loop, VirtualTimeLoop):
+            self._result.threads = self.loop.threads(at_work=self._result.failed_replies > 0)
         await self.session.close()
         self._metrics.close()
         self.raise_failure()

@@ -37,7 +37,7 @@ def replay(
     pace `real`, which an orchestrator with real I/O needs, times are those of the machine's clock.
     """
     result = ReplayResult(path.name, graph.name, truncated=wav_info(path).truncated)
-    run_paced(_run(path, graph, settings, result, mix, on_progress, taps), pace)
+    run_paced(_run(path, graph, settings, result, mix, on_progress, taps), pace, name=path)
     return result
 
 
