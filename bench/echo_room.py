@@ -92,5 +92,5 @@ def call(
             session.hear(room.mixed(said[at : at + CHUNK].ljust(CHUNK, b"\0"), mouth.played()), RATE_HZ, echo)
         await session.close()
 
-    run_paced(main(), "virtual")
+    run_paced(main(), "virtual", name="echo_room")
     return events

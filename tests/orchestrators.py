@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 import threading
+import time
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
@@ -363,3 +366,46 @@ class Slow(MockOrchestrator):
         for _ in range(15):
             await asyncio.sleep(0.1)
             yield tone(0.05, RATE_HZ, 440)
+
+
+class Polls(MockOrchestrator):
+    """Polls the clock without ever waiting."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + 0.2
+        while loop.time() < until_s:  # noqa: ASYNC110 - this is what it does wrong
+            await asyncio.sleep(0)
+        yield tone(0.3, RATE_HZ, 440)
+
+
+class FedByThread(MockOrchestrator):
+    """A thread gives the audio, some real time after it was asked."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        loop = asyncio.get_running_loop()
+        given: asyncio.Queue[bytes] = asyncio.Queue()
+
+        def work() -> None:
+            time.sleep(0.05)
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(given.put_nowait, tone(0.3, RATE_HZ, 440))
+
+        threading.Thread(target=work, name="speech-thread").start()
+        yield await given.get()
+
+
+class FedByDeafThread(MockOrchestrator):
+    """A thread gives the audio into a queue that the reply looks into."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        given: queue.Queue[bytes] = queue.Queue()
+
+        def work() -> None:
+            time.sleep(1)
+            given.put(tone(0.3, RATE_HZ, 440))
+
+        threading.Thread(target=work, name="speech-thread").start()
+        while given.empty():  # noqa: ASYNC110 - a thread sets no Event of asyncio
+            await asyncio.sleep(0.02)
+        yield given.get()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 from webapi.voice_node.context import Context
@@ -9,5 +11,5 @@ from webapi.voice_node.operators.kinds import BuildInfo, Kind
 
 
 def info(gives: Kind, following: Kind | None = None, context: Context | None = None) -> BuildInfo:
-    """As the graph would pass it. Without a context, for operators that use none."""
-    return BuildInfo(cast(Context, context), gives, following or gives)
+    """As the graph would pass it. Without a context, for operators that use no more of it than where a tap writes."""
+    return BuildInfo(cast(Context, context or SimpleNamespace(tap_file=Path)), gives, following or gives)

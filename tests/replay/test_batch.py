@@ -211,8 +211,3 @@ def test_a_long_recording_tells_how_far_it_is(tmp_path: Path) -> None:
     replayed = replay(tmp_path / "a.wav", load_graph("default", SETTINGS), SETTINGS, on_progress=told.append)
     assert told == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
     assert replayed.seconds == 5.8
-
-
-def test_a_graph_that_writes_a_file_is_replayed_one_after_another() -> None:
-    assert load_graph("tap", SETTINGS).taps == ["tap.wav"]
-    assert load_graph("default", SETTINGS).taps == []

@@ -34,7 +34,7 @@ def record(folder: Path, script: list[tuple[str, float]], **settings: Any) -> li
     """A call on disk; what the node decided in it."""
     played = play(script, record=folder, **settings)
     assert not played.failures
-    return event_lines(read_call(folder))
+    return list(event_lines(read_call(folder)))
 
 
 def of(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def test_bad_settings_are_the_users_mistake(tmp_path: Path) -> None:
         replay_call(tmp_path / "call", changes=ReplayChanges(settings={"vad_speech_start_frames": 0}))
     for bad in ("not json\n", "[1]\n", '{"event": "speech_ended", "t": 1.0}\n'):
         (tmp_path / "call" / "events.jsonl").write_text(bad)
-        with pytest.raises(UserError, match=r"events\.jsonl: not what a recording has there"):
+        with pytest.raises(UserError, match=r"events\.jsonl:1: not what a recording has there"):
             replay_call(tmp_path / "call", changes=ReplayChanges(graph="patient"))
 
 

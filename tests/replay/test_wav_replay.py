@@ -217,9 +217,10 @@ def test_what_a_replay_wrote_is_no_recording_unless_it_is_named(
 def test_the_file_of_a_tap_is_named(talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in (("--graph", "tap"), ("--against", "tap")):
+        done = run_node("replay", "talk.wav", *arguments, "--out", "out", cwd=tmp_path)
+        assert done.err == f"talk.wav: wrote {Path('out/taps/tap.wav')}\n"
         done = run_node("replay", "talk.wav", *arguments, cwd=tmp_path)
-        assert done.err == "talk.wav: wrote tap.wav\n"
-        (tmp_path / "tap.wav").unlink()
+        assert done.err == "talk.wav: without --out the graph's tap writes nothing (tap.wav)\n"
 
 
 def test_a_file_in_the_place_of_a_folder_is_said(talk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,7 @@ class Context:
     note: Callable[[Input], None] | None = None  # gets everything that comes in from outside, in order
     script: ReplyScript | None = None  # a recorded call: replies come from it, and no orchestrator is asked
     folder: Path = Path()  # of the graph's file, beside which its sounds lie
+    tap_file: Callable[[str], Path | None] = Path  # where the tap of that `file` writes; None: it writes nothing
     replies: Tasks = field(init=False)  # of replies, prompts and fillers
     hooks: Tasks = field(init=False)  # of the orchestrator's async hooks: a session may be idle while they run
 

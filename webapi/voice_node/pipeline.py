@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import reactivex as rx
@@ -83,8 +84,8 @@ class Session:
     `clock` gives µs; `origin_us` is the session's start on it, now unless given. `on_failure` gets the error of an
     operator: the graph is stopped then, and the session should be closed. `on_trouble` gets errors beside the graph: an
     observer that raised, a task that does not end. `probe` gets what detectors give, `note` every input, in order.
-    `script` is a recorded call that gives the replies. Raises UserError where the graph can't be built, for example
-    because its orchestrator can't be made.
+    `script` is a recorded call that gives the replies; `tap_file`: see Context. Raises UserError where the graph can't
+    be built, for example because its orchestrator can't be made.
     """
 
     def __init__(
@@ -103,11 +104,12 @@ class Session:
         note: Callable[[Input], None] | None = None,
         script: ReplyScript | None = None,
         origin_us: int | None = None,
+        tap_file: Callable[[str], Path | None] = Path,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._clock = clock
         self._closed_us: int | None = None
-        self.context = Context(session_id, room, settings, loop, self._now, note, script, graph.path.parent)
+        self.context = Context(session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file)
         self.origin_us = clock() if origin_us is None else origin_us
         self._caller: DirectSubject[CallerAudio] = DirectSubject()
         self._on_failure = on_failure

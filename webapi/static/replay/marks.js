@@ -24,7 +24,10 @@ const EVENTS = {
 const ROWS = [LANE.decided, LANE.cut, LANE.bots];
 const NEAR = 16; // px: what is nearer than that shares a mark
 
+const FAILED = { letter: "!", words: "Reply failed", row: 1, colour: "cut" };
+
 function eventAbout(event) {
+  if (event.event === "reply_ended" && ["failed", "timeout"].includes(event.outcome)) return FAILED;
   return EVENTS[event.event] ?? { words: event.event, row: 2, colour: "bot" };
 }
 

@@ -205,8 +205,8 @@ class Picture {
   /** From the letters to what they are about. */
   lines(g) {
     for (const event of this.call.events) {
-      const about = EVENTS[event.event];
-      if (!about || about.row > 1 || this.dense(about.row ? 2 : 8) || event.t < this.view.start || event.t > this.view.end) continue;
+      const about = eventAbout(event);
+      if (about.row > 1 || this.dense(about.row ? 2 : 8) || event.t < this.view.start || event.t > this.view.end) continue;
       const x = this.view.x(event.t);
       g.strokeStyle = this.colour[about.colour];
       g.lineWidth = 1.5;

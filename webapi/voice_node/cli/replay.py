@@ -47,10 +47,13 @@ def replay(
     one_of("--orchestrator", orchestrator, "recorded", "live")
     in_time: Pace = "real" if one_of("--pace", pace, "virtual", "real") == "real" else "virtual"
     other, changed = _graph_and_settings(against or ())
-    found = find_recordings(recordings)
+    problems: list[str] = []
+    found = find_recordings(recordings, problems)
     load = load_graph if all(map(is_call, found)) else load_and_check  # a recorded call needs no orchestrator
     if other or changed:  # a problem with them is raised once, and not for each recording
         load(other or settings.voice_graph, settings.model_copy(update=checked_settings(changed)))
+    for problem in problems:
+        print_error(problem)
     code = replay_files(
         found,
         load(settings.voice_graph, settings),
@@ -66,7 +69,7 @@ def replay(
             other or graph, {**name_value_pairs(set_), **changed}, orchestrator == "live", in_time
         ),
     )
-    raise typer.Exit(code)
+    raise typer.Exit(code or (1 if problems else 0))
 
 
 def _graph_and_settings(against: list[str] | tuple[str, ...]) -> tuple[str | None, dict[str, object]]:

@@ -16,7 +16,8 @@ from webapi.voice_node.replay.batch import run_batch
 from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges
 from webapi.voice_node.replay.find import length_s
 from webapi.voice_node.replay.marble_diff import read_marbles
-from webapi.voice_node.replay.output import output_folders, removed_if_unfinished, write_output
+from webapi.voice_node.replay.output import removed_if_unfinished, write_output
+from webapi.voice_node.replay.output_folders import output_folders
 from webapi.voice_node.replay.progress import BatchProgress, OnProgress
 from webapi.voice_node.replay.recording_replay import replay_recording
 from webapi.voice_node.replay.result import ReplayResult
@@ -43,8 +44,6 @@ def replay_files(
     Raises UserError for options that contradict each other.
     """
     expected = _expected(paths, expect, update, call_changes if is_call(paths[0]) else wav_changes)
-    if graph.taps:  # two at a time would write the same file; one after another, the last one's stays
-        jobs = 1
     folders = output_folders(paths, out)
     items = list(zip(paths, folders, strict=True))
     work = partial(_replay_into, graph=graph, settings=settings, wav_changes=wav_changes, call_changes=call_changes)
@@ -62,9 +61,12 @@ def replay_files(
                     failed += 1
                 else:
                     all_right &= printer.show(path, replayed, call_changes if is_call(path) else wav_changes)
+    replies = printer.failed_replies
+    if replies:
+        print_line("1 reply failed" if replies == 1 else f"{replies} replies failed")
     if failed == len(paths):
         return 2
-    return 0 if all_right and not failed else 1
+    return 0 if all_right and not failed and not replies else 1
 
 
 def _expected(paths: Sequence[Path], expect: Path | None, update: bool, changes: ReplayChanges) -> Expected | None:
@@ -94,5 +96,8 @@ def _replay_into(
 ) -> ReplayResult:
     path, folder = item
     changes = call_changes if is_call(path) else wav_changes
-    run = partial(replay_recording, path, graph, settings, changes, on_progress=on_progress)
-    return run() if folder is None else write_output(folder, run)
+    if folder is None:
+        return replay_recording(path, graph, settings, changes, None, on_progress)
+    return write_output(
+        folder, lambda mix, taps: replay_recording(path, graph, settings, changes, mix, on_progress, taps)
+    )

@@ -34,18 +34,20 @@ class ReplayPrinter:
         self._print_line = print_line
         self._print_error = print_error
         self._expected = expected
+        self.failed_replies = 0  # of all results that were printed
 
     def show(self, path: Path, replayed: ReplayResult, changes: ReplayChanges) -> bool:
         """Print the result of a recording. True where it is the same as what it is compared with."""
         for note in _notes(path, replayed):
             self._print_error(note)
+        self.failed_replies += replayed.failed_replies
         if replayed.before:
             return self._show_both(path, replayed.before, replayed, changes)
         text = render(replayed)
         self._print_line(text)
         as_expected = self._expected is None or self._compare_with_expected(text, self._expected)
         as_recorded = replayed.recorded is None or self._compare_with_recorded(path, replayed, replayed.recorded)
-        return as_expected and as_recorded
+        return as_expected and as_recorded and not replayed.threads
 
     def _compare_with_expected(self, text: str, expected: Expected) -> bool:
         """Compare the marbles with the file, or write them into it."""
@@ -98,5 +100,14 @@ def _notes(path: Path, replayed: ReplayResult) -> Iterator[str]:
         yield f"{path}: the file is shorter than its header says; what is there was replayed"
     for problem in replayed.problems:
         yield f"{path}: {problem}"
-    for file in dict.fromkeys([*(replayed.before.taps if replayed.before else ()), *replayed.taps]):
+    if replayed.threads:
+        yield (
+            f"{path}: threads can't run in virtual time, and the orchestrator has some "
+            f"({', '.join(replayed.threads)}): what they give comes too late or at any time. "
+            "Replay it with --pace real, or from a recorded call."
+        )
+    for file in replayed.taps:
         yield f"{path}: wrote {file}"
+    if replayed.unwritten_taps:
+        files = ", ".join(dict.fromkeys(replayed.unwritten_taps))
+        yield f"{path}: without --out the graph's tap writes nothing ({files})"

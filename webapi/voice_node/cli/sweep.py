@@ -36,11 +36,12 @@ def sweep(
         return settings_from([*(set_ or ()), *(f"{k}={v}" for k, v in point.items())], voice_graph=graph)
 
     fixed = [pair.partition("=")[0].strip().upper() for pair in set_ or ()] + (["VOICE_GRAPH"] if graph else [])
-    corpus, grid_cells = find_corpus(recordings, labels), cells(grid, fixed, load)
+    missing: list[str] = []
+    corpus, grid_cells = find_corpus(recordings, labels, missing), cells(grid, fixed, load)
     if out:
         make_folder(out)
     swept = run_sweep(corpus, grid_cells, jobs or cores())
-    for problem in swept.problems:
+    for problem in [*missing, *swept.problems]:
         print_error(problem)
     if not any(row["recordings"] for row in swept.rows):
         raise UserError("None of the recordings could be replayed.")
@@ -54,4 +55,4 @@ def sweep(
             draw(swept.rows, names, out)
         except UserError as error:
             print_error(str(error))
-    raise typer.Exit(1 if swept.failed else 0)
+    raise typer.Exit(1 if swept.failed or missing else 0)

@@ -7,7 +7,8 @@ from collections.abc import Coroutine
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from webapi.voice_node.clock.run import run_in
-from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
+from webapi.voice_node.clock.virtual_time import VirtualTimeError, VirtualTimeLoop
+from webapi.voice_node.errors import UserError
 
 T = TypeVar("T")
 Pace: TypeAlias = Literal["virtual", "real"]
@@ -41,11 +42,17 @@ class RealTimeLoop(asyncio.SelectorEventLoop):
 ReplayLoop: TypeAlias = VirtualTimeLoop | RealTimeLoop
 
 
-def run_paced(main: Coroutine[Any, Any, T], pace: Pace, *, start_us: int = 0) -> T:
-    """Return the result of `main` in a new loop of that pace, whose clock begins at `start_us`."""
+def run_paced(main: Coroutine[Any, Any, T], pace: Pace, *, name: object, start_us: int = 0) -> T:
+    """Return the result of `main` in a new loop of that pace, whose clock begins at `start_us`.
+
+    Raises UserError, with the `name` of the recording, where virtual time can't go on.
+    """
     loop: ReplayLoop = VirtualTimeLoop() if pace == "virtual" else RealTimeLoop()
     loop.now_us = start_us
-    return run_in(loop, main)
+    try:
+        return run_in(loop, main)
+    except VirtualTimeError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 def this_loop() -> ReplayLoop:

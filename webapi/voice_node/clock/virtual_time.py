@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+import sys
+import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
+from contextvars import Context
+from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 from webapi.voice_node.clock.run import run_in
@@ -18,6 +23,15 @@ T = TypeVar("T")
 
 DUE_S = 1e-7  # a timer that is less than this away counts as due: floats are not quite whole microseconds
 REAL_IO = "real I/O (sockets, threads, subprocesses) can't run in virtual time"
+WAY_OUT = "Replay it with --pace real, or from a recorded call."
+MOST_ROUNDS = 100_000  # of the loop at one instant; a second or so
+LOOKED_AT = 20  # of them, the last: to find who polls
+SLEEP = asyncio.sleep.__code__
+OWN_THREADS = ("file-thread", "line-writer")  # of the node: they only write files
+
+
+class VirtualTimeError(UserError):
+    """Virtual time can't go on."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -25,6 +39,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now_us = 0
+        self._before = frozenset(threading.enumerate())
+        self._seen: frozenset[threading.Thread] = frozenset()  # that ran beside an earlier round
+        self._callers: dict[str, None] = {}  # the threads that called into the loop while it ran, by name
         super().__init__(_JumpingSelector(self))
         self._clock_resolution = DUE_S  # elsewhere it is the machine's: 15 ms on some
 
@@ -56,7 +73,29 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self, executor: Executor | None, func: Any, *args: Any
     ) -> Any:
         """Raise UserError: a thread runs in real time."""
-        raise UserError(f"{REAL_IO}: {getattr(func, '__name__', func)} wants a thread")
+        raise UserError(f"{REAL_IO}: {getattr(func, '__name__', 'a function')} wants a thread. {WAY_OUT}")
+
+    def call_soon_threadsafe(  # type: ignore[override]  # the stub ties callback to args; here they are passed on
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As in any loop. A call from a thread that runs beside the loop is noted: see `threads`."""
+        thread = threading.current_thread()
+        if thread in self._seen and thread not in self._before:
+            self._callers[thread.name] = None
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+    def look_at_threads(self) -> None:
+        """Note which threads run now. A thread that is started and joined in one round does no harm."""
+        if threading.active_count() != len(self._seen):
+            self._seen = frozenset(threading.enumerate())
+
+    def threads(self, *, at_work: bool) -> list[str]:
+        """The threads, by name, that called into the loop at an arbitrary virtual time.
+
+        `at_work`: also those that were started since the loop was made and still run.
+        """
+        others = (each for each in threading.enumerate() if each not in self._before and each.name not in OWN_THREADS)
+        return [*dict.fromkeys([*self._callers, *(each.name for each in others if at_work)])]
 
 
 class _JumpingSelector(selectors.SelectSelector):
@@ -65,22 +104,49 @@ class _JumpingSelector(selectors.SelectSelector):
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
         self._loop = loop
+        self._at_us = -1  # the instant at which `_rounds` rounds of the loop were run
+        self._rounds = 0
+        self._polling = ""  # where somebody called asyncio.sleep in the last of them
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Register the loop's own wake-up pipe, which is the first. Raises UserError for any other file."""
         if self.get_map():
-            raise UserError(
-                f"{REAL_IO}: something opened a connection. Replay it with --pace real, or from a recorded call."
-            )
+            raise UserError(f"{REAL_IO}: something opened a connection. {WAY_OUT}")
         return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Move the clock to the next timer. No file is ever ready. Raises UserError where no timer is set."""
         if timeout is None:
-            raise UserError("everything waits, and nothing will ever happen: no timer is set in this virtual time")
+            raise VirtualTimeError(
+                "everything waits, and nothing will ever happen: no timer is set in this virtual time"
+            )
         if timeout > DUE_S / 2:  # to the nearest microsecond: float timers would drift
             self._loop.now_us += max(1, round(timeout * 1_000_000))
+        self._count_round()
+        self._loop.look_at_threads()
         return []
+
+    def _count_round(self) -> None:
+        """Raise UserError where something is ready again and again, so that time would never pass."""
+        if self._loop.now_us != self._at_us:
+            self._at_us, self._rounds = self._loop.now_us, 0
+        self._rounds += 1
+        if self._rounds == MOST_ROUNDS - LOOKED_AT:
+            sys.setprofile(self._look)
+        elif self._rounds >= MOST_ROUNDS:
+            sys.setprofile(None)
+            self._at_us = -1  # tasks still have to be cancelled
+            where = f" ({self._polling})" if self._polling else ""
+            raise VirtualTimeError(
+                f"virtual time stands still at {self._loop.now_us / 1_000_000:.3f} s: something polls without waiting"
+                f"{where}, for example with asyncio.sleep(0). Let it wait for an event or some milliseconds. {WAY_OUT}"
+            )
+
+    def _look(self, frame: FrameType, event: str, _: Any) -> None:
+        """Note who calls asyncio.sleep: a profile function."""
+        if event == "call" and frame.f_code is SLEEP and frame.f_back and frame.f_back.f_code.co_filename != __file__:
+            by = frame.f_back
+            self._polling = f"{Path(by.f_code.co_filename).name}:{by.f_lineno} in {by.f_code.co_name}"
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, start_us: int = 0) -> T:

@@ -49,11 +49,6 @@ class GraphSpec:
     outputs: dict[str, tuple[str, ...]]
     text: str  # of the file when it was read
 
-    @property
-    def taps(self) -> list[str]:
-        """The files that its `tap` operators write."""
-        return [step.arguments["file"] for s in self.streams for step in s.steps if step.operator == "tap"]
-
     def readers(self, name: str) -> int:
         """How many readers the stream or port `name` has: streams, arguments and outputs."""
         return (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
@@ -25,9 +24,10 @@ def tap(*, file: WavFile, longest_s: Seconds = 600, info: BuildInfo) -> Stage[An
         out   --F--F--F--gap--F--
         file    F  F  F       F        audio and no pauses, `longest_s` seconds at most
 
-    The name comes from the graph and its length is bounded, so no caller can fill the disk. A thread writes, so the
-    audio doesn't wait. The graph decides the same with a tap and without. Of replies, the file has all that the
-    orchestrator gave, also what was cut. Raises UserError, at subscribe, where the file can't be written.
+    A replay writes it below its --out, and nothing without. The name comes from the graph and its length is bounded, so
+    no caller can fill the disk. A thread writes, so the audio doesn't wait. The graph decides the same with a tap and
+    without. Of replies, the file has all that the orchestrator gave, also what was cut. Raises
+    UserError, at subscribe, where the file can't be written.
     """
 
     def apply(source: Observable[Any]) -> Observable[Any]:
@@ -35,7 +35,10 @@ def tap(*, file: WavFile, longest_s: Seconds = 600, info: BuildInfo) -> Stage[An
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             assert info.gives.rate is not None  # noqa: S101 - for the type checker: all that it takes has one
-            wav = WavTap(Path(file), info.gives.rate, longest_s)
+            path = info.context.tap_file(file)
+            if path is None:
+                return source.subscribe(observer, scheduler=scheduler)
+            wav = WavTap(path, info.gives.rate, longest_s)
 
             def on_next(value: Any) -> None:
                 if isinstance(value, (AudioChunk, Frame, ReplyAudio)):

@@ -31,8 +31,8 @@ TakePcm: TypeAlias = Callable[[str, int], bytes | None]
 
 
 def is_call(path: Path) -> bool:
-    """Whether the folder is a recorded call."""
-    return (path / CALL).is_file()
+    """Whether the folder is a recorded call, perhaps one whose call.json is missing."""
+    return (path / CALL).is_file() or (path / INPUTS).is_file()
 
 
 def audio_of(given: Input) -> tuple[str, bytes, int] | None:

@@ -12,6 +12,7 @@ from webapi.voice_node.audio.wav import iter_wav, wav_info
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.inputs import Input
 from webapi.voice_node.recording.call_file import CALL, CALLER, EVENTS, GRAPH, INPUTS, REPLIES, VERSION, input_of
+from webapi.voice_node.recording.checks import check_input, check_origin, check_size
 
 
 @dataclass(frozen=True)
@@ -22,20 +23,36 @@ class RecordedCall:
     header: dict[str, Any]  # call.json
     graph: str  # the text of graph.yaml
 
+    @property
+    def origin_us(self) -> int:
+        """When the session started. Raises UserError where call.json does not say it."""
+        try:
+            return check_origin(self.header["origin_us"])
+        except (KeyError, ValueError) as error:
+            raise UserError(f"{self.folder}: call.json lacks what a replay needs: {error}") from None
+
     def inputs(self) -> Iterator[Input]:
         """Yield the inputs in order. Raises UserError, with file:line, for a line that is none."""
+        try:
+            yield from self._inputs()
+        except OSError as error:
+            raise UserError(f"{self.folder / INPUTS}: can't be read: {error.strerror}") from None
+
+    def _inputs(self) -> Iterator[Input]:
         if not (self.folder / INPUTS).exists():
             return  # it broke off before the first of them was on the disk
+        origin_us = self.origin_us
         audio = {name: _PcmReader(self.folder / name) for name in (CALLER, REPLIES)}
         with (self.folder / INPUTS).open(encoding="utf-8", errors="replace") as file:
             for number, text in enumerate(file, start=1):
                 try:
-                    given = input_of(json.loads(text), lambda name, size: audio[name].take(size))
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
+                    given = input_of(json.loads(text), lambda name, size: audio[name].take(check_size(size)))
+                    if given is not None:
+                        check_input(given, origin_us)
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                     if text.endswith("\n"):
-                        raise UserError(
-                            f"{self.folder / INPUTS}:{number}: not a line of a recording: {error}"
-                        ) from None
+                        where = f"{self.folder / INPUTS}:{number}"
+                        raise UserError(f"{where}: not a line of a recording: {_reason(error)}") from None
                     return  # the end of a recording that broke off
                 if given is None:
                     return
@@ -53,16 +70,22 @@ class RecordedCall:
 
 def read_call(folder: Path) -> RecordedCall:
     """Return the call in `folder`. Raises UserError, with file and reason, for what can't be read."""
+    name = CALL
     try:
         header = json.loads((folder / CALL).read_text(encoding="utf-8"))
+        name = GRAPH
         graph = (folder / GRAPH).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"{folder}: this recorded call can't be read: {error.filename}: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"{folder / CALL}: not what a recording begins with: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{folder / name}: not what a recording begins with: {error}") from None
     if not isinstance(header, dict) or header.get("version") != VERSION:
         raise UserError(f"{folder / CALL}: a recording of another version; this program reads version {VERSION}")
     return RecordedCall(folder, header, graph)
+
+
+def _reason(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
 
 
 class _PcmReader:

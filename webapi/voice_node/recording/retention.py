@@ -12,7 +12,7 @@ from typing import Any
 from webapi.voice_node.config import Settings, public
 from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.recording.call_file import CALL, is_call
+from webapi.voice_node.recording.call_file import CALL
 from webapi.voice_node.recording.call_recorder import CallRecorder
 
 DAY_S = 86_400
@@ -66,7 +66,7 @@ def prune(folder: Path, max_mb: int, max_days: int) -> list[Path]:
 
     A folder that is no recorded call is not touched.
     """
-    calls = sorted((p for p in folder.iterdir() if is_call(p)), key=lambda p: p.name)
+    calls = sorted((p for p in folder.iterdir() if (p / CALL).is_file()), key=lambda p: p.name)
     sizes = {call: sum(f.stat().st_size for f in call.iterdir() if f.is_file()) for call in calls}
     gone = []
     for call in calls:

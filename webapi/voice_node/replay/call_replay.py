@@ -16,6 +16,7 @@ from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.recording.checks import check_settings
 from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
 from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges, checked_settings
 from webapi.voice_node.replay.matched_replies import MatchedReplies
@@ -32,28 +33,29 @@ def replay_call(
     mix: Mix | None = None,
     changes: ReplayChanges = NO_CHANGES,
     on_progress: OnProgress | None = None,
+    taps: Path | None = None,
 ) -> ReplayResult:
     """Replay the call in `folder` with the graph and the settings that it was recorded with, but for `changes`.
 
     With changes, the call is also replayed without them (`before`), and the result is marked from the first event that
-    differs. Raises UserError for a recording that can't be read, or whose graph this program does not understand.
+    differs. The graph's taps write into the folder `taps`. Raises UserError for a recording that can't be read, or
+    whose graph this program does not understand.
     """
     call = read_call(folder)
     identity, settings = _identity_and_settings(call, changes)
     if changes.graph:
         graph = load_graph(changes.graph, settings)
     else:
-        path = folder / f"{call.header.get('graph', '')}.yaml"
+        path = folder / f"{Path(call.header['graph']).name}.yaml"
         graph = read_graph(call.graph, path, settings, recorded=not changes.live)
     result = ReplayResult(
         folder.name,
         graph.name,
         origin_us=identity.origin_us,
         recorded=None if changes else call.events(),
-        taps=graph.taps,
     )
-    running = _run(call, identity, graph, settings, result, mix, changes, on_progress)
-    run_paced(running, changes.pace, start_us=identity.origin_us)
+    running = _run(call, identity, graph, settings, result, mix, changes, on_progress, taps)
+    run_paced(running, changes.pace, name=folder, start_us=identity.origin_us)
     if changes:
         result.before = replay_call(folder)
         result.mark_divergence(result.before.events, changes.tolerance_s)
@@ -63,13 +65,16 @@ def replay_call(
 
 def _identity_and_settings(call: RecordedCall, changes: ReplayChanges) -> tuple[SessionIdentity, Settings]:
     header = call.header
+    origin_us = call.origin_us
     try:
-        origin_us = int(header["origin_us"])
-        identity = SessionIdentity(str(header["session_id"]), str(header["room"]), origin_us)
-        settings = Settings.model_construct(**{**header["settings"], **checked_settings(changes.settings)})
-    except (KeyError, TypeError, ValueError) as error:
+        for name in ("session_id", "room", "graph"):
+            if not isinstance(header[name], str) or "\0" in header[name]:
+                raise ValueError(f"{name} is no text")
+        recorded = check_settings(header["settings"])
+    except (KeyError, ValueError) as error:
         raise UserError(f"{call.folder}: call.json lacks what a replay needs: {error}") from None
-    return identity, settings
+    identity = SessionIdentity(header["session_id"], header["room"], origin_us)
+    return identity, Settings.model_construct(**{**recorded, **checked_settings(changes.settings)})
 
 
 async def _run(
@@ -81,9 +86,10 @@ async def _run(
     mix: Mix | None,
     changes: ReplayChanges,
     on_progress: OnProgress | None,
+    taps: Path | None,
 ) -> None:
     script, inputs = _script_and_inputs(call, identity.origin_us, changes)
-    running = ReplaySession(identity, graph, settings, result, audible=mix is not None, script=script)
+    running = ReplaySession(identity, graph, settings, result, audible=mix is not None, script=script, taps=taps)
     loop, session = running.loop, running.session
     mixer = _CallMixer(running.sink, mix) if mix else None
     for count, given in enumerate(inputs):

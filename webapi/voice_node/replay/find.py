@@ -11,28 +11,45 @@ from webapi.voice_node.recording.call_file import CALLER, is_call
 from webapi.voice_node.replay.output import EVENTS, MARBLES, MIX
 
 
-def find_recordings(given: Sequence[str]) -> list[Path]:
+def find_recordings(given: Sequence[str], problems: list[str] | None = None) -> list[Path]:
     """Return files, folders (their WAVs, also below) and glob patterns as files, in order, each once.
 
-    The output of an earlier replay counts only where it is named itself. Raises UserError for a folder or a pattern
-    without recordings.
+    The output of an earlier replay counts only where it is named itself. A folder or a pattern without recordings is
+    told in `problems`. Raises UserError where there is no recording at all, or for the first such folder without
+    `problems`.
     """
+    missing: list[str] = []
     found: list[Path] = []
     for name in given:
         path = Path(name)
-        if is_call(path):
-            here = [path]
-        elif path.is_dir():
-            here = [p for p in sorted(path.rglob("*")) if _is_recording(p)]
-        elif path.exists() or not any(c in name for c in "*?["):
-            here = [path]  # a file that does not exist is refused by name when its turn comes
-        else:
-            here = sorted(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-        if not here:
-            but = " (what a replay wrote does not count)" if path.is_dir() else ""
-            raise UserError(f"{name}: there is no WAV{but}")
-        found += here
+        is_pattern = any(c in name for c in "*?[") and not path.exists()
+        places = _matching(path) if is_pattern else [path]
+        if not places:
+            missing.append(f"{name}: there is no WAV")
+        for place in places:
+            here = _recordings_at(place)
+            if not here:
+                missing.append(f"{place}: there is no WAV (what a replay wrote does not count)")
+            found += here
+    if missing and (problems is None or not found):
+        raise UserError("\n".join(missing))
+    if problems is not None:
+        problems += missing
     return list(dict.fromkeys(found))
+
+
+def _recordings_at(path: Path) -> list[Path]:
+    """A file, which is refused by name when its turn comes if it does not exist; of a folder, what is in it."""
+    if path.is_dir() and not is_call(path):
+        return [p for p in sorted(path.rglob("*")) if _is_recording(p)]
+    return [path]
+
+
+def _matching(pattern: Path) -> list[Path]:
+    try:
+        return sorted(Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))))
+    except ValueError as error:  # for example `**x`
+        raise UserError(f"{pattern}: {error}") from None
 
 
 def _is_recording(path: Path) -> bool:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+REPLY_FAILED = "reply_failed"  # the kind of a `reply_ended` whose outcome is one of FAILED
+FAILED = ("failed", "timeout")
 EVENT_LETTERS = {
     "speech_started": "S",
     "speech_ended": "E",
@@ -13,4 +18,11 @@ EVENT_LETTERS = {
     "playback_paused": "H",
     "playback_resumed": "R",
     "playback_ended": "p",
+    REPLY_FAILED: "!",
 }
+
+
+def kind_of(event: Mapping[str, Any]) -> str:
+    """Return the key of a line of events.jsonl in EVENT_LETTERS: the event's name, or REPLY_FAILED."""
+    name = str(event["event"])
+    return REPLY_FAILED if name == "reply_ended" and event.get("outcome") in FAILED else name

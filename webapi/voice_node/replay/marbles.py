@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from webapi.voice_node.replay.letters import EVENT_LETTERS
+from webapi.voice_node.events import US_PER_MS, US_PER_S
+from webapi.voice_node.replay.letters import EVENT_LETTERS, REPLY_FAILED, kind_of
 from webapi.voice_node.replay.result import ReplayResult
 
 COLUMN_MS = 100
@@ -62,7 +63,7 @@ def render(replayed: ReplayResult) -> str:
         lines += [f"{name:{NAMES}}{row[start : start + COLUMNS]}" for name, row in rows.items()]
         lines.append("")
     for event in replayed.events:
-        if event["event"] in EVENT_LETTERS:
+        if kind_of(event) in EVENT_LETTERS:
             line = str(_marble(event))
             lines.append(DIVERGED + line[1:] if event.get("parted") else line)
     return "\n".join(lines) + "\n"
@@ -70,11 +71,11 @@ def render(replayed: ReplayResult) -> str:
 
 def marbles(replayed: ReplayResult) -> list[Marble]:
     """Return the events that have a letter, in order."""
-    return [_marble(event) for event in replayed.events if event["event"] in EVENT_LETTERS]
+    return [_marble(event) for event in replayed.events if kind_of(event) in EVENT_LETTERS]
 
 
 def _marble(event: dict[str, Any]) -> Marble:
-    return Marble(f"{event['t']:.3f}", EVENT_LETTERS[event["event"]], event["turn_index"], _text(event))
+    return Marble(f"{event['t']:.3f}", EVENT_LETTERS[kind_of(event)], event["turn_index"], _text(event))
 
 
 def parse(text: str) -> list[Marble]:
@@ -105,7 +106,7 @@ def scale(start: int, stop: int) -> list[str]:
 
 
 def _column(t: float) -> int:
-    return int(t * 1000 // COLUMN_MS)
+    return round(t * US_PER_S) // (COLUMN_MS * US_PER_MS)  # whole µs: as floats, 0.6 s would be in column 5
 
 
 def _is_time(word: str) -> bool:
@@ -113,7 +114,11 @@ def _is_time(word: str) -> bool:
 
 
 def _text(event: dict[str, Any]) -> str:
-    name = str(event["event"])
+    name = kind_of(event)
+    if name == REPLY_FAILED:
+        why = " ".join(str(event.get("detail") or event["outcome"]).split())
+        timeout = "timeout: " if event["outcome"] == "timeout" and event.get("detail") else ""
+        return f"reply failed: {timeout}{''.join(c if c.isprintable() else '?' for c in why)}"
     if name == "speech_ended":
         said_s = event["t_last_byte"] - event["t_first_byte"]
         return f"{name}  {said_s:.3f} s, {event['voiced_ms']} ms voiced, {event['reason']}"
@@ -130,7 +135,7 @@ def _voice(replayed: ReplayResult, columns: int) -> str:
     row = ["-"] * columns
     per_column: dict[int, list[bool]] = {}
     for arrived_us, voiced in zip(replayed.arrived_us, replayed.voiced, strict=True):
-        per_column.setdefault((arrived_us - replayed.frame_us) // (COLUMN_MS * 1000), []).append(voiced)
+        per_column.setdefault((arrived_us - replayed.frame_us) // (COLUMN_MS * US_PER_MS), []).append(voiced)
     for column, flags in per_column.items():
         if column < columns and sum(flags) * 2 > len(flags):
             row[column] = "#"
@@ -168,4 +173,7 @@ def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
             since, sign = event["t"], BOT_SIGNS[what]
         elif what == "playback_ended":
             since = None
+    for event in events:
+        if kind_of(event) == REPLY_FAILED:
+            row[_column(event["t"])] = EVENT_LETTERS[REPLY_FAILED]
     return "".join(row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,26 +15,18 @@ from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.timeline.write import write_timeline
 
 MIX, EVENTS, METRICS, MARBLES = "mix.wav", "events.jsonl", "metrics.jsonl", "marbles.txt"
+TAPS = "taps"  # a folder
 
 
-def output_folders(paths: Sequence[Path], out: Path | None) -> list[Path | None]:
-    """Return the folder of each recording: `out` for a single one, else a folder in it with the recording's name."""
-    if out is None or len(paths) == 1:
-        return [out] * len(paths)
-    names: dict[str, int] = {}
-    folders: list[Path | None] = []
-    for path in paths:
-        names[path.stem] = names.get(path.stem, 0) + 1
-        folders.append(out / (path.stem if names[path.stem] == 1 else f"{path.stem}-{names[path.stem]}"))
-    return folders
+def write_output(folder: Path, run: Callable[[Mix, Path], ReplayResult]) -> ReplayResult:
+    """Call `run` with a mix and the folder of taps, and write what it gives.
 
-
-def write_output(folder: Path, run: Callable[[Mix], ReplayResult]) -> ReplayResult:
-    """Call `run` with a mix and write what it gives. Raises UserError where the folder can't be written."""
+    Raises UserError where the folder can't be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with mix_into(folder / MIX) as mix:
-            replayed = run(mix)
+            replayed = run(mix, folder / TAPS)
         (folder / EVENTS).write_text(as_text(replayed.events), encoding="utf-8")
         (folder / METRICS).write_text(as_text(replayed.metrics), encoding="utf-8")
         (folder / MARBLES).write_text(render(replayed), encoding="utf-8")

@@ -79,12 +79,18 @@ def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]
     """Return the recorded utterances and prompts by turn number. Raises UserError for events of another format."""
 
     def us(line: dict[str, Any], name: str) -> int:
+        if type(line[name]) not in (int, float):
+            raise ValueError(f"{name} is no number")
         return origin_us + round(float(line[name]) * US_PER_S)
 
     found: dict[int, RecordedReply] = {}
+    number = 0  # of the line
     try:
         for line in event_lines(call):
+            number += 1
             turn = line["turn_index"]
+            if type(turn) is not int:
+                raise ValueError("turn_index is no whole number")
             if line["event"] == "speech_ended":
                 found[turn] = RecordedReply(us(line, "t_first_byte"), us(line, "t_last_byte"), us(line, "t"))
             elif line["event"] == "prompted":
@@ -92,8 +98,9 @@ def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]
                 found[turn] = RecordedReply(at_us, at_us, at_us, str(line["prompt"]))
             elif line["event"] == "reply_cut" and turn in found:
                 found[turn].cut_us = us(line, "t")
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{call.folder / EVENTS}: not what a recording has there: {error}") from None
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        where = f"{call.folder / EVENTS}:{max(1, number)}"
+        raise UserError(f"{where}: not what a recording has there: {error}") from None
     for order, given in enumerate(call.inputs()):
         if isinstance(given, (OrchestratorOutput, PlayedOut)) and not is_hook_failure(given):
             turn = turn_of(given).number
@@ -102,9 +109,9 @@ def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]
     return found
 
 
-def event_lines(call: RecordedCall) -> list[dict[str, Any]]:
-    """Return what the node decided when the call was recorded, as far as that was written."""
-    return [json.loads(text) for text in call.events().split("\n") if text]
+def event_lines(call: RecordedCall) -> Iterator[dict[str, Any]]:
+    """Yield what the node decided when the call was recorded, as far as that was written."""
+    return (json.loads(text) for text in call.events().split("\n") if text)
 
 
 def turn_of(given: Input) -> Turn:

@@ -23,16 +23,17 @@ def replay_recording(
     changes: ReplayChanges,
     mix: Mix | None = None,
     on_progress: OnProgress | None = None,
+    taps: Path | None = None,
 ) -> ReplayResult:
     """Replay a WAV with `graph`, or a recorded call with its own graph; with changes also without them (`before`)."""
     if is_call(path):
-        return replay_call(path, mix, changes, on_progress)
+        return replay_call(path, mix, changes, on_progress, taps)
     if not changes:
-        return replay(path, graph, settings, mix, changes.pace, on_progress)
+        return replay(path, graph, settings, mix, changes.pace, on_progress, taps)
     before = replay(path, graph, settings, pace=changes.pace)
     changed = settings.model_copy(update=checked_settings(changes.settings))
     other = load_graph(changes.graph or settings.voice_graph, changed)
-    after = replay(path, other, changed, mix, changes.pace, on_progress)
+    after = replay(path, other, changed, mix, changes.pace, on_progress, taps)
     after.mark_divergence(before.events, changes.tolerance_s)
     after.before = before
     after.without_effect = changes.without_effect(other, asked=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, Voiced
 from webapi.voice_node.replay.event_diff import first_difference
+from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
 
 
 @dataclass
@@ -27,13 +28,20 @@ class ReplayResult:
     origin_us: int = 0  # of a recorded call: when its session started, on the clock of that machine
     recorded: str | None = None  # of a recorded call: the text of the events.jsonl that it was recorded with
     problems: list[str] = field(default_factory=list)  # what went wrong beside the graph
-    taps: list[str] = field(default_factory=list)  # the files that the graph wrote
+    taps: list[str] = field(default_factory=list)  # the files that the graph's taps wrote
+    threads: list[str] = field(default_factory=list)  # that ran in real time, so the result may differ next time
+    unwritten_taps: list[str] = field(default_factory=list)  # of taps that wrote nothing: their `file`
     before: ReplayResult | None = None  # the result that this one is compared with
     diverged: int | None = None  # position of the first event that differs from `before`
     without_effect: list[str] = field(default_factory=list)  # why some of the changes can make no difference
 
     def __post_init__(self) -> None:
         self.name = self.name.encode("utf-8", "replace").decode()  # a file may have a name that no text can hold
+
+    @property
+    def failed_replies(self) -> int:
+        """How many replies ended as `failed` or `timeout`."""
+        return sum(kind_of(event) == REPLY_FAILED for event in self.events)
 
     def mark_divergence(self, events: Sequence[Mapping[str, Any]], tolerance_s: float = 0.0) -> None:
         """Mark the first event that differs from `events`, and all events after it, with the key `parted`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from webapi.voice_node.clock.replay_loops import this_loop
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import ReplyScript
 from webapi.voice_node.events import record
@@ -13,6 +15,7 @@ from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.sinks import NullSink, ReplaySink
+from webapi.voice_node.replay.tap_files import TapFiles
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,15 @@ class ReplaySession:
         *,
         audible: bool,
         script: ReplyScript | None = None,
+        taps: Path | None = None,
     ) -> None:
-        """`audible`: `sink` is asked for what was played. `script` gives the replies in the orchestrator's place."""
+        """`audible`: `sink` is asked for what was played. `script` gives the replies in the orchestrator's place.
+
+        `taps`: the folder of what the graph's taps write; None: they write nothing.
+        """
         self.loop = this_loop()
         self.sink = ReplaySink(self.loop)
+        self._result = result
         self._failures: list[Exception] = []
         self._metrics = Metrics(identity.session_id, identity.room, graph.name, result.metrics.append)
         self.session = Session(
@@ -54,6 +62,7 @@ class ReplaySession:
             on_trouble=lambda error: result.problems.append(str(error)),
             probe=result.watch,
             script=script,
+            tap_file=TapFiles(taps, result),
         )
 
     def raise_failure(self) -> None:
@@ -63,6 +72,8 @@ class ReplaySession:
 
     async def close(self) -> None:
         """End the session and complete its metrics. Raises the error of an operator that has failed."""
+        if isinstance(self.loop, VirtualTimeLoop):
+            self._result.threads = self.loop.threads(at_work=self._result.failed_replies > 0)
         await self.session.close()
         self._metrics.close()
         self.raise_failure()

@@ -29,14 +29,15 @@ def replay(
     mix: Mix | None = None,
     pace: Pace = "virtual",
     on_progress: OnProgress | None = None,
+    taps: Path | None = None,
 ) -> ReplayResult:
-    """Run the graph over a WAV. Raises UserError for a file that can't be read.
+    """Run the graph over a WAV; its taps write into the folder `taps`. Raises UserError for a file that can't be read.
 
     Ids derive from the file's bytes, and times from its samples: the same file always gives the same result. With the
     pace `real`, which an orchestrator with real I/O needs, times are those of the machine's clock.
     """
-    result = ReplayResult(path.name, graph.name, truncated=wav_info(path).truncated, taps=graph.taps)
-    run_paced(_run(path, graph, settings, result, mix, on_progress), pace)
+    result = ReplayResult(path.name, graph.name, truncated=wav_info(path).truncated)
+    run_paced(_run(path, graph, settings, result, mix, on_progress, taps), pace, name=path)
     return result
 
 
@@ -70,9 +71,10 @@ async def _run(
     result: ReplayResult,
     mix: Mix | None,
     on_progress: OnProgress | None,
+    taps: Path | None,
 ) -> None:
     identity = SessionIdentity(session_id_of(path), "replay")
-    running = ReplaySession(identity, graph, settings, result, audible=mix is not None)
+    running = ReplaySession(identity, graph, settings, result, audible=mix is not None, taps=taps)
     loop, session, sink = running.loop, running.session, running.sink
     due_us = 0  # counted from chunk to chunk, and not from the clock: in real time each wait lasts a little too long
     for count, chunk in enumerate(chunks(path)):

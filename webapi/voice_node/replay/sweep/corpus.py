@@ -22,15 +22,16 @@ class Recording:
     labels: tuple[SpeechSpan, ...] | None  # None: it is not labelled
 
 
-def find_corpus(given: Sequence[str], labels: Path | None) -> list[Recording]:
+def find_corpus(given: Sequence[str], labels: Path | None, problems: list[str] | None = None) -> list[Recording]:
     """Return the recordings in files, folders and glob patterns; of a recorded call, the caller's audio.
 
-    Labels are beside the recordings, or in the folder `labels`. Raises UserError where that does not exist.
+    `problems`: as for `find_recordings`. Labels are beside the recordings, or in the folder `labels`. Raises UserError
+    where that does not exist.
     """
     if labels is not None and not labels.is_dir():
         raise UserError(f"--labels {labels}: there is no such folder")
     corpus = []
-    for path in find_recordings(given):
+    for path in find_recordings(given, problems):
         if path.suffix in LABELS:  # a pattern like corpus/* finds them too
             continue
         wav = path / CALLER if is_call(path) else path

@@ -38,7 +38,9 @@ def facts(replayed: ReplayResult, labels: Sequence[SpeechSpan] | None) -> Facts:
     counts = tuple(sum(event["event"] == name for event in events) for name in COUNTED)
     latencies = tuple(line[LATENCY] for line in replayed.metrics if line[LATENCY] is not None)
     short = ("the file is shorter than its header says; what is there was replayed",) if replayed.truncated else ()
-    notes = (*short, *replayed.problems)
+    failed = (f"{replayed.failed_replies} replies failed; replay it to see why",) if replayed.failed_replies else ()
+    threads = (f"threads can't run in virtual time: {', '.join(replayed.threads)}",) if replayed.threads else ()
+    notes = (*short, *replayed.problems, *threads, *failed)
     if labels is None:
         return Facts(counts, latencies, notes)
     started = [event for event in events if event["event"] == "speech_started"]

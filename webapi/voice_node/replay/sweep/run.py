@@ -25,11 +25,7 @@ class SweepResult:
 
 
 def sweep(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int) -> SweepResult:
-    """Replay each recording with each cell, `jobs` at a time. The rows are the same for any number of jobs.
-
-    Where a graph writes a file, one replay runs at a time.
-    """
-    jobs = 1 if any(cell.graph.taps for cell in cells) else jobs
+    """Replay each recording with each cell, `jobs` at a time. The rows are the same for any number of jobs."""
     runs = [(cell, recording) for cell in cells for recording in corpus]
     names = [f"{recording.path} with {cell}" for cell, recording in runs]
     result = SweepResult()

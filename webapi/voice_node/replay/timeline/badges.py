@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from webapi.voice_node.replay.letters import EVENT_LETTERS
+from webapi.voice_node.replay.letters import EVENT_LETTERS, REPLY_FAILED
 from webapi.voice_node.replay.timeline.layout import BADGE, BOT_COLOUR, CALLER_COLOUR, CUT, INK, MARGIN, WIDTH
 from webapi.voice_node.replay.timeline.texts import px
 
@@ -26,6 +26,7 @@ EVENT_MARKS = {
     "barge_in": EventMark(1, CUT, "barge-in", 94),
     "superseded": EventMark(1, CUT, "went on: reply dropped", 170),
     "prompted": EventMark(0, BOT_COLOUR, "bot began", 112),
+    REPLY_FAILED: EventMark(1, CUT, "reply failed", 116),
 }
 OF_CALLERS = ("speech_started", "speech_ended", "barge_in", "superseded")
 
@@ -38,12 +39,11 @@ def badge(event: str, x: float, y: float) -> str:
     )
 
 
-def legend(prompts: bool) -> Iterator[str]:
-    """Draw the legend; with `prompts`, also the letter of what the bot begins."""
-    x = WIDTH - MARGIN - 528
-    if prompts:
-        x -= EVENT_MARKS["prompted"].width
-    for event in (("prompted",) if prompts else ()) + OF_CALLERS:
+def legend(prompts: bool, failed: bool) -> Iterator[str]:
+    """Draw the legend; with `prompts` and `failed`, also the letters of what the bot begins and of failed replies."""
+    rare = [event for event, there in (("prompted", prompts), (REPLY_FAILED, failed)) if there]
+    x = WIDTH - MARGIN - 528 - sum(EVENT_MARKS[event].width for event in rare)
+    for event in (*rare, *OF_CALLERS):
         mark = EVENT_MARKS[event]
         yield badge(event, x, MARGIN + 8)
         yield f'<text class="legend" x="{x + 14}" y="{MARGIN + 12.5}">{mark.words}</text>'

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+from xml.sax.saxutils import escape
 
+from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
 from webapi.voice_node.replay.timeline.badges import EVENT_MARKS, badge
 from webapi.voice_node.replay.timeline.layout import (
     BADGE,
@@ -19,7 +22,7 @@ from webapi.voice_node.replay.timeline.layout import (
     TURNS,
     RowSpan,
 )
-from webapi.voice_node.replay.timeline.model import Delay, ReplyBar, Timeline
+from webapi.voice_node.replay.timeline.model import Delay, ReplyBar, Timeline, printable
 from webapi.voice_node.replay.timeline.texts import ms_text, px
 
 CUT_TEXT = 112  # px that the words at a cut take
@@ -52,23 +55,28 @@ def _events(timeline: Timeline, row: RowSpan, *, dense: bool) -> Iterator[str]:
     badges = []
     last_x = [-99.0, -99.0]  # of the last badge in each row of badges
     for event in timeline.events:
-        mark = EVENT_MARKS.get(event["event"])
+        kind = kind_of(event)
+        mark = EVENT_MARKS.get(kind)
         t = event["t"]
         if mark is None or not (row.start <= t < row.full_end or t == timeline.seconds == row.full_end):
             continue
         if mark.row == 0 and dense:
             continue
         x, y = row.x(t), TURNS + 12 + mark.row * 22
-        dashes = ' stroke-dasharray="3 3"' if event["event"] == "superseded" else ""
+        dashes = ' stroke-dasharray="3 3"' if kind == "superseded" else ""
         lines[mark.row].append(
-            f'<path class="event" data-event="{event["event"]}" data-t="{t}" '
+            f'<path class="event" data-event="{kind}" data-t="{t}" '
             f'd="M{px(x)} {CALLER}V{BOT + LANE if mark.row else y}" stroke="{mark.colour}" stroke-width="1.5"{dashes}>'
-            f"<title>{t:.3f} s: {event['event']}, turn {event['turn_index']}</title></path>"
+            f"<title>{t:.3f} s: {kind}, turn {event['turn_index']}{_detail(event, kind)}</title></path>"
         )
         if x - last_x[mark.row] >= 2 * BADGE + 1:
             last_x[mark.row] = x
-            badges.append(badge(event["event"], x, y))
+            badges.append(badge(kind, x, y))
     yield from (*lines[0], *lines[1], *badges)
+
+
+def _detail(event: dict[str, Any], kind: str) -> str:
+    return escape(printable(f": {event.get('detail', '')}")) if kind == REPLY_FAILED else ""
 
 
 def _delays(timeline: Timeline, row: RowSpan) -> Iterator[str]:

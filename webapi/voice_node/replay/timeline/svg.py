@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
+from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
 from webapi.voice_node.replay.timeline.badges import legend
 from webapi.voice_node.replay.timeline.lanes import lanes
 from webapi.voice_node.replay.timeline.layout import HEAD, MARGIN, ROW, STYLE, WIDTH, row_spans
@@ -44,7 +45,8 @@ def _lines(timeline: Timeline, outline: Outline) -> Iterator[str]:
     yield f'<text class="about" x="{MARGIN}" y="{MARGIN + 37}">{escape(about(timeline))}</text>'
     if dense:
         yield f'<text class="about" x="{MARGIN}" y="{MARGIN + 57}">{DENSE_TEXT}</text>'
-    yield from legend(any(turn.prompt for turn in timeline.turns))
+    failed = any(kind_of(event) == REPLY_FAILED for event in timeline.events)
+    yield from legend(any(turn.prompt for turn in timeline.turns), failed)
     for i, row in enumerate(rows):
         yield f'<g transform="translate(0 {HEAD + i * ROW})">'
         yield from lanes(timeline, outline, row)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
 from webapi.voice_node.replay.timeline.model import Timeline, TurnRow, printable
 
 
 def about(timeline: Timeline) -> str:
-    """Return the call in one line: its length, graph, turns and barge-ins."""
+    """Return the call in one line: its length, graph, turns, barge-ins and failed replies."""
     cut = sum(1 for turn in timeline.turns if turn.outcome == "barged_in")
     turns = sum(1 for turn in timeline.turns if not turn.prompt)
     words = [f"{timeline.seconds:.1f} s", f"graph {timeline.graph}", _count(turns, "turn")]
-    return " · ".join([*words, _count(cut, "barge-in")])
+    failed = sum(1 for event in timeline.events if kind_of(event) == REPLY_FAILED)
+    failures = [f"{failed} {'reply' if failed == 1 else 'replies'} failed"] if failed else []
+    return " · ".join([*words, _count(cut, "barge-in"), *failures])
 
 
 def described(timeline: Timeline, turns: Sequence[TurnRow]) -> str:
