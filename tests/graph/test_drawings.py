@@ -9,9 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests.graph.our_graphs import our_graphs
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.graph.edges import Edge, edges
-from webapi.voice_node.graph.files import find_graphs, load_graph, opening_line
+from webapi.voice_node.graph.files import load_graph, opening_line
 from webapi.voice_node.graph.layout import lay_out
 from webapi.voice_node.graph.mermaid import mermaid
 from webapi.voice_node.graph.reader import read_graph
@@ -116,7 +117,7 @@ def test_a_graph_that_forks_and_merges_as_text(forked: GraphSpec) -> None:
     assert drawn.endswith("playback: what the speaker has really played; read by turns, answer\n")
 
 
-@pytest.mark.parametrize("name", sorted(find_graphs()))
+@pytest.mark.parametrize("name", sorted(our_graphs()))
 def test_every_graph_can_be_drawn(name: str, settings: Settings) -> None:
     graph = load_graph(name, settings)
     drawn = text(graph, opening_line(graph.path))
@@ -136,7 +137,7 @@ def test_what_means_something_to_mermaid_or_html_is_escaped(forked: GraphSpec) -
 
 
 def test_nothing_in_the_picture_lies_on_another_or_outside(forked: GraphSpec, settings: Settings) -> None:
-    for graph in (forked, *(load_graph(name, settings) for name in find_graphs())):
+    for graph in (forked, *(load_graph(name, settings) for name in our_graphs())):
         layout = lay_out(graph)
         parts = list(layout.parts.values())
         for i, a in enumerate(parts):

@@ -9,12 +9,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from tests.graph.our_graphs import our_graphs
 from tests.orchestrators import Noted
 from tests.speech import silence, vowel
 from tests.stage import play
 from webapi.voice_node.audio.wav import read_wav, write_wav
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.graph.files import find_graphs, load_graph, opening_line
+from webapi.voice_node.graph.files import load_graph, opening_line
 from webapi.voice_node.replay.wav_replay import replay
 
 PAUSE = [("quiet", 0.3), ("speech", 0.8), ("quiet", 0.5), ("speech", 0.8), ("quiet", 4.0)]
@@ -25,7 +26,7 @@ def loudness(pcm: bytes) -> float:
     return float(np.sqrt((np.frombuffer(pcm, "<i2").astype(float) ** 2).mean()))
 
 
-@pytest.mark.parametrize("path", find_graphs().values(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", our_graphs().values(), ids=lambda path: path.stem)
 def test_every_graph_says_what_it_is_for_and_what_to_look_for(path: Path) -> None:
     assert opening_line(path).endswith((".", "?"))
     second = path.read_text(encoding="utf-8").splitlines()[1]
@@ -122,7 +123,7 @@ def test_two_vads_vote(monkeypatch: pytest.MonkeyPatch, rule: str, says: bool, t
 
     other.VoiceActivityDetector = VoiceActivityDetector  # type: ignore[attr-defined]  # a module is made as it goes
     monkeypatch.setitem(sys.modules, "sierra", other)
-    text = find_graphs()["two-vads"].read_text(encoding="utf-8").replace("rule: both", f"rule: {rule}")
+    text = our_graphs()["two-vads"].read_text(encoding="utf-8").replace("rule: both", f"rule: {rule}")
     played = play([("quiet", 0.3), ("speech", 1.0), ("quiet", 4.0)], graph_text=text, vad_backend="sierra")
     assert not played.failures
     assert [line["outcome"] for line in played.lines] == ["completed"] * turns

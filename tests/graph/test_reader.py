@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.graph.good_graph import GOOD, assert_refused, changed, errors, read
+from tests.graph.our_graphs import our_graphs
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph.files import find_graphs, load_graph
+from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 
 
@@ -63,8 +64,8 @@ def test_one_maker_of_turns_may_be_read_twice_and_go_out_twice() -> None:
 
 
 def test_every_graph_of_the_project_is_right() -> None:
-    assert "default" in find_graphs()
-    for name in find_graphs():
+    assert "default" in our_graphs()
+    for name in our_graphs():
         assert load_graph(name, load_settings()).name == name
 
 

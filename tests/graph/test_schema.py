@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 
 from tests.graph import test_draft, test_reader, test_step_reader
 from tests.graph.good_graph import GOOD, changed
+from tests.graph.our_graphs import our_graphs
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph.files import find_graphs
 from webapi.voice_node.graph.marked_yaml import parse
 from webapi.voice_node.graph.schema import graph_schema
 from webapi.voice_node.main import main
@@ -38,7 +38,7 @@ def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(graph_schema())
 
 
-@pytest.mark.parametrize("path", find_graphs().values(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", our_graphs().values(), ids=lambda path: path.stem)
 def test_every_graph_of_the_project_is_plain_yaml_and_passes(path: Path) -> None:
     VALIDATOR.validate(yaml.safe_load(path.read_text(encoding="utf-8")))
 
@@ -89,5 +89,5 @@ def test_all_operators_and_their_words_are_in_it(capsys: pytest.CaptureFixture[s
 
 
 def test_the_readme_shows_the_default_graph_as_it_is() -> None:
-    _, _, graph = find_graphs()["default"].read_text(encoding="utf-8").partition("\n")
+    _, _, graph = our_graphs()["default"].read_text(encoding="utf-8").partition("\n")
     assert graph in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")

@@ -251,4 +251,4 @@ def test_without_aiohttp_it_says_what_to_install() -> None:
     code = "import sys; sys.modules['aiohttp'] = None; import webapi.voice_node.node.web"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "UserError" in done.stderr
-    assert "pip install 'voice-node[web]'" in done.stderr
+    assert "pip install 'aiohttp" in done.stderr

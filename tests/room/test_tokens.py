@@ -114,11 +114,32 @@ def test_the_script_prints_a_token_and_nothing_else(tmp_path: Path) -> None:
     ran = gen_token(
         tmp_path,
         *["--room", "demo", "--identity", "me", "--api-key", "devkey", "--api-secret", "secret"],
-        LIVEKIT_URL="wss://a.example",
+        LIVEKIT_URL="ws://127.0.0.1:7880",
     )
     assert ran.stderr == ""
     assert claims(ran.stdout.strip()).identity == "me"
     assert granted(ran.stdout.strip())["room"] == "demo"
+
+
+@pytest.mark.parametrize("given", [{}, {"LIVEKIT_API_KEY": "mine"}, {"LIVEKIT_API_SECRET": "mine"}])
+@pytest.mark.parametrize("by_option", [False, True])
+def test_the_development_pair_is_for_a_server_on_loopback_only(
+    tmp_path: Path, by_option: bool, given: dict[str, str]
+) -> None:
+    environment = given if by_option else {**given, "LIVEKIT_URL": "wss://a.example"}
+    ran = gen_token(tmp_path, "--identity", "me", *(("--url", "wss://a.example") if by_option else ()), **environment)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    named = {line.split("=")[0].split()[0] for line in ran.stderr.splitlines()}
+    assert named == {"LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"} - set(given)
+    assert "the development default is refused for a server not on loopback (wss://a.example)" in ran.stderr
+
+
+def test_the_script_takes_the_key_of_any_server(tmp_path: Path) -> None:
+    secret = "s" * 32
+    ran = gen_token(
+        tmp_path, *("--identity", "me", "--url", "wss://a.example", "--api-key", "mine"), LIVEKIT_API_SECRET=secret
+    )
+    assert claims(ran.stdout.strip(), "mine", secret).identity == "me"
 
 
 def test_the_script_says_what_is_wrong_in_a_line(tmp_path: Path) -> None:

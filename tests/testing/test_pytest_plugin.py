@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -189,6 +190,50 @@ def test_the_plugin_costs_a_pytest_next_to_nothing() -> None:
     assert ran.stdout == "[]\n"
 
 
-def test_it_is_installed_under_its_name() -> None:
+def installed(folder: Path) -> Path:
+    """A folder with the plug-in as the wheel installs it: a module of its own, with an entry point."""
     said = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert '[project.entry-points.pytest11]\nvoice_node = "webapi.voice_node.pytest_plugin"\n' in said
+    assert '"webapi/voice_node/pytest_plugin.py" = "voice_node_pytest.py"' in said
+    assert '[project.entry-points.pytest11]\nvoice_node = "voice_node_pytest"\n' in said
+    information = folder / "voice_node-9.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: voice-node\nVersion: 9\n")
+    (information / "entry_points.txt").write_text("[pytest11]\nvoice_node = voice_node_pytest\n")
+    shutil.copy(ROOT / "webapi" / "voice_node" / "pytest_plugin.py", folder / "voice_node_pytest.py")
+    return folder
+
+
+@pytest.fixture
+def loaded(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.Pytester:
+    """A project in whose pytest the plug-in is loaded by its entry point. It has a recording."""
+    site = installed(tmp_path / "site")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, (pytester.path, site, ROOT))))
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", raising=False)
+    write_wav(pytester.path / "talk.wav", TALK, 48_000)
+    return pytester
+
+
+def test_it_is_loaded_by_its_entry_point_and_naming_it_too_changes_nothing(loaded: pytest.Pytester) -> None:
+    loaded.makepyfile(TEST)
+    loaded.runpytest_subprocess("--update-marbles").assert_outcomes(passed=1)
+    loaded.runpytest_subprocess("-p", "webapi.voice_node.pytest_plugin").assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("ours_first", [False, True])
+def test_a_project_with_a_package_webapi_of_its_own_runs_its_tests(
+    loaded: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, ours_first: bool
+) -> None:
+    package = loaded.mkpydir("webapi")
+    (package / "app.py").write_text("def answer():\n    return 42\n")
+    loaded.makepyfile(
+        "from webapi.app import answer\n\ndef test_theirs():\n    assert answer() == 42\n"
+        + TEST.replace("it(", "ours(")
+    )
+    if ours_first:  # as with the command `pytest`: the project comes to sys.path with its first test file
+        monkeypatch.setenv("PYTHONPATH", os.environ["PYTHONPATH"].partition(os.pathsep)[2])
+        monkeypatch.setenv("PYTHONSAFEPATH", "1")  # of Python 3.11 and later; else the folder is the first place
+    result = loaded.runpytest_subprocess()
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["assert_marbles is not available, because another package 'webapi' (*) hides *"])
+    if not ours_first:
+        result.stdout.fnmatch_lines(["voice-node: assert_marbles is not available, because another package 'webapi' *"])

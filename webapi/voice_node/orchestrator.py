@@ -14,7 +14,7 @@ from typing import Any, Protocol, cast
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, describe, nearest
-from webapi.voice_node.orchestrator_mock import MockOrchestrator
+from webapi.voice_node.orchestrator_mock import OrchestratorMock
 from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.orchestrators"
@@ -24,6 +24,7 @@ Stamp = Callable[[str, float], None]
 
 RATES_HZ = (8_000, 48_000)
 RATES = "a whole number of Hz from 8000 to 48000 is needed"
+WHOLE = "OrchestratorMock in webapi/voice_node/orchestrator_mock.py"
 REQUIRED = "get_audio_reply"  # the other methods are called where they exist
 
 
@@ -79,16 +80,16 @@ def _wrong(_: str, made: Any) -> str:
         return "it is no class."
     reply = getattr(made, REQUIRED, None)
     if not callable(reply):
-        return f"the class lacks {REQUIRED}. docs/orchestrator.md shows a whole one."
+        return f"the class lacks {REQUIRED}. {WHOLE} is a whole one."
     if not _takes(reply, None, "trace_id", b""):
-        return f"{REQUIRED} does not take (self, trace_id, user_pcm). docs/orchestrator.md shows it."
+        return f"{REQUIRED} does not take (self, trace_id, user_pcm). {WHOLE} is a whole one."
     rate = getattr(made, "reply_rate", None)
     if not (rate is None or hasattr(rate, "__get__") or _is_rate(rate)):
         return f"reply_rate is {rate!r}; {RATES}."
     abstract = getattr(made, "__abstractmethods__", None)
     if abstract:
         return f"the class is abstract: it lacks {', '.join(sorted(abstract))}."
-    if made is not MockOrchestrator and not _takes(made):
+    if made is not OrchestratorMock and not _takes(made):
         return "its constructor needs arguments: give each of them a default, and take settings from the environment."
     return ""
 
@@ -118,7 +119,7 @@ def _takes(function: Callable[..., Any], *args: Any) -> bool:
     return True
 
 
-BUILT_IN: dict[str, type] = {"mock": MockOrchestrator, "echo": MockOrchestrator}  # echo: with that as its MOCK_REPLY
+BUILT_IN: dict[str, type] = {"mock": OrchestratorMock, "echo": OrchestratorMock}  # echo: with that as its MOCK_REPLY
 ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, BUILT_IN, _wrong)
 
 
@@ -138,9 +139,9 @@ def load_orchestrator(name: str, settings: Settings, rate: int | None = None) ->
     Raises UserError as `find_orchestrator` does, and where the constructor raises.
     """
     made = find_orchestrator(name)
-    if made is MockOrchestrator:
+    if made is OrchestratorMock:
         says = "echo" if name == "echo" else settings.mock_reply
-        return MockOrchestrator(says, think_ms=settings.mock_think_ms, rate=rate or settings.audio_target_rate)
+        return OrchestratorMock(says, think_ms=settings.mock_think_ms, rate=rate or settings.audio_target_rate)
     try:
         return cast(Orchestrator, made())
     except KeyboardInterrupt:

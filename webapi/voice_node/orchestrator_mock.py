@@ -19,7 +19,7 @@ QUIET_FRAMES = 40  # after the beep
 EDGE_MS = 5  # tones rise and fall over this, so that they don't click
 
 
-class MockOrchestrator:
+class OrchestratorMock:
     """Answers every utterance with `reply` (int16 mono at `rate` Hz), after `think_ms`.
 
     `reply` is what MOCK_REPLY may be: beep, echo, tone:SECONDS, or the path of a WAV. Raises UserError for a WAV that
@@ -72,6 +72,9 @@ class MockOrchestrator:
 
     def play_filler(self, trace_id: str, key: str) -> Any:
         """A mock has no fillers."""
+
+
+MockOrchestrator = OrchestratorMock  # another name of it, which code may import
 
 
 def _reply(reply: str, rate: int) -> Callable[[bytes], Iterator[bytes]]:

@@ -29,7 +29,7 @@ def assert_marbles(
     `graph`: a name, a path, or a loaded graph. `wav`: a recording, or the folder of a recorded call, which has its own
     settings and its own graph, with this name. `expected`: the path of a marbles.txt, or the text itself, of more than
     one line; its indent and blank lines around it are ignored.
-    `settings`: as in `.env.example`, in lower case: `mock_reply="tone:3"`, `orchestrator="package.module:Class"`.
+    `settings`: the node's environment variables, in lower case: `mock_reply="tone:3"`, `orchestrator="module:Class"`.
     All others have their defaults: neither the environment nor a `.env` is read, so the test is the same everywhere.
     `update`: write the file instead of comparing. Raises UserError for a wrong graph, recording or setting.
     """

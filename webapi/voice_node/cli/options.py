@@ -9,6 +9,7 @@ import typer
 
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.errors.advice import SETTINGS_LIST
 
 Graph = Annotated[str | None, typer.Option(help="A graph's name in graphs/, or a path ending in .yaml (VOICE_GRAPH).")]
 Room = Annotated[str | None, typer.Option(help="The room (LK_ROOM).")]
@@ -17,7 +18,8 @@ Jobs = Annotated[
     typer.Option(min=1, help="How many recordings run side by side.", show_default="the machine's cores"),
 ]
 Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting of .env.example; may be repeated.")
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any environment variable of the node; may be repeated."),
 ]
 
 
@@ -38,10 +40,10 @@ def name_value_pairs(given: Sequence[str] | None, option: str = "--set") -> dict
         name, equals, value = pair.partition("=")
         field = name.strip().lower()
         if not equals:
-            raise UserError(f"{option} {pair}: it is {option} NAME=VALUE, with a NAME of .env.example")
+            raise UserError(f"{option} {pair}: it is {option} NAME=VALUE, with a NAME of {SETTINGS_LIST}")
         if field not in Settings.model_fields:
             near = nearest(field.upper(), [each.upper() for each in Settings.model_fields])
-            raise UserError(f"{option} {name}: there is no setting {field.upper()!r}.{near} See .env.example")
+            raise UserError(f"{option} {name}: there is no setting {field.upper()!r}.{near} See {SETTINGS_LIST}")
         found[field] = value
     return found
 

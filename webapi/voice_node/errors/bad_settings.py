@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
+from webapi.voice_node.errors.advice import SETTINGS_LIST
+
 
 def is_secret(settings: type[BaseModel], name: str) -> bool:
     """Whether the value of the setting must not be shown."""
@@ -44,7 +46,7 @@ def misspelled(
         near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.85)
         if name.upper() in known or not (near or name.upper().startswith(prefixes)):
             continue
-        hint = f"did you mean {near[0]}?" if near else "allowed: the names in .env.example"
+        hint = f"did you mean {near[0]}?" if near else f"allowed: the names in {SETTINGS_LIST}"
         lines.append(f"{name} ({file}): no such variable; {hint}")
     return lines
 

@@ -88,7 +88,7 @@ def _variable() -> Schema:
         f"${{{name.upper()}}}" for name, field in Settings.model_fields.items() if field.annotation is not SecretStr
     ]
     return {
-        "description": "A setting of .env.example, with its type.",
+        "description": "A setting of the node, with its type.",
         "type": "string",
         "pattern": r"\$\{(" + "|".join(name[2:-1] for name in names) + r")\}",
         "examples": names,

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import nearest
+from webapi.voice_node.errors.advice import SETTINGS_LIST
 from webapi.voice_node.graph.marked_yaml import Marked, Place
 from webapi.voice_node.graph.problems import Problems
 
@@ -43,7 +44,7 @@ def _setting(variable: str, place: Place, settings: Settings, problems: Problems
     names = {name.upper() for name in type(settings).model_fields}
     if variable not in names:
         hint = nearest(variable, names)
-        problems.add(place, f"${{{variable}}}: there is no such setting.{hint} See .env.example")
+        problems.add(place, f"${{{variable}}}: there is no such setting.{hint} See {SETTINGS_LIST}")
         return None
     value = getattr(settings, variable.lower())
     if isinstance(value, SecretStr):

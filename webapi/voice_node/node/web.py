@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 from loguru import logger
 
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors.advice import install
 
 try:  # before the other imports: livekit-api needs aiohttp too, and its error would not help users
     from aiohttp import web
 except ImportError as missing:
-    raise UserError(
-        "The client page is served with aiohttp, which is not installed: pip install 'voice-node[web]'."
-    ) from missing
+    raise UserError(f"The client page is served with aiohttp, which is not installed: {install('web')}") from missing
 
 from webapi.voice_node.config import Settings, is_loopback_host
 from webapi.voice_node.room.tokens import mint

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from webapi.voice_node.errors import UserError, why_unwritable
+from webapi.voice_node.errors.advice import install
 
 try:
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 except ImportError:
-    raise UserError("Pictures need matplotlib, which is not installed. Do: pip install 'matplotlib>=3.9,<4'") from None
+    raise UserError(f"Pictures need matplotlib, which is not installed. Do: {install('report')}") from None
 
 __all__ = [
     "Figure",

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings
+from webapi.voice_node.errors.advice import install
 
 PYTHONS = ((3, 10), (3, 13))
 PACKAGES = {  # the core: packages by the module that is imported
@@ -33,14 +34,14 @@ def check_python(_: Settings) -> CheckResult:
     low, high = PYTHONS
     if low <= sys.version_info[:2] <= high:
         return CheckResult("Python", "ok", found)
-    return CheckResult("Python", "fail", found, "Use Python 3.10 to 3.13: make setup PYTHON=python3.12")
+    return CheckResult("Python", "fail", found, "Use Python 3.10 to 3.13; in a clone: make setup PYTHON=python3.12")
 
 
 def check_packages(_: Settings) -> CheckResult:
     """Every package of the core can be imported."""
     broken = [f"{name}: {why}" for module, name in PACKAGES.items() if (why := _not_importable(module))]
     if broken:
-        advice = "Install voice-node again: make setup, or pip install --force-reinstall voice-node"
+        advice = "Install voice-node again: make setup in a clone, pip install --force-reinstall with a wheel"
         return CheckResult("packages", "fail", "\n".join(broken), advice)
     return CheckResult("packages", "ok", ", ".join(f"{name} {version(name)}" for name in PACKAGES.values()))
 
@@ -49,9 +50,9 @@ def check_extras(_: Settings) -> CheckResult:
     """The packages of the extras can be imported."""
     missing = [name for name in EXTRAS if _not_importable(name)]
     if missing:
-        wanted = ",".join(EXTRAS[name] for name in missing)
+        wanted = install(*(EXTRAS[name] for name in missing))
         what = "no " + ", no ".join(missing)
-        return CheckResult("extras", "warn", what, f"For the page and for pictures: pip install 'voice-node[{wanted}]'")
+        return CheckResult("extras", "warn", what, f"For the page and for pictures: {wanted}")
     return CheckResult("extras", "ok", ", ".join(f"{name} {version(name)}" for name in EXTRAS))
 
 

