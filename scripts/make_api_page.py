@@ -30,7 +30,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "testing": ("AnyGraph", "assert_marbles"),
     "errors": ("UserError",),
 }
-INTERNAL = {"Operator", "anything", "json_line", "record"}  # the node's own, in a module that is public otherwise
+INTERNAL = {"Operator", "anything", "record"}  # the node's own, in a module that is public otherwise
 ENTRY_POINTS = {
     "operators": "a function with the decorator `operator` ([operators.kinds](#operatorskinds)), of the same name",
     "vad": "a voice activity detector: a `BackendFactory` in [vad](#vad)",

@@ -19,7 +19,7 @@ from tests.stage import play
 from webapi.voice_node.audio.wav import wav_info
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import json_line
+from webapi.voice_node.files.json_line import json_line
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.inputs import Closed
 from webapi.voice_node.recording.call_recorder import CallRecorder

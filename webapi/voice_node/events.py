@@ -8,7 +8,6 @@ tuples, as making one takes half the time of a frozen dataclass.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
@@ -284,11 +283,6 @@ Reply: TypeAlias = (
 )
 Playback: TypeAlias = FillerStarted | PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | FramesDropped
 Played: TypeAlias = ReplyAudio | PlaybackPaused | PlaybackEnded  # a piece plays from its stamp on, or behind what plays
-
-
-def json_line(value: Any) -> str:
-    """A line of a .jsonl file. A lone surrogate, which UTF-8 can't hold, is written as JSON escapes it."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode() + "\n"
 
 
 def record(event: Event, origin_us: int) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import Field
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node.events import US_PER_MS, US_PER_S, AudioGap, Playback, TurnEvent, Voiced
+from webapi.voice_node.events import US_PER_MS, US_PER_S, AudioGap, Playback, Turn, TurnEvent, Voiced
 from webapi.voice_node.hearing.turn_rule import TurnRule
 from webapi.voice_node.operators.kinds import PLAYBACK, TURNS, VOICED, BuildInfo, Kind, Stage, operator
 from webapi.voice_node.operators.turn_arguments import do_not_go_together
@@ -78,11 +79,19 @@ def turn_events(
             patience_frames=patience_ms * US_PER_MS // frame_us,
         )
 
+    return _scanned(rule_for, info.context.turn, playback)
+
+
+def _scanned(
+    rule_for: Callable[[int], TurnRule], name: Callable[[int], Turn], playback: Observable[Playback]
+) -> Stage[TurnEvent]:
+    """The operator that scans frames and playback with a TurnScan of its own in each subscription."""
+
     def apply(source: Observable[Voiced | AudioGap]) -> Observable[TurnEvent]:
         def subscribe(
             observer: abc.ObserverBase[TurnEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            scan = TurnScan(rule_for, info.context.turn, observer.on_next)
+            scan = TurnScan(rule_for, name, observer.on_next)
             return CompositeDisposable(
                 playback.subscribe(scan.on_playback, observer.on_error, scheduler=scheduler),
                 source.subscribe(scan.on_next, observer.on_error, observer.on_completed, scheduler=scheduler),

@@ -8,8 +8,9 @@ from typing import Any
 
 from webapi.voice_node.audio.wav import wav_header
 from webapi.voice_node.errors import PrintLine
-from webapi.voice_node.events import Event, json_line, record
+from webapi.voice_node.events import Event, record
 from webapi.voice_node.files.byte_writer import ByteWriter
+from webapi.voice_node.files.json_line import json_line
 from webapi.voice_node.inputs import Input
 from webapi.voice_node.recording.call_file import CALL, EVENTS, GRAPH, INPUTS, VERSION, audio_of, line_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from webapi.voice_node.errors import UserError, why_unwritable
-from webapi.voice_node.events import json_line
+from webapi.voice_node.files.json_line import json_line
 from webapi.voice_node.replay.marbles import render
 from webapi.voice_node.replay.mix import PART, Mix, mix_into
 from webapi.voice_node.replay.result import ReplayResult

@@ -9,7 +9,7 @@ from typing import Any
 from livekit import rtc
 from loguru import logger
 
-from webapi.voice_node.events import json_line
+from webapi.voice_node.files.json_line import json_line
 
 TOPIC = "voice_node.events"
 MAX_WAITING = 256  # messages; a turn makes about ten
