@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import subprocess
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -140,3 +143,52 @@ def test_nothing_of_a_machine_or_of_a_registry_is_in_the_repository() -> None:
         if home.search(text) or registry.search(text) or (len(checkout) > 5 and checkout in text):
             wrong.append(str(path.relative_to(ROOT)))
     assert wrong == []
+
+
+# ---------------------------------------------------------------- the names that docstrings and comments give
+
+FILE = re.compile(r"[\w./-]*\w\.py\b")  # "hearing/onset.py"
+MEMBER = re.compile(r"\b((?:[a-z_]+\.)+)([A-Z]\w+)\b")  # "node.live_session.LiveSession", "events.Frame"
+MADE_UP = {"mybot.py"}  # a user's
+
+
+def words(source: str) -> Iterator[str]:
+    """The docstrings and comments of a module."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield ast.get_docstring(node) or ""
+
+
+def strangers(source: str, modules: dict[str, str]) -> list[str]:
+    """What the docstrings and comments of `source` name that is not there: files, and members of our modules.
+
+    `modules`: the texts of all modules, by path.
+    """
+    found = []
+    known = {part for path in modules for part in path.removesuffix(".py").split("/")}
+    for text in words(source):
+        named = set(FILE.findall(text)) - MADE_UP
+        found += [name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in modules)]
+        for dotted, member in MEMBER.findall(text):
+            module = dotted.rstrip(".").replace(".", "/")
+            texts = [modules[p] for p in modules if f"/{p}".endswith((f"/{module}.py", f"/{module}/__init__.py"))]
+            if module.split("/")[0] in known and not any(re.search(rf"\b{member}\b", each) for each in texts):
+                found.append(dotted + member)
+    return found
+
+
+def test_docstrings_and_comments_name_what_there_is() -> None:
+    modules = {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in tracked() if p.suffix == ".py"}
+    wrong = {path: named for path, text in modules.items() if (named := strangers(text, modules))}
+    assert wrong == {}
+
+
+def test_the_rule_on_names_sees_what_it_is_for() -> None:
+    modules = {"webapi/voice_node/hearing/onset.py": "class Onset: ...", "webapi/voice_node/events.py": "Frame = 1"}
+    right = '"""See onset.py, hearing/onset.py, onset.Onset and events.Frame."""  # not asyncio.Queue'
+    assert strangers(right, modules) == []
+    wrong = '"""See echo_watch.py and hearing/gone.py."""\n# as events.Gone has it, or gone/onset.py'
+    assert sorted(strangers(wrong, modules)) == ["echo_watch.py", "events.Gone", "gone/onset.py", "hearing/gone.py"]

@@ -213,7 +213,7 @@ def test_wrong_options_are_said(
 
 
 def test_an_orchestrator_with_real_io_is_asked_in_real_time(tmp_path: Path) -> None:
-    """In virtual time it is told that it can't (tests/test_replay.py); in real time it can."""
+    """In virtual time it is told that it can't (test_no_virtual_time.py); in real time it can."""
     wav = tmp_path / "a.wav"
     write_wav(wav, vowel(0.4) + silence(0.8), 48_000)
     settings = load_settings(None, orchestrator="tests.orchestrators:Resolves")
