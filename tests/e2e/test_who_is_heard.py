@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from livekit import rtc
+from livekit import api, rtc
 
 from tests.e2e.caller import RATE_HZ, Caller
 from tests.e2e.node import Node
 from tests.e2e.rooms import caller, run
 from tests.speech import silence, vowel
-from webapi.voice_node.config import load_settings
+from webapi.voice_node.config import DEV_KEY, DEV_SECRET, load_settings
 from webapi.voice_node.room.tokens import mint
 
 pytestmark = pytest.mark.e2e
@@ -74,8 +74,14 @@ def test_the_track_that_speaks_is_heard(
     livekit_url: str, room: str, source: int, muted: bool, unpublished: bool, why: str
 ) -> None:
     async def scenario() -> None:
-        # The tokens of callers allow no source but a microphone; the bot's key may sign anything.
-        async with Node(livekit_url, room) as node, caller(livekit_url, room, mic=False) as alice:
+        # The node's own tokens for callers allow no source but a microphone.
+        token = (
+            api.AccessToken(DEV_KEY, DEV_SECRET)
+            .with_identity("alice")
+            .with_grants(api.VideoGrants(room_join=True, room=room))
+        )
+        alice = Caller(livekit_url, token.to_jwt(), bot="ingobot", mic=False)
+        async with Node(livekit_url, room) as node, alice:
             async with silent_track(alice.room, source, muted=muted) as sid:
                 await alice.wait_for_event("listening_to", identity="alice", reason="first")
                 await alice.publish()
