@@ -65,10 +65,14 @@ def test_a_server_that_comes_back_soon_finds_the_same_session(livekit_server: An
             await alice.wait_for_event("turn")
             await asyncio.to_thread(livekit_server.restart)
             await node.until(lambda: len(node.logged("subscribe")) == 2, 60)
+            spoke_s = time.monotonic()
             await alice.say(vowel(0.5) + silence(0.5))
-            began_s = time.monotonic()
-            await alice.wait_for_event("turn", turn_index=1)
-            await alice.wait_for_sound(since_s=began_s - 5)
+            heard = await alice.wait_for_event("speech_ended", turn_index=1)
+            assert heard["reason"] == "silence"
+            turn = await alice.wait_for_event("turn", turn_index=1)
+            assert turn["outcome"] == "completed"
+            assert turn["vad_speech_ms"] > 300  # all that was said
+            await alice.wait_for_sound(since_s=spoke_s)
             assert len(node.calls) == 1
             assert node.logged("reconnecting")
             assert node.logged("reconnected")

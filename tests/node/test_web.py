@@ -144,10 +144,12 @@ def test_every_answer_carries_the_security_headers() -> None:
 
 def test_on_loopback_each_page_gets_a_token_of_its_own() -> None:
     async def scenario() -> None:
-        async with page_of(make_settings(lk_room="parlour", livekit_url="ws://localhost:7999")) as (client, url):
+        async with page_of(
+            make_settings(lk_room="parlour", livekit_url="ws://localhost:7999", lk_bot_identity="parrot")
+        ) as (client, url):
             one, other = [await (await client.get(f"{url}/api/config")).json() for _ in range(2)]
-            assert set(one) == {"url", "room", "token", "identity"}
-            assert (one["url"], one["room"]) == ("ws://localhost:7999", "parlour")
+            assert set(one) == {"url", "room", "bot", "token", "identity"}
+            assert (one["url"], one["room"], one["bot"]) == ("ws://localhost:7999", "parlour", "parrot")
             assert one["identity"] != other["identity"]
             claims = jwt.decode(one["token"], SECRET, algorithms=["HS256"])
             assert claims["sub"] == one["identity"]

@@ -351,6 +351,29 @@ def test_the_seat_is_given_up_where_somebody_else_publishes(play: Play, order: s
     assert listening(room)[-1] == ("bob", "first")
 
 
+@pytest.mark.parametrize("how", ["it never comes", "it is refused"])
+def test_a_caller_whose_audio_does_not_come_keeps_nobody_else_from_the_seat(play: Play, how: str) -> None:
+    async def scene(room: FakeRoom) -> None:
+        room.join("alice", mic=False)
+        room.publish("alice", "A").on_subscribed = lambda: None
+        await asyncio.sleep(0.5)
+        room.join("bob")
+        if how == "it is refused":
+            room.emit("track_subscription_failed", room.people["alice"], "A", "not allowed")
+            await asyncio.sleep(1.5)
+        else:
+            await asyncio.sleep(7)
+        assert listening(room)[-1] == ("bob", "first")
+        await answered(room, session_id=room.calls[-1].session_id)
+        room.leave("bob")
+        await asyncio.sleep(1)
+        room.subscribed("alice", "A")  # at last
+        await answered(room, session_id=room.calls[-1].session_id)
+
+    room = play(scene)
+    assert [call.identity for call in room.calls] == ["alice", "bob", "alice"]
+
+
 # ---------------------------------------------------------------- kinds of participants
 
 

@@ -108,6 +108,9 @@ def test_who_joined_before_the_caller_and_gets_a_microphone_later_does_not_take_
         ([mic("clear"), mic("new", encrypted=True)], "clear"),
         ([mic("e", encrypted=True), mic("u", source="unknown")], "u"),
         ([mic("e", encrypted=True)], None),
+        ([mic("m"), mic("new", missing=True)], "m"),
+        ([mic("u", source="unknown", muted=True), mic("m", missing=True)], "u"),
+        ([mic("m", missing=True)], "m"),
     ],
 )
 def test_a_microphone_before_an_unknown_source_unmuted_before_muted_newer_before_older(
@@ -129,6 +132,8 @@ def test_a_microphone_before_an_unknown_source_unmuted_before_muted_newer_before
         ("u", [mic("u", source="unknown"), mic("m")], Seat("alice", "m", "microphone")),
         ("gone", [mic("m")], Seat("alice", "m", "remaining")),
         ("m", [mic("m"), mic("n", encrypted=True)], Seat("alice", "m")),
+        ("n", [mic("m"), mic("n", missing=True)], Seat("alice", "m", "remaining")),
+        ("m", [mic("m", missing=True)], Seat("alice", "m")),
     ],
 )
 def test_the_callers_track_is_chosen_again_at_each_change(before: str, tracks: list[AudioTrack], seat: Seat) -> None:
@@ -176,6 +181,16 @@ def test_how_long_the_seat_is_kept_for_a_caller_who_cannot_be_heard(
         assert decide(people, seat, now_s=before_s, here_s=here_s) == Decision(seat, why, until_s)
     if until_s is not None:
         assert decide(people, seat, now_s=until_s, here_s=here_s) == Decision(None, why, until_s)
+
+
+def test_a_caller_whose_audio_does_not_come_gives_the_seat_to_somebody_whose_does() -> None:
+    alice, bob = person("alice", mic("a", missing=True), joined_ms=1), person("bob", mic("b"), joined_ms=2)
+    seat = Seat("alice", "a")
+    assert decide([alice], seat).seat == seat
+    assert decide([alice, person("bob", mic("b", missing=True))], seat).seat == seat
+    assert decide([alice, bob], seat) == Decision(None, "missing", 100.0)
+    assert decide([alice, bob]).seat == Seat("bob", "b")
+    assert decide([alice]).seat == seat
 
 
 def test_a_seat_that_is_given_up_goes_to_the_next_in_the_next_decision() -> None:
@@ -227,4 +242,12 @@ def test_of_all_others_with_audio_the_reason_is_told() -> None:
 
 def test_every_reason_has_a_text() -> None:
     reasons = {"first", "again", "remaining", "microphone", "unmuted", "newer", "nobody"}
-    assert set(WHY) == reasons | {"left", "vanished", "connection_lost", "no_track", "encrypted", "node_leaves"}
+    assert set(WHY) == reasons | {
+        "left",
+        "vanished",
+        "connection_lost",
+        "no_track",
+        "missing",
+        "encrypted",
+        "node_leaves",
+    }

@@ -99,14 +99,20 @@ class WebServer:
         return web.FileResponse(self._static / "client.html")
 
     async def _config(self, request: web.Request) -> web.StreamResponse:
-        """URL and room as JSON; for a browser on this machine also a token, with a new identity."""
+        """URL, room and the bot's identity as JSON; for a browser on this machine also a token, with a new identity."""
         settings = self._settings
         identity = token = None
         if may_have_token(settings.web_host, request):
             identity = f"caller-{secrets.token_hex(4)}"
             token = mint(settings, identity, settings.lk_room, ttl=TOKEN_TTL)
         return web.json_response(
-            {"url": settings.livekit_url, "room": settings.lk_room, "token": token, "identity": identity}
+            {
+                "url": settings.livekit_url,
+                "room": settings.lk_room,
+                "bot": settings.lk_bot_identity,
+                "token": token,
+                "identity": identity,
+            }
         )
 
 

@@ -25,6 +25,7 @@ class Caller:
         self.heard_sid: str | None = None  # of the track that has come and is read
         self._loop = asyncio.get_running_loop()
         self._asked_s = 0.0
+        self.asks = 0  # how often in a row that track was subscribed to
         self._reader: TrackReader | None = None
         self._lost: str | None = None  # why the track is gone, until the session is told
         self._log = self.log = logger.bind(room=room, identity=identity)
@@ -81,6 +82,7 @@ class Caller:
 
     def note_asked(self, sid: str) -> None:
         """Note that the track was subscribed to."""
+        self.asks = self.asks + 1 if sid == self.asked_sid else 1
         self.asked_sid, self._asked_s = sid, self._loop.time()
 
     def needs(self, sid: str) -> bool:

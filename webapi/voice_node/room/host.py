@@ -23,6 +23,7 @@ from webapi.voice_node.room.who_is_heard import WHY, RoomState, Seat, Without, n
 GRACE_S = 30.0  # how long a caller's session outlives a lost connection
 SETTLE_S = 0.2  # one cause gives several messages: the track is gone, the participant is gone, the same one is back
 IN_THE_ROOM = ("no_track", "encrypted")  # of Without.why: the caller is there
+ASKS = 3  # a track that has not come after so many subscriptions is taken for missing, until it comes
 CLOSE_TRACKS_S = 0.3  # the time limit for closing tracks when the node leaves
 
 
@@ -42,6 +43,7 @@ class Host:
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._seat: Seat | None = None  # as `who_is_heard` decided last
+        self._missing: set[str] = set()  # sids of tracks that were asked for, and refused or have not come
         self._here_since_s: float | None = None  # since when the node is connected to the room
         self._look_at_s: float | None = None  # when to look again, even if nothing changes
         self._announcements = Announcements(room, messages)
@@ -71,6 +73,7 @@ class Host:
         """The room is gone. The session waits for its caller to come back, unless this is for good."""
         self._connection = self._messages.room = self._here_since_s = None
         self._announcements.reset()
+        self._missing.clear()
         self._sessions.set_unheard(True, self._caller)
         if self._caller is not None:
             self._detach_track(self._caller, UNHEARD)
@@ -140,6 +143,7 @@ class Host:
     ) -> None:
         caller, seat = self._caller, self._seat
         if caller is not None and caller.identity == participant.identity and caller.asked_sid == publication.sid:
+            self._missing.discard(publication.sid)
             why = seat.why if seat is not None else "first"
             self._keep(caller.attach_track(track, publication, why))
             self._announcements.heard(caller.identity, why)
@@ -159,6 +163,7 @@ class Host:
         bound.warning(f"the audio of {participant.identity} can't be had: {why}")
         if self._caller is not None and self._caller.asked_sid == sid:
             self._caller.asked_sid = None
+            self._missing.add(sid)
             self._look_in(1.0)
 
     def _on_muted(self, participant: rtc.Participant, publication: rtc.TrackPublication) -> None:
@@ -182,7 +187,7 @@ class Host:
     async def _align(self) -> None:
         """Bring caller, track and session in line with who is in the room."""
         participants = dict(self._connection.room.remote_participants) if self._connection is not None else {}
-        people = people_in(participants.values())
+        people = people_in(participants.values(), self._missing)
         decision = who_is_heard(RoomState(people, self._seat, self._here_since_s, self._loop.time(), self._grace_s))
         self._seat, self._look_at_s = decision.seat, decision.look_at_s
         if decision.seat is None:
@@ -243,6 +248,9 @@ class Host:
             caller.log.bind(event="subscribe_again", track_sid=publication.sid).warning(
                 f"the audio of {caller.identity} has not come, asking for it again"
             )
+            if caller.asks == ASKS:
+                self._missing.add(publication.sid)
+                self._changed.set()
         caller.note_asked(publication.sid)
         publication.set_subscribed(True)
         self._look_in(ASK_AGAIN_S + 0.1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
@@ -10,27 +10,26 @@ from livekit.protocol.models import AudioTrackFeature
 from webapi.voice_node.room.who_is_heard import AudioTrack, Person
 
 
-def people_in(participants: Iterable[rtc.RemoteParticipant]) -> tuple[Person, ...]:
-    """The participants and their audio tracks."""
-    return tuple(_person(participant) for participant in participants)
+def people_in(participants: Iterable[rtc.RemoteParticipant], missing: Collection[str] = ()) -> tuple[Person, ...]:
+    """The participants and their audio tracks. `missing`: sids of tracks that were asked for and do not come."""
+    return tuple(_person(participant, missing) for participant in participants)
 
 
-def _person(participant: rtc.RemoteParticipant) -> Person:
+def _person(participant: rtc.RemoteParticipant, missing: Collection[str]) -> Person:
     joined = participant.joined_at
     audio = (p for p in participant.track_publications.values() if p.kind == rtc.TrackKind.KIND_AUDIO)
     return Person(
         participant.identity,
-        tuple(_track(publication) for publication in audio),
+        tuple(_track(publication, missing) for publication in audio),
         _name(rtc.ParticipantKind, participant.kind, "PARTICIPANT_KIND_"),
         int(joined.timestamp() * 1000) if joined else 0,
     )
 
 
-def _track(publication: rtc.RemoteTrackPublication) -> AudioTrack:
+def _track(publication: rtc.RemoteTrackPublication, missing: Collection[str]) -> AudioTrack:
     source = _name(rtc.TrackSource, publication.source, "SOURCE_")
-    return AudioTrack(
-        publication.sid, source, publication.muted, publication.encryption_type != rtc.EncryptionType.NONE
-    )
+    encrypted = publication.encryption_type != rtc.EncryptionType.NONE
+    return AudioTrack(publication.sid, source, publication.muted, encrypted, publication.sid in missing)
 
 
 def _name(enum: type[rtc.ParticipantKind] | type[rtc.TrackSource], value: int, prefix: str) -> str:

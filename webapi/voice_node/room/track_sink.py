@@ -56,7 +56,7 @@ class TrackSink:
         return publication.sid
 
     async def unbind(self) -> None:
-        """Clear the queue, and close the track's source."""
+        """Clear the queue, and close the track's source. Nothing of it is played by the next one."""
         self.clear()
         self._log_dropped(self._dropped.rest())
         source, self._source = self._source, None
@@ -66,6 +66,7 @@ class TrackSink:
         if carrying is not None:
             carrying.cancel()
             await asyncio.wait([carrying])
+        self._waiting.clear()  # the fade of the clear above
         if source is not None:
             await source.aclose()
 

@@ -22,6 +22,7 @@ class AudioTrack:
     source: str = "microphone"  # LiveKit's name, in lower case
     muted: bool = False
     encrypted: bool = False  # end to end: the node has no key
+    missing: bool = False  # the node asked for it, and it was refused or has not come
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ WHY = {
     "vanished": "caller left",
     "connection_lost": "connection lost",
     "no_track": "caller publishes no audio",
+    "missing": "the caller's audio does not come",
     "encrypted": "the audio is encrypted end to end",
 }
 
@@ -100,6 +102,7 @@ def who_is_heard(room: RoomState) -> Decision:
     gone without a reason        REJOIN_S              REJOIN_S
     the node lost the room       `grace_s`             BACK_S from when the node is back
     no audio, but in the room    for ever              BACK_S
+    audio that never comes       for ever              not
 
     Where the seat is given up, nobody has it, and the next decision, at once, gives it to the next one.
     """
@@ -111,6 +114,8 @@ def who_is_heard(room: RoomState) -> Decision:
     person = people.get(room.seat.identity)
     track = best_track(person.tracks) if person is not None else None
     if person is not None and track is not None:
+        if track.missing and next_one is not None and not _is_missing(next_one):
+            return Decision(None, "missing", room.now_s)
         seat = Seat(person.identity, track.sid, _why_this(track, person, room.seat))
         return Decision(seat, seat.why)
     without = _without(person, room)
@@ -126,14 +131,17 @@ def who_is_heard(room: RoomState) -> Decision:
 def first_to_hear(people: Iterable[Person]) -> Person | None:
     """Of those whose kind is in CALLERS and who have a track that can be heard, the one that joined first.
 
-    At a tie the lesser identity wins. None where there is nobody.
+    Somebody whose tracks are all missing comes last. At a tie the lesser identity wins. None where there is nobody.
     """
     eligible = [person for person in people if person.kind in CALLERS and best_track(person.tracks) is not None]
-    return min(eligible, key=lambda person: (person.joined_ms, person.identity), default=None)
+    return min(eligible, key=lambda person: (_is_missing(person), person.joined_ms, person.identity), default=None)
 
 
 def best_track(tracks: Iterable[AudioTrack]) -> AudioTrack | None:
-    """A microphone before an unknown source, unmuted before muted, newer before older; none that is encrypted."""
+    """A microphone before an unknown source, unmuted before muted, newer before older; none that is encrypted.
+
+    One that is missing comes last, and is asked for where there is no other.
+    """
     best = None
     for track in _audible(tracks):
         if not track.encrypted and (best is None or _rank(track) <= _rank(best)):
@@ -175,6 +183,8 @@ def _why_this(track: AudioTrack, person: Person, seat: Seat) -> str:
     before = next((other for other in person.tracks if other.sid == seat.sid), None)
     if before is None:
         return "remaining" if seat.without is None else "again"
+    if before.missing:
+        return "remaining"
     if before.source != track.source:
         return "microphone"
     return "unmuted" if before.muted else "newer"
@@ -200,5 +210,10 @@ def _audible(tracks: Iterable[AudioTrack]) -> list[AudioTrack]:
     return [track for track in tracks if track.source in SOURCES]
 
 
-def _rank(track: AudioTrack) -> tuple[int, bool]:
-    return SOURCES.index(track.source), track.muted
+def _is_missing(person: Person) -> bool:
+    track = best_track(person.tracks)
+    return track is not None and track.missing
+
+
+def _rank(track: AudioTrack) -> tuple[bool, int, bool]:
+    return track.missing, SOURCES.index(track.source), track.muted
