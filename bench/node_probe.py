@@ -121,7 +121,8 @@ async def serve(url: str, room: str) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wait_for_the_end() -> None:
-        sys.stdin.read()
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(time.sleep, float(line))
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()

@@ -9,7 +9,7 @@ PACED_US = 5_000  # how far apart the delays of frames may be that were read at 
 
 
 class ArrivalClock:
-    """Recovers the arrival of frames from the stream's own clock: frame `number` is due `frame_us` after the one before.
+    """Recovers the arrival of a stream's frames from its own clock: each is due `frame_us` after the one before.
 
         due    |  1  2  3  4  5  6  7  8  9
         read   |  1  2  3           456789      the program stood still, then read what had waited
