@@ -78,7 +78,7 @@ def untouched(noted: Record) -> list[Turn]:
 
 
 @asynccontextmanager
-async def node(url: str, room: str, noted: Record) -> AsyncIterator[None]:
+async def node(url: str, room: str, noted: Record) -> AsyncIterator[asyncio.subprocess.Process]:
     """The node in its own process. Its stalls are noted as they happen, and the rest when the block is over."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bench.node_probe", url, room),
@@ -89,7 +89,7 @@ async def node(url: str, room: str, noted: Record) -> AsyncIterator[None]:
     )
     reading = asyncio.create_task(read(process, noted))
     try:
-        yield
+        yield process
         assert process.stdin is not None
         process.stdin.close()
         await asyncio.wait_for(asyncio.gather(reading, process.wait()), END_S)

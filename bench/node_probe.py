@@ -92,11 +92,11 @@ class Probed:
         """The session's."""
         return self._session.origin_us
 
-    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+    def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
         """A frame: whether it flushes the bot's audio shows when it has been heard."""
         taken_s, before = time.monotonic(), len(self._doors.cleared)
         arrived_s = self._doors.arrival(taken_s)
-        self._session.hear(pcm, rate, echo)
+        self._session.hear(pcm, rate, echo, t_us)
         NOTES.taken_ms.append((taken_s - arrived_s) * 1000)
         if len(self._doors.cleared) > before:
             NOTES.flushes.append(Flush(arrived_s, taken_s, self._doors.cleared[before]))
@@ -121,7 +121,8 @@ async def serve(url: str, room: str) -> None:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wait_for_the_end() -> None:
-        sys.stdin.read()
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(time.sleep, float(line))
         loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=wait_for_the_end, daemon=True).start()

@@ -39,9 +39,12 @@ class Track:
         self.closed = asyncio.Event()
 
     async def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
-        number = 0
+        number, loop = 0, asyncio.get_running_loop()
+        due_s = loop.time()
         while not self.closed.is_set():
-            await asyncio.sleep(0.01)
+            due_s += 0.01
+            if due_s > loop.time():  # else the loop stood still, and it has waited
+                await asyncio.sleep(due_s - loop.time())
             pcm = bytes(self.to_say[:FRAME]).ljust(FRAME, b"\0")
             del self.to_say[:FRAME]
             yield rtc.AudioFrameEvent(
@@ -113,6 +116,7 @@ class FakeRoom:
         self.people: dict[str, Participant] = {}
         self._connection = SimpleNamespace(up=True, room=SimpleNamespace(on=self._on, remote_participants=self.people))
         monkeypatch.setattr(session_keeper, "clock_us", loop.clock_us)
+        monkeypatch.setattr(room_caller, "clock_us", loop.clock_us)
         monkeypatch.setattr(room_caller, "frames_of", lambda track: track)
         self.host = Host("demo", self._make, cast(TrackSink, Ear(loop)), cast(RoomMessages, self.messages), 30.0)
 
@@ -187,9 +191,10 @@ class FakeRoom:
         """Call the node's handler for LiveKit's message of that name."""
         self._handlers[name](*arguments)
 
-    async def say(self, seconds: float, *, wait_s: float = 0.0) -> None:
-        """The caller talks, and then is silent for `wait_s`."""
+    async def say(self, seconds: float, *, wait_s: float = 0.0, stall_s: float = 0.0) -> None:
+        """The caller talks, and then is silent for `wait_s`. The loop stands still for `stall_s` as they begin."""
         self.tracks[-1].to_say += vowel(seconds)
+        self.loop.now_us += round(stall_s * 1_000_000)
         await asyncio.sleep(seconds + wait_s)
 
     async def until(self, event: str, **fields: object) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.orchestrator_mock import MockOrchestrator, tone
 
 RATE_HZ = 8000
@@ -357,6 +358,20 @@ class PausesThenFloods(_Every):
         yield tone(0.02, RATE_HZ, 440)
         await asyncio.sleep(3)
         yield tone(10, RATE_HZ, 440)
+
+
+class StopsSlowly(MockOrchestrator):
+    """Says a tone of eight seconds, and keeps the (virtual) loop for 250 ms when it is to stop."""
+
+    MS = 250
+
+    def __init__(self) -> None:
+        super().__init__("tone:8")
+
+    def stop_playback(self, trace_id: str) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.now_us += self.MS * 1000
 
 
 class Slow(MockOrchestrator):

@@ -19,6 +19,7 @@ from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recording.call_recorder import CallRecorder
 from webapi.voice_node.replay.letters import EVENT_LETTERS
+from webapi.voice_node.room.arrival_clock import ArrivalClock
 
 RATE_HZ = 48_000
 CHUNK_MS = 10
@@ -124,7 +125,8 @@ def play(
     **settings: Any,
 ) -> Played:
     """Run a script of (what, seconds): one of SOUNDS, `gap` (the audio is lost, and nothing comes),
-    or `cut` (nobody hears the bot any more, and nothing comes).
+    `cut` (nobody hears the bot any more, and nothing comes), or `stall` (nothing runs, and what the caller says
+    meanwhile, which is what follows in the script, is heard at once when it is over).
 
     With `record`, it is recorded into that folder, and the session's clock stutters as a live one does.
     """
@@ -163,15 +165,25 @@ def play(
         if recorder:
             session.tap(lambda event: events_to.event(event, origin_us))
         deepest = 0
+        arrivals, due_us = ArrivalClock(CHUNK_MS * 1000), loop.now_us
         for what, seconds in script:
+            if what == "stall":
+                loop.now_us += round(seconds * 1_000_000)
+                if round(seconds * 100) % 2:
+                    await asyncio.sleep(0)  # what else has waited comes before the caller's audio
+                continue
             if what in ("gap", "cut"):
                 session.lost("muted") if what == "gap" else session.cut("connection lost")
                 await asyncio.sleep(seconds)
+                due_us = loop.now_us
                 continue
             pcm = SOUNDS[what](seconds)
             for at in range(0, len(pcm), CHUNK_BYTES):
-                await asyncio.sleep(CHUNK_MS / 1000)
-                session.hear(pcm[at : at + CHUNK_BYTES], RATE_HZ)
+                due_us += CHUNK_MS * 1000
+                if due_us > loop.now_us:
+                    await asyncio.sleep((due_us - loop.now_us) / 1_000_000)
+                arrived_us = arrivals.arrived(due_us // (CHUNK_MS * 1000), clock())
+                session.hear(pcm[at : at + CHUNK_BYTES], RATE_HZ, t_us=arrived_us)
                 deepest = max(deepest, ear.queued_ms())
         idle = session.idle
         await session.close()

@@ -212,10 +212,10 @@ def test_a_session_that_will_not_close_does_not_keep_the_node(livekit_url: str, 
         outdated = False
         between_turns = True
 
-        def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+        def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
             pass
 
-        def lost(self, reason: str) -> None:
+        def lost(self, reason: str, t_us: int) -> None:
             pass
 
         def cut(self, reason: str) -> None:

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+import pytest
 from livekit import rtc
 from loguru import logger
 
-from webapi.voice_node.clock.virtual_time import run_virtual
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.room.track_reader import NUMBER, TrackReader
 
 
@@ -36,8 +37,10 @@ class Recorder:
     """A listener that remembers: a number for so many chunks heard on end, a text for what was said of a gap."""
 
     story: list[int | str] = field(default_factory=list)
+    stamps_ms: list[float] = field(default_factory=list)  # of both
 
-    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+    def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
+        self.stamps_ms.append(t_us / 1000)
         assert (len(pcm), rate, echo) == (960, 48_000, True)
         last = self.story[-1] if self.story else ""
         if isinstance(last, int):
@@ -45,7 +48,8 @@ class Recorder:
         else:
             self.story.append(1)
 
-    def lost(self, reason: str) -> None:
+    def lost(self, reason: str, t_us: int) -> None:
+        self.stamps_ms.append(t_us / 1000)
         self.story.append(reason)
 
     async def close(self) -> None:
@@ -56,15 +60,24 @@ def listen(
     frames: list[tuple[int | None, float]], mutes: list[tuple[float, bool]] | None = None, *, muted: bool = False
 ) -> tuple[list[int | str], list[int]]:
     """What a listener is told in the 5 (virtual) seconds of a script, muted and unmuted at times; frames dropped."""
+    recorder, dropped = record(frames, mutes, muted=muted)
+    return recorder.story, dropped
 
-    async def scenario() -> tuple[list[int | str], list[int]]:
+
+def record(
+    frames: list[tuple[int | None, float]], mutes: list[tuple[float, bool]] | None = None, *, muted: bool = False
+) -> tuple[Recorder, list[int]]:
+    """The same, with the stamps."""
+
+    async def scenario() -> tuple[Recorder, list[int]]:
         recorder, script = Recorder(), Script(frames)
         dropped: list[int] = []
         sink = logger.add(
             lambda m: dropped.append(m.record["extra"]["frames"]), filter=lambda r: "frames" in r["extra"]
         )
-        reader = TrackReader(script, recorder, muted=muted, echo=True, log=logger)
         loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        reader = TrackReader(script, recorder, muted=muted, echo=True, clock=loop.clock_us, log=logger)
         for at_s, mute in mutes or []:
             loop.call_later(at_s, reader.set_muted, mute)
         await asyncio.sleep(5)
@@ -72,12 +85,33 @@ def listen(
         logger.remove(sink)
         assert script.closed.is_set()
         assert len(asyncio.all_tasks()) == 1
-        return recorder.story, dropped
+        return recorder, dropped
 
     return run_virtual(scenario())
 
 
 STEADY: list[tuple[int | None, float]] = [(n, 0.01) for n in range(100)]  # one second
+
+
+def test_a_frame_that_is_read_late_has_the_time_at_which_it_arrived() -> None:
+    late: list[tuple[int | None, float]] = [(100, 0.31), *((n, 0.0) for n in range(101, 131)), (131, 0.01)]
+    recorder, _ = record(STEADY + late)
+    assert recorder.stamps_ms == [*range(10, 1330, 10), pytest.approx(1820, abs=100)]  # and a gap when that was noticed
+
+
+def test_what_a_muted_track_gives_still_shows_when_frames_arrive() -> None:
+    late: list[tuple[int | None, float]] = [(100, 0.31), *((n, 0.0) for n in range(101, 131)), (131, 0.01)]
+    recorder, _ = record(STEADY + late, [(1.305, False)], muted=True)
+    assert recorder.stamps_ms[:-1] == [*range(1010, 1330, 10)]
+
+
+def test_frames_that_were_dropped_do_not_count_as_no_time() -> None:
+    late: list[tuple[int | None, float]] = [(150, 0.81), *((n, 0.0) for n in range(151, 180)), (180, 0.01)]
+    recorder, _ = record(STEADY + late)
+    gap, *after = recorder.stamps_ms[100:132]
+    assert recorder.story[:2] == [100, "no audio for 500 ms"]
+    assert gap == pytest.approx(1500, abs=100)
+    assert after[:-1] == [1810.0] * 30  # the loop ran: it was the stream that paused
 
 
 def test_audio_that_stops_is_told_once() -> None:
@@ -110,14 +144,14 @@ def test_frames_that_are_missing_are_counted() -> None:
 
 def test_a_listener_that_raises_loses_that_frame_alone() -> None:
     class Fussy(Recorder):
-        def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
-            super().hear(pcm, rate, echo)
+        def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
+            super().hear(pcm, rate, echo, t_us)
             if self.story == [1]:
                 raise ValueError("not this one")
 
     async def scenario() -> list[int | str]:
         recorder = Fussy()
-        reader = TrackReader(Script(STEADY), recorder, muted=False, echo=True, log=logger)
+        reader = TrackReader(Script(STEADY), recorder, muted=False, echo=True, clock=lambda: 0, log=logger)
         await asyncio.sleep(1.2)
         await reader.close()
         return recorder.story

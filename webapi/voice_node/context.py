@@ -29,6 +29,9 @@ class ReplyScript(Protocol):
     def cut(self, turn: Turn) -> None:
         """That reply is cut: give no more of it."""
 
+    def acted_us(self, cause_us: int) -> int | None:
+        """When the speaker did in the call what a value with the stamp `cause_us` made it do; None: it is not known."""
+
 
 @dataclass(frozen=True)
 class Context:

@@ -1,4 +1,4 @@
-"""What comes into a session from outside: caller audio, orchestrator output, the end of a playback, the close.
+"""What comes into a session from outside: caller audio, orchestrator output, the speaker's clock, the close.
 
 What a call does is a function of these values in their order, so a recording keeps them and a replay feeds them again.
 """
@@ -27,10 +27,18 @@ class PlayedOut:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeakerActed:
+    """The speaker has cut, halted or resumed a reply at `t_us`. What made it do so has the stamp `cause_us`."""
+
+    t_us: int
+    cause_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The session closed."""
 
     t_us: int
 
 
-Input: TypeAlias = AudioChunk | AudioGap | OrchestratorOutput | PlayedOut | Closed
+Input: TypeAlias = AudioChunk | AudioGap | OrchestratorOutput | PlayedOut | SpeakerActed | Closed

@@ -111,6 +111,7 @@ class Session:
         self._closed_us: int | None = None
         self.context = Context(session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file)
         self.origin_us = clock() if origin_us is None else origin_us
+        self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap
         self._caller: DirectSubject[CallerAudio] = DirectSubject()
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
@@ -141,21 +142,22 @@ class Session:
         """From now on, `tap` gets the events too."""
         self._taps.add(tap)
 
-    def hear(self, pcm: bytes, rate: int, echo: bool = False) -> None:
-        """A chunk of the caller's audio (int16 mono at `rate` Hz, of any length) has arrived.
+    def hear(self, pcm: bytes, rate: int, echo: bool = False, t_us: int | None = None) -> None:
+        """A chunk of the caller's audio (int16 mono at `rate` Hz, of any length) has arrived: now, or at `t_us` before.
 
-        `echo`: the bot's own voice may be in it.
+        `echo`: the bot's own voice may be in it. What arrived before the audio or the gap that was given last counts as
+        arrived with that.
         """
-        self.feed(AudioChunk(self._now(), pcm, rate, echo))
+        self.feed(AudioChunk(self._in_order(t_us), pcm, rate, echo))
 
-    def lost(self, reason: str) -> None:
-        """The caller's audio has stopped: an utterance is over."""
-        self.feed(AudioGap(self._now(), reason))
+    def lost(self, reason: str, t_us: int | None = None) -> None:
+        """The caller's audio has stopped, now or at `t_us` before: an utterance is over."""
+        self.feed(AudioGap(self._in_order(t_us), reason))
 
     def cut(self, reason: str) -> None:
         """Nobody can hear the bot any more: a reply that is playing is over, and its turn ends as `closed`."""
         if self._speaker.playing:
-            self.feed(AudioGap(self._now(), reason, unheard=True))
+            self.feed(AudioGap(self._in_order(None), reason, unheard=True))
 
     def played_out(self, t_us: int) -> None:
         """Of a recorded call: the last sample of the reply was played at `t_us`."""
@@ -200,6 +202,7 @@ class Session:
 
     def feed(self, audio: CallerAudio) -> None:
         """The caller's audio has arrived, or stopped, at its stamp."""
+        self._fed_us = audio.t_us
         if self.context.note:
             self.context.note(audio)
         try:
@@ -216,6 +219,10 @@ class Session:
     def _now(self) -> int:
         """The clock. From the close on it stands still, so all that happens then has one stamp."""
         return self._clock() if self._closed_us is None else self._closed_us
+
+    def _in_order(self, t_us: int | None) -> int:
+        """A stamp for the caller's audio: `t_us` or now, and not before the one of what was given last."""
+        return max(self._fed_us, self._now() if t_us is None else t_us)
 
     def _fail(self, error: Exception) -> None:
         self._graph.dispose()

@@ -49,7 +49,7 @@ class LiveSession:
             write(line)
             call.send({"event": "turn", **line})
 
-        began_us = call.clock()
+        began_us = call.since_us
         self._recorder = new_recorder(call, graph, settings, began_us)
         self._session = Session(
             graph,

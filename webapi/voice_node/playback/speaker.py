@@ -27,7 +27,7 @@ from webapi.voice_node.events import (
     Turn,
     Uninterruptible,
 )
-from webapi.voice_node.inputs import PlayedOut
+from webapi.voice_node.inputs import PlayedOut, SpeakerActed
 from webapi.voice_node.playback.fades import FADE_MS, fade_in
 from webapi.voice_node.playback.playing_reply import PlayingReply
 from webapi.voice_node.playback.playout import Playout, length_us
@@ -51,7 +51,7 @@ class Speaker:
         self._clock = context.clock
         self._loop = context.loop
         self._note = context.note
-        self._recorded = context.script is not None  # the recording says when a reply was played out
+        self._script = context.script  # a recorded call says when a reply was played out, and when it was cut
         self._reply: PlayingReply | None = None  # the audio of no other is let through
         self._playout = Playout()
         self._dropped = 0  # pieces that came for a reply that was over, and are not told yet
@@ -68,7 +68,7 @@ class Speaker:
         return self._reply is not None and self._reply.sounds
 
     def on_next(self, value: Reply) -> None:
-        """A value of the speaker port. What follows from it has its stamp."""
+        """A value of the speaker port. Audio plays from its stamp on; a cut or a halt has the time of the flush."""
         if isinstance(value, ReplyAudio):
             self._on_audio(value)
         elif isinstance(value, ReplyStarted):
@@ -147,30 +147,45 @@ class Speaker:
         """Clear the sink and tell what was heard."""
         reply = self._reply_of(turn)
         if reply is None:  # cut before it began
-            self._playback.on_next(PlaybackEnded(t_us, turn, 0, completed=False))
+            self._playback.on_next(PlaybackEnded(self._acted_us(t_us), turn, 0, completed=False))
             return
-        if reply.sounds and reply.held is None:
-            self._call_back(reply, t_us)
-        self._end(t_us, completed=False)
+        flushes = reply.sounds and reply.held is None
+        self._end(self._call_back(reply, t_us) if flushes else self._acted_us(t_us), completed=False)
 
-    def _call_back(self, reply: PlayingReply, t_us: int) -> None:
-        """Clear the sink. What was not played of the reply is held; what was not played of a filler is dropped."""
+    def _call_back(self, reply: PlayingReply, cause_us: int) -> int:
+        """Clear the sink. What was not played of the reply is held; what was not played of a filler is dropped.
+
+        Returns when the sink was cleared.
+        """
         self._sink.clear()
-        back = self._playout.take_back(t_us, FADE_MS * US_PER_MS)
+        cleared_us = self._acted_us(cause_us)
+        back = self._playout.take_back(cleared_us, FADE_MS * US_PER_MS)
         if reply.started:
             reply.held = bytearray(back)
-            return
-        reply.held = bytearray()
-        us = length_us(back, reply.rate)
-        reply.filler_us -= us
-        reply.filler_flushed_us += us
+        else:
+            reply.held = bytearray()
+            us = length_us(back, reply.rate)
+            reply.filler_us -= us
+            reply.filler_flushed_us += us
+        return cleared_us
+
+    def _acted_us(self, cause_us: int) -> int:
+        """Now, when something is done. Its cause has the stamp `cause_us`, which is earlier where the node stood still.
+
+        In the replay of a recorded call: when it was done in the call.
+        """
+        if self._script and (acted_us := self._script.acted_us(cause_us)) is not None:
+            return acted_us
+        now_us = self._clock()
+        if self._note and now_us != cause_us:
+            self._note(SpeakerActed(now_us, cause_us))
+        return now_us
 
     def _halt(self, reply: PlayingReply, t_us: int) -> None:
         """Fall silent for now: what comes of the reply waits for its resume, also where nothing of it was heard yet."""
         if not reply.sounds or reply.held is not None:
             return
-        self._call_back(reply, t_us)
-        paused = PlaybackPaused(t_us, reply.turn, self._heard_ms(reply))
+        paused = PlaybackPaused(self._call_back(reply, t_us), reply.turn, self._heard_ms(reply))
         if self._played:
             self._played.on_next(paused)
         self._playback.on_next(paused)
@@ -180,16 +195,17 @@ class Speaker:
         held, reply.held = reply.held, None
         if held is None:
             return
-        self._playback.on_next(PlaybackResumed(t_us, reply.turn))
+        now_us = self._acted_us(t_us)
+        self._playback.on_next(PlaybackResumed(now_us, reply.turn))
         if held:
-            self._push(reply, ReplyAudio(t_us, reply.turn, fade_in(bytes(held)), reply.rate))
+            self._push(reply, ReplyAudio(now_us, reply.turn, fade_in(bytes(held)), reply.rate))
         if reply.outcome is not None:
-            self._finish_when_played(reply.turn, t_us)
+            self._finish_when_played(reply.turn, now_us)
 
     def _finish_when_played(self, turn: Turn, t_us: int) -> None:
         """End the reply when its last sample is played; `t_us` is now. Looks again where a timer came early."""
         reply = self._reply_of(turn)
-        if reply is None or reply.held is not None or (self._recorded and not reply.overdue):
+        if reply is None or reply.held is not None or (self._script and not reply.overdue):
             return
         left_us = self._playout.left_us(t_us)
         if left_us > 0:

@@ -2,7 +2,8 @@
 
     call.json      session, room, time, versions and settings (never a secret)
     graph.yaml     the graph that answered
-    inputs.jsonl   a line for each input: the caller's audio, what the orchestrator gave, what was played out, the end
+    inputs.jsonl   a line for each input: the caller's audio, what the orchestrator gave, what was played out, when the
+                   speaker acted, the end
     caller.wav     the caller's audio of those lines, joined
     replies.wav    the same of the replies
     events.jsonl   what the node decided
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias
 
 from webapi.voice_node import events
 from webapi.voice_node.events import AudioChunk, AudioGap, Reply, ReplyAudio, Turn
-from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 
 VERSION = 1
 CALL, GRAPH, INPUTS, CALLER, REPLIES, EVENTS = (
@@ -54,6 +55,8 @@ def line_of(given: Input) -> dict[str, Any]:
         return {"in": "gap", "t_us": given.t_us, "reason": given.reason, **unheard}
     if isinstance(given, PlayedOut):
         return {"in": "played_out", "t_us": given.t_us, "turn": _turn_ids(given.turn)}
+    if isinstance(given, SpeakerActed):
+        return {"in": "speaker_acted", "t_us": given.t_us, "cause_us": given.cause_us}
     if isinstance(given, Closed):
         return {"in": "closed", "t_us": given.t_us}
     return {"in": "told", "value": type(given.value).__name__, **_reply_fields(given.value)}
@@ -72,6 +75,8 @@ def input_of(line: dict[str, Any], take_pcm: TakePcm) -> Input | None:
         return AudioGap(**line)
     if kind == "played_out":
         return PlayedOut(line["t_us"], Turn(*line["turn"]))
+    if kind == "speaker_acted":
+        return SpeakerActed(**line)
     if kind == "closed":
         return Closed(**line)
     if kind != "told":

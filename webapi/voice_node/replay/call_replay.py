@@ -102,7 +102,7 @@ async def _run(
             session.feed(given)
         elif isinstance(given, PlayedOut):
             session.played_out(given.t_us)
-        elif script and script.tell:
+        elif script and script.tell and isinstance(given, OrchestratorOutput):
             script.tell(given.value)
         if mixer:
             mixer.take(given)
@@ -117,12 +117,12 @@ def _script_and_inputs(
 ) -> tuple[RecordedReplies | None, Iterator[Input]]:
     """Return what gives the replies instead of the orchestrator (None: it is asked again), and the graph's inputs."""
     if not changes:
-        return RecordedReplies(), call.inputs()
-    caller = (each for each in enumerate(call.inputs()) if isinstance(each[1], (AudioChunk, AudioGap, Closed)))
+        recorded = RecordedReplies()
+        return recorded, recorded.learn_acts(call.inputs())
     if changes.live:
-        return None, (given for _, given in caller)
+        return None, (given for given in call.inputs() if isinstance(given, (AudioChunk, AudioGap, Closed)))
     replies = MatchedReplies(call, origin_us)
-    return replies, replies.merged_into(caller)
+    return replies, replies.merged_into(call.inputs())
 
 
 class _CallMixer:

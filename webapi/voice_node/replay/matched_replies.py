@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import replace
 
-from webapi.voice_node.events import HookFailed, Prompted, SpeechEnded, Turn
-from webapi.voice_node.inputs import Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.events import AudioChunk, AudioGap, HookFailed, Prompted, SpeechEnded, Turn
+from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 from webapi.voice_node.recording.recorded_call import RecordedCall
 from webapi.voice_node.replay.recorded_replies import RecordedReplies
 from webapi.voice_node.replay.recorded_reply import RecordedReply, is_hook_failure, read_replies, turn_of
@@ -30,6 +30,8 @@ class MatchedReplies(RecordedReplies):
         for order, given in enumerate(call.inputs()):
             if isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed):
                 self._schedule(given.value.t_us, given, order)
+            elif isinstance(given, SpeakerActed):
+                self.learn_act(given)
 
     def answer(self, ended: SpeechEnded) -> None:
         """Schedule the reply of the most similar utterance, from now on."""
@@ -50,14 +52,18 @@ class MatchedReplies(RecordedReplies):
         self._due = [due for due in self._due if turn_of(due[2]) != turn or is_hook_failure(due[2])]
         heapq.heapify(self._due)
 
-    def merged_into(self, caller: Iterator[tuple[int, Input]]) -> Iterator[Input]:
-        """Yield the caller's inputs, given as (order, input), with what is due between them.
+    def merged_into(self, inputs: Iterator[Input]) -> Iterator[Input]:
+        """Yield the caller's inputs of the recording with what is due between them.
 
-        The graph has acted on each before the next one is taken.
+        The graph has acted on each before the next one is taken. The caller's audio may have arrived before it came
+        into the session: that was not before anything else which the recording has in front of it.
         """
-        for order, given in caller:
-            assert not isinstance(given, OrchestratorOutput)  # noqa: S101 - for the type checker: these are the caller's
-            while self._due and self._due[0][:2] < (given.t_us, order):
+        came_us = 0
+        for order, given in enumerate(inputs):
+            came_us = max(came_us, given.value.t_us if isinstance(given, OrchestratorOutput) else given.t_us)
+            if not isinstance(given, (AudioChunk, AudioGap, Closed)):
+                continue
+            while self._due and self._due[0][:2] < (came_us, order):
                 yield heapq.heappop(self._due)[2]
             yield given
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator
 
 from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
+from webapi.voice_node.inputs import Input, SpeakerActed
 
 
 class RecordedReplies:
@@ -15,6 +17,7 @@ class RecordedReplies:
 
     def __init__(self) -> None:
         self.tell: Callable[[Reply], None] | None = None
+        self._acts: dict[int, deque[int]] = defaultdict(deque)  # when the speaker acted, by the stamp of the cause
 
     def connect(self, tell: Callable[[Reply], None]) -> None:
         """Set the function that the graph's reply stream listens with."""
@@ -28,3 +31,25 @@ class RecordedReplies:
 
     def cut(self, turn: Turn) -> None:
         """Do nothing: the recording has nothing more of a reply that was cut."""
+
+    def acted_us(self, cause_us: int) -> int | None:
+        """Return when the speaker acted in the call; None where the recording does not say so, as older ones do not."""
+        acts = self._acts.get(cause_us)
+        return acts.popleft() if acts else None
+
+    def learn_act(self, act: SpeakerActed) -> None:
+        """Take in what the recording says of the speaker."""
+        self._acts[act.cause_us].append(act.t_us)
+
+    def learn_acts(self, inputs: Iterator[Input]) -> Iterator[Input]:
+        """Yield the inputs without the speaker's acts, each when the acts that follow it in the recording are known."""
+        held: Input | None = None
+        for given in inputs:
+            if isinstance(given, SpeakerActed):
+                self.learn_act(given)
+                continue
+            if held is not None:
+                yield held
+            held = given
+        if held is not None:
+            yield held

@@ -34,7 +34,7 @@ class RecordedReply:
     last_us: int  # its end
     ended_us: int  # when the end was decided
     prompt: str = ""  # the name of a prompt, which has no audio of the caller
-    cut_us: int | None = None  # when the reply was cut
+    cut_us: int | None = None  # when the reply was cut, and had not been played to its end
     values: list[tuple[int, OrchestratorOutput | PlayedOut]] = field(default_factory=list)  # (order of inputs, value)
 
     def similarity(self, ended: SpeechEnded) -> float:
@@ -63,7 +63,7 @@ class RecordedReply:
             yield None, OrchestratorOutput(ReplyEnded(t_us, turn, "completed" if heard else "empty", NO_MORE_RECORDED))
         if not any(isinstance(given, PlayedOut) for _, given in self.values):
             audio = [value for value in values if isinstance(value, ReplyAudio)]
-            yield None, PlayedOut(max(t_us, _played_out_us(audio)), turn)
+            yield None, PlayedOut(max(t_us, _played_out_us(audio), self.cut_us or 0), turn)
 
 
 def _played_out_us(audio: list[ReplyAudio]) -> int:
@@ -98,6 +98,8 @@ def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]
                 found[turn] = RecordedReply(at_us, at_us, at_us, str(line["prompt"]))
             elif line["event"] == "reply_cut" and turn in found:
                 found[turn].cut_us = us(line, "t")
+            elif line["event"] == "playback_ended" and turn in found and found[turn].cut_us is not None:
+                found[turn].cut_us = us(line, "t")  # the cut has the stamp of its cause, which may have arrived before
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         where = f"{call.folder / EVENTS}:{max(1, number)}"
         raise UserError(f"{where}: not what a recording has there: {error}") from None

@@ -8,7 +8,7 @@ from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.room.participants import cancels_echo
-from webapi.voice_node.room.session_port import PendingSession, SessionPort
+from webapi.voice_node.room.session_port import PendingSession, SessionPort, clock_us
 from webapi.voice_node.room.track_reader import TrackReader, frames_of
 from webapi.voice_node.room.who_is_heard import WHY
 
@@ -100,7 +100,7 @@ class Caller:
         closing = self._drop_track("another track")
         self.report_lost()
         muted, echo = publication.muted, not cancels_echo(publication)
-        self._reader = TrackReader(frames_of(track), self.session, muted=muted, echo=echo, log=self.log)
+        self._reader = TrackReader(frames_of(track), self.session, muted=muted, echo=echo, clock=clock_us, log=self.log)
         self.heard_sid = publication.sid
         bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=muted, echo=echo, reason=why)
         bound.info(f"hearing {self.identity}{' (muted)' if muted else ''}: {WHY[why]}")
@@ -125,7 +125,7 @@ class Caller:
         """Tell the session, once, that the track is gone."""
         why, self._lost = self._lost, None
         if why is not None:
-            self.session.lost(why)
+            self.session.lost(why, clock_us())
 
     def set_muted(self, sid: str, muted: bool) -> None:
         """The track `sid` was muted or unmuted."""

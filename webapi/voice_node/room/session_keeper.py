@@ -14,7 +14,7 @@ from webapi.voice_node.events import Event, PlaybackStarted, record
 from webapi.voice_node.room.bounded import bounded
 from webapi.voice_node.room.caller import Caller
 from webapi.voice_node.room.data_messages import RoomMessages
-from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort, clock_us
+from webapi.voice_node.room.session_port import Call, MakeSession, PendingSession, SessionPort, clock_us
 from webapi.voice_node.room.track_sink import TrackSink
 
 POLL_S = 0.1  # how often an outdated session is looked at, until it is between two turns
@@ -103,7 +103,9 @@ class SessionKeeper:
             send({"event": "session_broke", "detail": str(error)})
             self._changed.set()
 
-        return Call(session_id, self._room, caller.identity, self._sink, clock_us, tap, send, broke)
+        since_us = caller.session.since_us if isinstance(caller.session, PendingSession) else None
+        since_us = clock_us() if since_us is None else since_us
+        return Call(session_id, self._room, caller.identity, self._sink, clock_us, since_us, tap, send, broke)
 
     def _report_switch(self, caller: Caller, before: str) -> None:
         """Log and send that a session with another graph has replaced session `before`."""

@@ -17,11 +17,14 @@ MAX_WAITING = 200  # chunks of 10 ms (2 s) that are kept for a session that is n
 class Listener(Protocol):
     """What a TrackReader needs of a session (pipeline.Session is one)."""
 
-    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
-        """Take a chunk of the caller's audio: int16 mono, `rate` in Hz. `echo`: it may contain the bot's voice."""
+    def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
+        """Take a chunk of the caller's audio: int16 mono, `rate` in Hz; it arrived at `t_us` of the live clock.
 
-    def lost(self, reason: str) -> None:
-        """The caller's audio stopped."""
+        `echo`: it may contain the bot's voice.
+        """
+
+    def lost(self, reason: str, t_us: int) -> None:
+        """The caller's audio stopped at `t_us`."""
 
     async def close(self) -> None:
         """End the session, within a bounded time."""
@@ -59,6 +62,7 @@ class Call:
     identity: str  # the caller's
     sink: Sink
     clock: Callable[[], int]  # microseconds, monotonic
+    since_us: int  # when it begins on that clock: now, or when the audio arrived that waits for it
     tap: Callable[[Event], None]  # sends an event to the room's clients; the first tap, so that they get it soonest
     send: Callable[[Mapping[str, Any]], None]  # sends a JSON message to the room's clients; adds `session_id`
     broke: Callable[[Exception], None]  # the session takes no audio any more: it is closed and replaced
@@ -81,15 +85,20 @@ class PendingSession:
     between_turns = True
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[bytes, int, bool] | str] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[tuple[bytes, int, bool, int] | tuple[str, int]] = deque(maxlen=MAX_WAITING)
 
-    def hear(self, pcm: bytes, rate: int, echo: bool) -> None:
+    @property
+    def since_us(self) -> int | None:
+        """The arrival of the oldest chunk, or the time of the oldest gap, that waits; None where nothing does."""
+        return self._waiting[0][-1] if self._waiting else None
+
+    def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
         """Keep the chunk."""
-        self._waiting.append((pcm, rate, echo))
+        self._waiting.append((pcm, rate, echo, t_us))
 
-    def lost(self, reason: str) -> None:
+    def lost(self, reason: str, t_us: int) -> None:
         """Keep the gap."""
-        self._waiting.append(reason)
+        self._waiting.append((reason, t_us))
 
     def cut(self, reason: str) -> None:
         """Do nothing: nothing plays."""
@@ -100,7 +109,7 @@ class PendingSession:
     def pass_on(self, session: SessionPort) -> None:
         """Give all that was kept to `session`, in order."""
         for waiting in self._waiting:
-            if isinstance(waiting, str):
-                session.lost(waiting)
+            if len(waiting) == 2:
+                session.lost(*waiting)
             else:
                 session.hear(*waiting)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Protocol
 
 from livekit import rtc
 
-from webapi.voice_node.events import ROOM_RATE_HZ
+from webapi.voice_node.events import ROOM_RATE_HZ, US_PER_MS
+from webapi.voice_node.room.arrival_clock import ArrivalClock
 from webapi.voice_node.room.drop_counter import DropCounter
 from webapi.voice_node.room.session_port import Listener
 
@@ -48,11 +49,23 @@ class TrackReader:
     """Gives each frame of a track to `listener`, which may be replaced, from now until `stop`.
 
     LiveKit goes on giving frames of silence when a caller mutes, stops, leaves or is disconnected. So `set_muted` must
-    be called, and a missing frame means only that the track itself is gone. `echo`: see Listener.hear.
+    be called, and a missing frame means only that the track itself is gone. `echo`: see Listener.hear. `clock`: the
+    live clock in µs; frames are given with the time at which they arrived, also where they are read later.
     """
 
-    def __init__(self, frames: AudioFrames, listener: Listener, *, muted: bool, echo: bool, log: Logger) -> None:
+    def __init__(
+        self,
+        frames: AudioFrames,
+        listener: Listener,
+        *,
+        muted: bool,
+        echo: bool,
+        clock: Callable[[], int],
+        log: Logger,
+    ) -> None:
         self.listener = listener
+        self._clock = clock
+        self._arrivals = _new_arrivals()
         self._echo = echo
         self._source = frames
         self._muted = muted
@@ -86,7 +99,7 @@ class TrackReader:
     def _gap(self, reason: str) -> None:
         if self._heard_since_gap:
             self._heard_since_gap = False
-            self.listener.lost(reason)
+            self.listener.lost(reason, self._clock())
 
     async def _read(self) -> None:
         expected = 0
@@ -95,10 +108,11 @@ class TrackReader:
             self._log_dropped(self._dropped.add(number - expected))
             expected = number + 1
             self._frames += 1
+            arrived_us = self._arrivals.arrived(number, self._clock())
             if not self._muted:
                 self._heard_since_gap = True
                 try:
-                    self.listener.hear(bytes(event.frame.data), ROOM_RATE_HZ, self._echo)
+                    self.listener.hear(bytes(event.frame.data), ROOM_RATE_HZ, self._echo, arrived_us)
                 except KeyboardInterrupt:
                     raise
                 except BaseException:  # a session catches its own errors; one that does not must not end this task
@@ -117,7 +131,12 @@ class TrackReader:
             silent = silent + 1 if self._frames == before else 0
             before = self._frames
             if silent == SILENT_TICKS:
+                self._arrivals = _new_arrivals()  # it is the stream that paused, as this loop has run
                 self._gap(f"no audio for {round(SILENT_TICKS * TICK_S * 1000)} ms")
+
+
+def _new_arrivals() -> ArrivalClock:
+    return ArrivalClock(FRAME_MS * US_PER_MS)
 
 
 class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
