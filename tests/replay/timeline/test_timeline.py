@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import re
+import sys
+import wave
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,7 @@ from tests.replay.test_wav_replay import run
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.timeline import audio as audio_of_page
 from webapi.voice_node.replay.timeline.badges import EVENT_MARKS
 from webapi.voice_node.replay.timeline.build import timeline
 from webapi.voice_node.replay.timeline.layout import LEFT, RIGHT, ROW, row_seconds, x_of
@@ -247,14 +252,52 @@ def test_a_name_stays_a_name(folder: Path, replayed: ReplayResult) -> None:
     assert root.findtext(f"{SVG}title") == f"Timeline of {data_of(html)['name']}"
 
 
-def test_a_long_mix_stays_beside_the_page(folder: Path, replayed: ReplayResult) -> None:
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_long_mix_stays_beside_the_page(
+    folder: Path, replayed: ReplayResult, monkeypatch: pytest.MonkeyPatch, compressed: bool
+) -> None:
+    if compressed:
+        pytest.importorskip("soundfile")
+    else:
+        monkeypatch.setitem(sys.modules, "soundfile", None)
+    monkeypatch.setattr(audio_of_page, "LEAST_BYTES", 10_000)
+    monkeypatch.setattr(audio_of_page, "BYTES_PER_S", 100)
     peaks = read_outline(folder / "mix.wav")
-    mix = folder / "mix.wav"
-    html = page(timeline(replayed, peaks.seconds), peaks, mix, inside_bytes=mix.stat().st_size - 1)
+    html = page(timeline(replayed, peaks.seconds), peaks, folder / "mix.wav")
     (audio,) = [attributes for tag, attributes in Tags(html).seen if tag == "audio"]
     assert audio["src"] == "mix.wav"
     assert data_of(html)["audio"] == "beside"
     assert len(html) < 200_000
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_the_audio_in_the_page_is_that_of_the_mix(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, compressed: bool
+) -> None:
+    if compressed:
+        pytest.importorskip("soundfile")
+    else:
+        monkeypatch.setitem(sys.modules, "soundfile", None)
+    mix = folder / "mix.wav"
+    kind, _, encoded = audio_of_page.audio_url(mix, read_outline(mix)).partition(";base64,")
+    content = io.BytesIO(base64.b64decode(encoded))
+    if compressed:
+        import soundfile
+
+        assert kind == "data:audio/flac"
+        heard, rate = soundfile.read(content, dtype="int16")
+    else:
+        assert kind == "data:audio/wav"
+        with wave.open(content) as file:
+            raw, rate = file.readframes(file.getnframes()), file.getframerate()
+        heard = (np.frombuffer(raw, np.uint8).reshape(-1, 2).astype(np.int16) - 128) * 256
+    with wave.open(str(mix)) as file:
+        whole = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2).astype(float)
+    assert rate == 8000
+    assert abs(len(heard) * 2 - len(whole)) <= 2
+    halved = whole[: len(heard) * 2 : 2]
+    error = heard[: len(halved)] - halved
+    assert np.sqrt((error[2000:-2000] ** 2).mean()) < 0.1 * np.sqrt((halved**2).mean())
 
 
 def test_nothing_in_our_own_scripts_ends_them() -> None:

@@ -23,6 +23,7 @@ DELAY_MS = 4  # half the filter's length: what it holds back
 STOP_DB = 70.0  # attenuation of aliases and images; ≥ 60 is needed, the rest is margin for rounding the taps
 TAP_BITS = 24  # taps are multiples of 2^-24: the largest sum needs 43 bits
 TOGETHER = 8  # steps of the output that are computed as one row: that copies less, and multiplies 1/10 more
+MANY_ROWS = 40  # more than live audio has in a piece
 MAX_PRODUCT = 210_000  # multiplications in one product: for 2^18 and more BLAS starts threads, which cost more time
 Samples = NDArray[np.float64]
 
@@ -152,6 +153,8 @@ class Fir:
             (self._down * TOGETHER * step, step),
         )
         self._next += count * self._down - len(samples)
+        if rows > MANY_ROWS and not at_hand.any():  # of a mix, half is silence
+            return np.zeros(count * self._up, "<i2")
         sums = np.dot(windows, self._matrix).ravel()  # exact; `@` does not reach BLAS with such a view
         if self._down > 1:
             sums /= self._down  # the taps have that gain, which is right for the other direction

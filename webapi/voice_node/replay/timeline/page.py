@@ -11,27 +11,29 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from webapi.voice_node.replay.timeline.audio import audio_url
 from webapi.voice_node.replay.timeline.model import Timeline
 from webapi.voice_node.replay.timeline.texts import about
 from webapi.voice_node.replay.timeline.wave import Outline
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "static" / "replay" / "timeline.html"
-INSIDE_BYTES = 40_000_000  # of the mix; a longer one (about ten minutes) stays beside the page
 STYLE = re.compile(r'<link rel="stylesheet" href="([\w.]+)">')
 SCRIPT = re.compile(r'<script src="([\w.]+)"></script>')
 
 
-def page(timeline: Timeline, outline: Outline, mix: Path, inside_bytes: int = INSIDE_BYTES) -> str:
-    """Return the page as HTML. It plays the WAV `mix`, which is inside the page up to `inside_bytes`."""
-    size = mix.stat().st_size
-    audio = "none" if outline.seconds == 0 else "inside" if size <= inside_bytes else "beside"
+def page(timeline: Timeline, outline: Outline, mix: Path) -> str:
+    """Return the page as HTML. It plays what audio.py makes of the WAV `mix`, or the WAV where that is too long."""
+    source = audio_url(mix, outline) if outline.seconds else ""
+    audio = "none" if outline.seconds == 0 else "inside" if source else "beside"
+    player = "" if audio == "none" else f'<audio id="mix" preload="auto" src="{source or mix.name}"></audio>'
+    data = _json(_data(timeline, outline, audio, mix.stat().st_size))
     template, policy = _self_contained(TEMPLATE.read_text(encoding="utf-8"))
     parts = {
         "<!-- policy -->": f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         "<title>Timeline</title>": f"<title>{escape(timeline.name)}: timeline</title>",
-        "<!-- mix -->": _audio(mix, audio),
+        "<!-- mix -->": player,
         '<script id="data" type="application/json"></script>': (
-            f'<script id="data" type="application/json">{_json(_data(timeline, outline, audio, size))}</script>'
+            f'<script id="data" type="application/json">{data}</script>'
         ),
     }
     for place, content in parts.items():
@@ -57,14 +59,6 @@ def _self_contained(template: str) -> tuple[str, str]:
         "media-src data: 'self' file:; img-src data:; base-uri 'none'; form-action 'none'"
     )
     return template, policy
-
-
-def _audio(mix: Path, audio: str) -> str:
-    if audio == "none":
-        return ""
-    held = base64.b64encode(mix.read_bytes()).decode() if audio == "inside" else ""
-    source = f"data:audio/wav;base64,{held}" if held else mix.name
-    return f'<audio id="mix" preload="auto" src="{source}"></audio>'
 
 
 def _json(data: dict[str, Any]) -> str:

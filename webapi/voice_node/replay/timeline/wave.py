@@ -35,11 +35,12 @@ def read_outline(path: Path) -> Outline:
         rate, total = mix.getframerate(), mix.getnframes()
         column = rate * COLUMN_MS // 1000
         column *= max(1, -(-total // (column * MAX_COLUMNS)))
-        pieces = [np.zeros((0, SIDES), np.int32)]
+        pieces = [np.zeros((SIDES, 0), np.int32)]
         while raw := mix.readframes(column * 1000):
-            samples = np.abs(np.frombuffer(raw, "<i2").reshape(-1, SIDES).astype(np.int32))
-            rest = -len(samples) % column
-            padded = np.concatenate([samples, np.zeros((rest, SIDES), np.int32)])
-            pieces.append(padded.reshape(-1, column, SIDES).max(axis=1))
-    peaks = np.minimum(np.concatenate(pieces) // 128, 255).astype(np.uint8)
-    return Outline(total / rate, column / rate, peaks.T)
+            samples = np.frombuffer(raw, "<i2").reshape(-1, SIDES).T
+            padded = np.zeros((SIDES, -(-samples.shape[1] // column) * column), np.int16)
+            padded[:, : samples.shape[1]] = samples
+            columns = padded.reshape(SIDES, -1, column)
+            pieces.append(np.maximum(columns.max(axis=2).astype(np.int32), -columns.min(axis=2).astype(np.int32)))
+    peaks = np.minimum(np.concatenate(pieces, axis=1) // 128, 255).astype(np.uint8)
+    return Outline(total / rate, column / rate, peaks)
