@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webapi.voice_node.audio.wav import iter_wav, read_wav, wav_info, write_wav
+from webapi.voice_node.audio.wav import iter_wav, read_wav, silence_note, wav_info, write_wav
 from webapi.voice_node.errors import UserError
 
 RAMP = np.linspace(-0.9, 0.9, 101)
@@ -135,6 +135,75 @@ def test_lists_anywhere(tmp_path: Path, place: str) -> None:
     body = b"".join(parts)
     (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body)
     assert read_wav(tmp_path / "a.wav") == (in_bits(RAMP, 16), 8000)
+
+
+@pytest.mark.parametrize("of", ["a list", "the format", "several"])
+def test_a_chunk_of_odd_size_without_its_pad_byte(tmp_path: Path, of: str) -> None:
+    form = struct.pack("<HHIIHH", 1, 1, 8000, 16_000, 2, 16)
+    odd = b"LIST" + struct.pack("<I", 5) + b"INFOx"
+    parts = [chunk(b"fmt ", form), odd, chunk(b"data", in_bits(RAMP, 16))]
+    if of == "the format":
+        parts[:2] = [b"fmt " + struct.pack("<I", 19) + form + b"\0\0x"]
+    if of == "several":
+        parts[:0] = [odd, b"bext" + struct.pack("<I", 1) + b"x"]
+    body = b"".join(parts)
+    (tmp_path / "a.wav").write_bytes(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body)
+    assert read_wav(tmp_path / "a.wav") == (in_bits(RAMP, 16), 8000)
+
+
+ONE = wav(in_bits(RAMP, 16))
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (chunk(b"data", in_bits(RAMP, 16)), "it has two chunks of audio"),
+        (INFO + b"LIST" + struct.pack("<I", 3) + b"abc" + chunk(b"data", b"\1\0"), "it has two chunks of audio"),
+        (ONE, "a second WAV follows in the same file"),
+    ],
+)
+def test_audio_after_the_audio_is_refused_by_name(tmp_path: Path, after: bytes, said: str) -> None:
+    (tmp_path / "a.wav").write_bytes(ONE + after)
+    with pytest.raises(UserError, match=said):
+        wav_info(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("rest", [b"\0", b"\0" * 99, b"TAG" + b"x" * 125, INFO, b"\xff\xfe" * 20])
+def test_what_programs_leave_at_the_end_does_not_matter(tmp_path: Path, rest: bytes) -> None:
+    (tmp_path / "a.wav").write_bytes(ONE + rest)
+    assert read_wav(tmp_path / "a.wav") == (in_bits(RAMP, 16), 8000)
+
+
+@pytest.mark.parametrize("bits", [8, 16, 24, 32])
+def test_each_channel_can_be_read(tmp_path: Path, bits: int) -> None:
+    both = np.column_stack([RAMP, RAMP[::-1], np.zeros(101)])
+    (tmp_path / "a.wav").write_bytes(wav(in_bits(both.ravel(), bits), channels=3, bits=bits))
+    got = [np.frombuffer(b"".join(iter_wav(tmp_path / "a.wav", n)), "<i2") / 32768 for n in range(3)]
+    for channel, samples in enumerate(got):
+        assert np.abs(samples - both[:, channel]).max() < (1 / 120 if bits == 8 else 1 / 16384)
+    for none in (3, -1):
+        with pytest.raises(UserError, match=f"there is no channel {none}: it has 3 channels, 0 to 2"):
+            next(iter_wav(tmp_path / "a.wav", none))
+
+
+@pytest.mark.parametrize(
+    ("levels", "channel", "said"),
+    [
+        ((0, 0.5), 0, "channel 0 is silent and channel 1 is not: try --channel 1"),
+        ((0.5, 0), 1, "channel 1 is silent and channel 0 is not: try --channel 0"),
+        ((0.0005, 0.5, 0.7), 0, "channel 0 is silent and channel 2 is not: try --channel 2"),  # it hums
+        ((0.5, 0), 0, ""),
+        ((0.1, 0.9), 0, ""),
+        ((0, 0), 0, ""),
+        ((0,), 0, ""),
+    ],
+)
+def test_a_silent_channel_beside_one_that_is_not(
+    tmp_path: Path, levels: tuple[float, ...], channel: int, said: str
+) -> None:
+    many = RAMP[:, None] * np.array(levels)
+    (tmp_path / "a.wav").write_bytes(wav(in_bits(many.ravel(), 16), channels=len(levels)))
+    assert silence_note(tmp_path / "a.wav", channel) == said
 
 
 @pytest.mark.parametrize("magic", [b"RF64", b"BW64"])

@@ -17,6 +17,10 @@ RATES_HZ = (1_000, 768_000)  # a rate below or above is no recording of a voice 
 COMPRESSED = {
     2: "Microsoft ADPCM", 6: "A-law", 7: "mu-law", 0x11: "IMA ADPCM", 0x31: "GSM 6.10", 0x50: "MPEG", 0x55: "MP3",
 }  # fmt: skip
+CHUNKS = (  # names that a chunk after one without its pad byte is known by
+    b"fmt ", b"data", b"LIST", b"fact", b"bext", b"cue ", b"smpl", b"inst", b"JUNK", b"junk", b"PAD ", b"PEAK", b"iXML",
+    b"id3 ", b"ID3 ", b"_PMX", b"RIFF", b"FLLR", b"chna", b"axml", b"plst", b"cart", b"acid", b"DISP", b"note", b"labl",
+)  # fmt: skip
 ENDLESS = 0x7FFF_0000  # bytes; programs that write to a pipe promise this or more, because they can't know
 
 
@@ -63,11 +67,22 @@ class WavHeader:
                 if length or not self._chunk_follows():
                     return self._data(form, length)
             elif name == b"ds64":
-                after = self._file.tell() + length + length % 2
+                at = self._file.tell()
                 self._long = int.from_bytes(self._file.read(16)[8:], "little")
-                self._file.seek(after)
+                self._file.seek(at)
+                self._skip(length)
             else:
-                self._file.seek(length + length % 2, 1)
+                self._skip(length)
+
+    def _skip(self, length: int) -> None:
+        """Go to the chunk after one of `length` bytes. One of odd length has a pad byte, which some programs forget."""
+        self._file.seek(length, 1)
+        if length % 2:
+            at = self._file.tell()
+            if self._file.read(4) not in CHUNKS:
+                self._file.seek(at + 1)
+            else:
+                self._file.seek(at)
 
     def _chunk_follows(self) -> bool:
         """Whether the next chunk follows: a length of 0 then means no audio, and else that the length is not known."""
@@ -79,11 +94,10 @@ class WavHeader:
 
     def _format(self, length: int) -> tuple[int, int, int, int]:
         """Read the chunk `fmt `: format, channels, rate in Hz, bits a sample."""
+        at = self._file.tell()
         body = self._file.read(min(length, 64))
-        if length > len(body):
-            self._file.seek(length - len(body), 1)
-        if length % 2:
-            self._file.seek(1, 1)
+        self._file.seek(at)
+        self._skip(length)
         if len(body) < 16:
             self._refuse("the format in the header is cut off")
         code, channels, rate, _, block, bits = struct.unpack("<HHIIHH", body[:16])
@@ -116,7 +130,22 @@ class WavHeader:
         frames = min(there, promised) // (channels * bits // 8)
         if frames == 0:
             self._refuse("there is no audio in it")
+        if not unknown:
+            self._refuse_more_audio(at, length)
         return WavInfo(rate, channels, bits, code == FLOAT, at, frames, truncated=promised > there)
+
+    def _refuse_more_audio(self, at: int, length: int) -> None:
+        """Refuse a file with audio after its chunk `data`, which would be left out: a second one, or a second WAV."""
+        self._file.seek(at)
+        self._skip(length)
+        while len(chunk := self._file.read(8)) == 8:
+            if chunk[:4] == b"data":
+                self._refuse("it has two chunks of audio (`data`), and only one can be read; save it as one")
+            if chunk[:4] == b"RIFF" and self._file.read(4) == b"WAVE":
+                self._refuse("a second WAV follows in the same file; make a file of each")
+            if not chunk[:4].rstrip(b" ").isalnum():  # no chunk: what a program left at the end
+                return
+            self._skip(int.from_bytes(chunk[4:], "little"))
 
     def _refuse(self, reason: str) -> NoReturn:
         raise UserError(f"{self._name}: {reason}")

@@ -13,6 +13,7 @@ from webapi.voice_node.errors.advice import SETTINGS_LIST
 
 Graph = Annotated[str | None, typer.Option(help="A graph's name in graphs/, or a path ending in .yaml (VOICE_GRAPH).")]
 Room = Annotated[str | None, typer.Option(help="The room (LK_ROOM).")]
+Channel = Annotated[int, typer.Option(min=0, help="The channel of a WAV in which the caller is; the first is 0.")]
 Jobs = Annotated[
     int | None,
     typer.Option(min=1, help="How many recordings run side by side.", show_default="the machine's cores"),

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from webapi.voice_node.cli.options import Graph, Jobs, Set, name_value_pairs, one_of, print_error, settings_from
+from webapi.voice_node.cli.options import (
+    Channel,
+    Graph,
+    Jobs,
+    Set,
+    name_value_pairs,
+    one_of,
+    print_error,
+    settings_from,
+)
 from webapi.voice_node.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,6 +37,7 @@ def replay(
         str, typer.Option(help="Who answers in a recorded call: what was recorded, or live: the real one again.")
     ] = "recorded",
     pace: Annotated[str, typer.Option(help="virtual, or real: for an orchestrator with real I/O.")] = "virtual",
+    channel: Channel = 0,
     jobs: Jobs = None,
     set_: Set = None,
 ) -> None:
@@ -68,6 +78,7 @@ def replay(
         call_changes=ReplayChanges(
             other or graph, {**name_value_pairs(set_), **changed}, orchestrator == "live", in_time
         ),
+        channel=channel,
     )
     raise typer.Exit(code or (1 if problems else 0))
 

@@ -36,6 +36,7 @@ def replay_files(
     print_error: PrintLine,
     wav_changes: ReplayChanges = NO_CHANGES,
     call_changes: ReplayChanges = NO_CHANGES,
+    channel: int = 0,
 ) -> int:
     """Replay the recordings, `jobs` of them at a time, and print the results in order.
 
@@ -46,7 +47,14 @@ def replay_files(
     expected = _expected(paths, expect, update, call_changes if is_call(paths[0]) else wav_changes)
     folders = output_folders(paths, out)
     items = list(zip(paths, folders, strict=True))
-    work = partial(_replay_into, graph=graph, settings=settings, wav_changes=wav_changes, call_changes=call_changes)
+    work = partial(
+        _replay_into,
+        graph=graph,
+        settings=settings,
+        wav_changes=wav_changes,
+        call_changes=call_changes,
+        channel=channel,
+    )
     printer = ReplayPrinter(print_line, print_error, expected)
     all_right, failed = True, 0
     with (
@@ -93,11 +101,12 @@ def _replay_into(
     settings: Settings,
     wav_changes: ReplayChanges,
     call_changes: ReplayChanges,
+    channel: int,
 ) -> ReplayResult:
     path, folder = item
     changes = call_changes if is_call(path) else wav_changes
     if folder is None:
-        return replay_recording(path, graph, settings, changes, None, on_progress)
+        return replay_recording(path, graph, settings, changes, None, on_progress, channel=channel)
     return write_output(
-        folder, lambda mix, taps: replay_recording(path, graph, settings, changes, mix, on_progress, taps)
+        folder, lambda mix, taps: replay_recording(path, graph, settings, changes, mix, on_progress, taps, channel)
     )

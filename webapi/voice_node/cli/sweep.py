@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from webapi.voice_node.cli.options import Graph, Jobs, Set, print_error, settings_from
+from webapi.voice_node.cli.options import Channel, Graph, Jobs, Set, print_error, settings_from
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 
@@ -21,6 +21,7 @@ def sweep(
     graph: Graph = None,
     labels: Annotated[Path | None, typer.Option(help="A folder with the labels, if not beside the WAVs.")] = None,
     out: Annotated[Path | None, typer.Option(help="A folder for sweep.csv, sweep.json and the picture.")] = None,
+    channel: Channel = 0,
     jobs: Jobs = None,
     set_: Set = None,
 ) -> None:
@@ -40,7 +41,7 @@ def sweep(
     corpus, grid_cells = find_corpus(recordings, labels, missing), cells(grid, fixed, load)
     if out:
         make_folder(out)
-    swept = run_sweep(corpus, grid_cells, jobs or cores())
+    swept = run_sweep(corpus, grid_cells, jobs or cores(), channel)
     for problem in [*missing, *swept.problems]:
         print_error(problem)
     if not any(row["recordings"] for row in swept.rows):

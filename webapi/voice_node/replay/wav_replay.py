@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from webapi.voice_node.audio.wav import iter_wav, wav_info
+from webapi.voice_node.audio.wav import iter_wav, silence_note, wav_info
 from webapi.voice_node.audio_io import Framer, Resampler, resampler
 from webapi.voice_node.clock.replay_loops import Pace, run_paced
 from webapi.voice_node.config import Settings
@@ -30,33 +30,40 @@ def replay(
     pace: Pace = "virtual",
     on_progress: OnProgress | None = None,
     taps: Path | None = None,
+    channel: int = 0,
 ) -> ReplayResult:
-    """Run the graph over a WAV; its taps write into the folder `taps`. Raises UserError for a file that can't be read.
+    """Run the graph over a channel of a WAV; its taps write into the folder `taps`.
 
-    Ids derive from the file's bytes, and times from its samples: the same file always gives the same result. With the
-    pace `real`, which an orchestrator with real I/O needs, times are those of the machine's clock.
+    Raises UserError for a file that can't be read, and where it has no such channel.
+
+    Ids derive from the file's bytes and the channel, and times from its samples: the same file always gives the same
+    result. With the pace `real`, which an orchestrator with real I/O needs, times are those of the machine's clock.
     """
     result = ReplayResult(path.name, graph.name, truncated=wav_info(path).truncated)
-    run_paced(_run(path, graph, settings, result, mix, on_progress, taps), pace, name=path)
+    note = silence_note(path, channel)
+    result.problems += [note] if note else []
+    run_paced(_run(path, channel, graph, settings, result, mix, on_progress, taps), pace, name=path)
     return result
 
 
-def session_id_of(path: Path) -> str:
-    """Return the session's id, which derives from the bytes of the recording: 12 hex digits."""
+def session_id_of(path: Path, channel: int = 0) -> str:
+    """Return the session's id, which derives from the bytes of the recording and the channel: 12 hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 16):
             digest.update(block)
+    if channel:
+        digest.update(f"channel {channel}".encode())
     return digest.hexdigest()[:12]
 
 
-def chunks(path: Path) -> Iterator[bytes]:
-    """Yield channel 0 of a WAV of any rate as LiveKit would deliver it: int16, 10 ms at 48 kHz; the last is padded."""
+def chunks(path: Path, channel: int = 0) -> Iterator[bytes]:
+    """Yield a channel of a WAV of any rate as LiveKit would deliver it: int16, 10 ms at 48 kHz; the last is padded."""
     rate = wav_info(path).rate
     exact = rate in (8_000, 16_000, ROOM_RATE_HZ)
     through: Resampler = resampler(rate, ROOM_RATE_HZ, "fir" if exact else "soxr-vhq", aligned=True)
     framer = Framer(CHUNK_BYTES)
-    for block in iter_wav(path):
+    for block in iter_wav(path, channel):
         yield from framer.push(through.push(block))
     yield from framer.push(through.flush())
     rest = framer.flush()
@@ -66,6 +73,7 @@ def chunks(path: Path) -> Iterator[bytes]:
 
 async def _run(
     path: Path,
+    channel: int,
     graph: GraphSpec,
     settings: Settings,
     result: ReplayResult,
@@ -73,11 +81,11 @@ async def _run(
     on_progress: OnProgress | None,
     taps: Path | None,
 ) -> None:
-    identity = SessionIdentity(session_id_of(path), "replay")
+    identity = SessionIdentity(session_id_of(path, channel), "replay")
     running = ReplaySession(identity, graph, settings, result, audible=mix is not None, taps=taps)
     loop, session, sink = running.loop, running.session, running.sink
     due_us = 0  # counted from chunk to chunk, and not from the clock: in real time each wait lasts a little too long
-    for count, chunk in enumerate(chunks(path)):
+    for count, chunk in enumerate(chunks(path, channel)):
         if on_progress and count % PROGRESS_CHUNKS == 0:
             on_progress(loop.now_us / US_PER_S)
         due_us += CHUNK_US

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.replay.batch import run_batch
@@ -24,8 +25,8 @@ class SweepResult:
     failed: bool = False  # a recording could not be replayed
 
 
-def sweep(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int) -> SweepResult:
-    """Replay each recording with each cell, `jobs` at a time. The rows are the same for any number of jobs."""
+def sweep(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int, channel: int = 0) -> SweepResult:
+    """Replay a channel of each recording with each cell, `jobs` at a time; their number does not change the rows."""
     runs = [(cell, recording) for cell in cells for recording in corpus]
     names = [f"{recording.path} with {cell}" for cell, recording in runs]
     result = SweepResult()
@@ -33,7 +34,7 @@ def sweep(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int) -> Swee
     heard: list[Facts | None] = []
     with (
         BatchProgress([recording.seconds for _, recording in runs], "runs") as progress,
-        closing(run_batch(hear, runs, names, jobs, progress)) as results,
+        closing(run_batch(partial(hear, channel=channel), runs, names, jobs, progress)) as results,
     ):
         for (_, recording), found in zip(runs, results, strict=True):
             if isinstance(found, UserError):
@@ -51,7 +52,8 @@ def sweep(corpus: Sequence[Recording], cells: Sequence[Cell], jobs: int) -> Swee
     return result
 
 
-def hear(run: tuple[Cell, Recording], on_progress: OnProgress) -> Facts:
+def hear(run: tuple[Cell, Recording], on_progress: OnProgress, channel: int = 0) -> Facts:
     """Replay one recording with one cell."""
     cell, recording = run
-    return facts(replay(recording.path, cell.graph, cell.settings, on_progress=on_progress), recording.labels)
+    replayed = replay(recording.path, cell.graph, cell.settings, on_progress=on_progress, channel=channel)
+    return facts(replayed, recording.labels)
