@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -173,6 +174,51 @@ def test_bad_lines_are_named_and_left_out(tmp_path: Path, capsys: pytest.Capture
     assert [line.split(": ")[0] for line in lines] == [f"{path}:{i + 3}" for i in range(len(bad))]
     assert "no trace_id" in lines[3]
     assert "heard_ms is neither a number nor null" in lines[5]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"heard_ms": 10**400}, "heard_ms is out of range"),
+        ({"t2_speech_ended": -(10**400)}, "t2_speech_ended is out of range"),
+        ({"heard_ms": 1e300}, "heard_ms is out of range"),
+        ({"heard_ms": math.inf}, "heard_ms is out of range"),
+        ({"heard_ms": math.nan}, "heard_ms is neither a number nor null"),
+        ({"heard_ms": [1]}, "heard_ms is neither a number nor null"),
+        ({"session_id": ["s"]}, "session_id is neither a text nor null"),
+        ({"speech_end": {"a": 1}}, "speech_end is neither a text nor null"),
+        ({"prompt": [[]]}, "prompt is neither a text nor null"),
+        ({"graph": 7}, "graph is neither a text nor null"),
+        ({"turn_index": 10**400}, "turn_index is neither a whole number nor null"),
+        ({"turn_index": 1.5}, "turn_index is neither a whole number nor null"),
+        ({"outcome": None}, "no outcome"),
+    ],
+)
+def test_values_that_no_turn_has_are_named_and_the_others_count(
+    changes: dict[str, Any], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in (turn(0), {**turn(1), **changes}, turn(2))))
+    assert print_report([path], as_json=True) == 0
+    shown = capsys.readouterr()
+    assert shown.err == f"{path}:2: {said}\n"
+    assert json.loads(shown.out)["turns"] == 2
+    assert "Infinity" not in shown.out
+
+
+@pytest.mark.parametrize("line", [b'{"heard_ms": 1e400}', b'{"a": ' + b"9" * 5000 + b"}", b"[" * 100_000])
+def test_lines_that_json_itself_refuses_or_changes(
+    line: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "metrics.jsonl"
+    good = json.dumps(turn(0)).encode()
+    path.write_bytes(b"\n".join([line, good.replace(b'"heard_ms": null', b'"heard_ms": 1e400'), good, b""]))
+    assert print_report([path], as_json=True) == 0
+    assert f"{path}:1: " in capsys.readouterr().err
+
+
+def test_names_with_a_dollar_are_no_formula(tmp_path: Path) -> None:
+    assert draw([turn(0, outcome="$\\frac$")], tmp_path)
 
 
 def test_many_bad_lines_are_not_all_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

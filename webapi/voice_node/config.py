@@ -184,6 +184,9 @@ class Settings(BaseSettings):
         return self
 
 
+SECRETS = tuple(name for name in Settings.model_fields if is_secret(Settings, name))
+
+
 # ---------------------------------------------------------------- loading
 
 
@@ -241,6 +244,28 @@ def public(settings: Settings) -> dict[str, object]:
     """Every setting except the secrets, as JSON values."""
     values = settings.model_dump(mode="json")
     return {name: values[name] for name in Settings.model_fields if not is_secret(Settings, name)}
+
+
+def with_hidden_secrets(values: Mapping[str, object]) -> dict[str, object]:
+    """The values of some settings, by attribute, with each secret as a SecretStr: neither str nor repr show it."""
+    return {
+        name: SecretStr(value.strip()) if isinstance(value, str) and name in SECRETS else value
+        for name, value in values.items()
+    }
+
+
+def shown(value: object) -> str:
+    """A setting's value for people: `***` for a secret."""
+    return "***" if isinstance(value, SecretStr) else str(value)
+
+
+def without_secret(pair: str) -> str:
+    """What a user gave as NAME=VALUE, perhaps mistyped, for an error: `***` for what follows a secret's name."""
+    for name in SECRETS:
+        at = pair.lower().find(name)
+        if at >= 0 and pair[at + len(name) :].strip():
+            return f"{pair[: at + len(name)]}=***"
+    return pair
 
 
 def _origin(name: str, env_file: str | Path | None) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from webapi.voice_node.config import Settings, load_settings
+from webapi.voice_node.config import Settings, load_settings, with_hidden_secrets, without_secret
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.errors.advice import SETTINGS_LIST
 
@@ -35,18 +35,23 @@ def settings_from(given: Sequence[str] | None, **options: object) -> Settings:
 
 
 def name_value_pairs(given: Sequence[str] | None, option: str = "--set") -> dict[str, object]:
-    """Return the values of NAME=VALUE by the attributes of Settings. Raises UserError for an unknown NAME."""
+    """Return the values of NAME=VALUE by the attributes of Settings, secrets as SecretStr.
+
+    Raises UserError for an unknown NAME.
+    """
     found: dict[str, object] = {}
     for pair in given or ():
         name, equals, value = pair.partition("=")
         field = name.strip().lower()
         if not equals:
-            raise UserError(f"{option} {pair}: it is {option} NAME=VALUE, with a NAME of {SETTINGS_LIST}")
+            raise UserError(
+                f"{option} {without_secret(pair)}: it is {option} NAME=VALUE, with a NAME of {SETTINGS_LIST}"
+            )
         if field not in Settings.model_fields:
             near = nearest(field.upper(), [each.upper() for each in Settings.model_fields])
             raise UserError(f"{option} {name}: there is no setting {field.upper()!r}.{near} See {SETTINGS_LIST}")
         found[field] = value
-    return found
+    return with_hidden_secrets(found)
 
 
 def one_of(option: str, given: str, *allowed: str) -> str:

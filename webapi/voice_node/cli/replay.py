@@ -17,6 +17,7 @@ from webapi.voice_node.cli.options import (
     print_error,
     settings_from,
 )
+from webapi.voice_node.config import without_secret
 from webapi.voice_node.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def replay(
 
 def _graph_and_settings(against: list[str] | tuple[str, ...]) -> tuple[str | None, dict[str, object]]:
     """Return the graph and the settings of --against."""
-    graphs = [each for each in against if "=" not in each]
+    graphs = [without_secret(each) for each in against if "=" not in each]
     if len(graphs) > 1:
         raise UserError(f"--against {graphs[1]}: one graph at a time, and {graphs[0]} was given already")
     changed = name_value_pairs([each for each in against if "=" in each], "--against")

@@ -21,6 +21,7 @@ class UserError(Exception):
 
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 INSIDE = "cancelled from inside"  # by code that the node calls, and not by the node
+LEAST = 4  # characters of a word that is completed
 LONGEST = 500  # characters of an error that is described
 
 
@@ -53,6 +54,20 @@ def why_unwritable(error: OSError) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """` Did you mean …?` with the allowed word that is most like `word`; "" where none is like it."""
-    close = difflib.get_close_matches(word, list(allowed), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    """` Did you mean …?` with the allowed word that is most like `word`; "" where none is like it.
+
+    Where `word` is like the beginning of longer ones, these are named.
+    """
+    words = list(allowed)
+    longer = [each for each in words if each.startswith(word)][:3] if len(word) >= LEAST else []
+    close = longer or difflib.get_close_matches(word, words, n=1) or _beginning_like(word, words)
+    return f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def _beginning_like(word: str, words: Iterable[str]) -> list[str]:
+    """The words that begin with what is most like `word`, up to 3 of them."""
+    begins: dict[str, list[str]] = {}
+    for each in words:
+        begins.setdefault(each[: len(word)], []).append(each)
+    best = difflib.get_close_matches(word, list(begins), n=1, cutoff=0.8) if len(word) >= LEAST else []
+    return begins[best[0]][:3] if best else []

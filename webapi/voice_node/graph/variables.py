@@ -41,7 +41,7 @@ def filled_in(marked: Marked, settings: Settings, problems: Problems) -> Any:
 
 
 def _setting(variable: str, place: Place, settings: Settings, problems: Problems) -> Any:
-    names = {name.upper() for name in type(settings).model_fields}
+    names = [name.upper() for name in type(settings).model_fields]
     if variable not in names:
         hint = nearest(variable, names)
         problems.add(place, f"${{{variable}}}: there is no such setting.{hint} See {SETTINGS_LIST}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from webapi.voice_node.clock.replay_loops import Pace
-from webapi.voice_node.config import load_settings
+from webapi.voice_node.config import load_settings, shown, with_hidden_secrets
 from webapi.voice_node.graph.settings_used import settings_used
 from webapi.voice_node.graph.spec import GraphSpec
 
@@ -44,12 +44,15 @@ class ReplayChanges:
         ]
         return unused + unheard
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "settings", with_hidden_secrets(self.settings))
+
     def __bool__(self) -> bool:
         return bool(self.graph or self.settings or self.live)
 
     def __str__(self) -> str:
         graph = [f"graph {self.graph}"] if self.graph else []
-        settings = [f"{name.upper()}={value}" for name, value in self.settings.items()]
+        settings = [f"{name.upper()}={shown(value)}" for name, value in self.settings.items()]
         return ", ".join([*graph, *settings, *(["the orchestrator asked again"] if self.live else [])])
 
 

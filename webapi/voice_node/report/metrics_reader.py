@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from types import NoneType
 from typing import Any, TypeAlias
 
 from webapi.voice_node.errors import UserError
@@ -20,6 +20,9 @@ MEASURES = {  # fields in ms, and what they are called for people
     "vad_speech_ms": "voice of the caller",
     "heard_ms": "reply heard",
 }
+
+TEXTS = ("session_id", "room", "graph", "speech_end", "prompt")
+LARGEST = 2**53  # of numbers: sums and products of them fit into floats
 
 
 def read_turns(paths: Sequence[str | Path], problems: list[str]) -> Iterator[TurnLine]:
@@ -74,7 +77,18 @@ def _wrong(turn: object) -> str | None:
             return f"no {name}"
     for name in (*MEASURES, *TIMES):
         value = turn.get(name)
-        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if value is not None and not number:
+        if value is not None and not _is_number(value):
             return f"{name} is neither a number nor null"
+        if value is not None and not -LARGEST <= value <= LARGEST:  # also an infinite one, and one too large for floats
+            return f"{name} is out of range"
+    for name in TEXTS:
+        if not isinstance(turn.get(name), (str, NoneType)):
+            return f"{name} is neither a text nor null"
+    index = turn.get("turn_index")
+    if index is not None and (type(index) is not int or not 0 <= index <= LARGEST):
+        return "turn_index is neither a whole number nor null"
     return None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == value  # not NaN

@@ -27,6 +27,7 @@ STYLE: Any = {  # Any: matplotlib's type for it is the list of its 300 names
     "axes.spines.right": False,
     "svg.hashsalt": "voice-node",
     "font.size": 10,
+    "text.parse_math": False,  # a `$` in a name is no formula
 }
 
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from webapi.voice_node.config import Settings
+from webapi.voice_node.config import SECRETS, Settings, without_secret
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.errors.advice import SETTINGS_LIST
 from webapi.voice_node.graph.files import load_graph
@@ -65,11 +65,15 @@ def parse(text: str) -> tuple[str, list[str]]:
     """Return the setting and the values of `NAME=4..10`, `NAME=4..10:2`, `NAME=a,b,c`, or of both kinds: `1,4..6`."""
     name, equals, after = (part.strip() for part in text.partition("="))
     name = name.upper()
+    if name.lower() in SECRETS:
+        raise UserError(f"--grid {name}: a secret is no setting to compare, and its value would be in the table")
     if not equals or not after:
-        raise UserError(f"--grid {text}: it is --grid NAME=4..10, NAME=4..10:2 (in steps of 2) or NAME=a,b,c")
+        raise UserError(
+            f"--grid {without_secret(text)}: it is --grid NAME=4..10, NAME=4..10:2 (in steps of 2) or NAME=a,b,c"
+        )
     if name.lower() not in Settings.model_fields:
         names = [field.upper() for field in Settings.model_fields]
-        raise UserError(f"--grid {text}: there is no setting {name!r}.{nearest(name, names)} See {SETTINGS_LIST}")
+        raise UserError(f"--grid {name}: there is no setting {name!r}.{nearest(name, names)} See {SETTINGS_LIST}")
     values: dict[str, None] = {}
     for piece in after.split(","):
         span = RANGE.fullmatch(piece.strip())
