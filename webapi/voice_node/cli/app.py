@@ -1,6 +1,6 @@
 """The program `voice-node`: its commands, and what all of them have in common.
 
-Exit codes: 0 done, 1 a check failed, 2 an error that the user can correct.
+Exit codes: 0 done, 1 a check failed, 2 an error that the user can correct, 141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -23,6 +24,8 @@ from webapi.voice_node.cli.run import run
 from webapi.voice_node.cli.sweep import sweep
 from webapi.voice_node.cli.token import token
 from webapi.voice_node.errors import UserError, nearest
+
+CLOSED_PIPE = 141  # exit code, as of other programs: 128 and SIGPIPE
 
 app = typer.Typer(
     add_completion=False,
@@ -43,7 +46,23 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 
 
 def main(arguments: Sequence[str] | None = None) -> Any:
-    """The console command `voice-node`. A UserError is printed to stderr without a traceback, with exit code 2."""
+    """The console command `voice-node`. A UserError is printed to stderr without a traceback, with exit code 2.
+
+    Where the output is a pipe whose reader has ended, as in `voice-node … | head`, the program ends without a word.
+    """
+    try:
+        return _main(arguments)
+    except BrokenPipeError:
+        pass
+    except SystemExit as ended:  # from rich and click, which catch it first
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+    for stream in (sys.stdout, sys.stderr):
+        _discard_if_closed(stream)
+    sys.exit(CLOSED_PIPE)
+
+
+def _main(arguments: Sequence[str] | None) -> Any:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             replace_unknown_characters(stream)
@@ -57,6 +76,17 @@ def main(arguments: Sequence[str] | None = None) -> Any:
             raise
         sys.stderr.write(f"{error.filename or 'what was to be written'}: {error.strerror}\n")
         sys.exit(2)
+    finally:
+        sys.stdout.flush()
+
+
+def _discard_if_closed(stream: TextIO) -> None:
+    """Let what `stream` still holds go nowhere: Python writes it at its end, and would tell of the error."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def run_voice_node() -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
 
 from webapi.voice_node.cli.options import Set, one_of, print_error, settings_from
+from webapi.voice_node.cli.terminal import folded, terminal_columns
 from webapi.voice_node.errors import UserError
 
 
@@ -15,7 +17,7 @@ def list_graphs() -> None:
     from webapi.voice_node.graph.files import find_graphs, opening_line
 
     for name, path in sorted(find_graphs().items()):
-        typer.echo(f"{name:16} {opening_line(path)}")
+        typer.echo(folded(f"{name:16} {opening_line(path)}", terminal_columns(sys.stdout), indent=17))
 
 
 def show(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from webapi.voice_node.cli.terminal import folded, terminal_columns
 from webapi.voice_node.config import Settings, load_settings, with_hidden_secrets, without_secret
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.errors.advice import SETTINGS_LIST
@@ -62,5 +64,5 @@ def one_of(option: str, given: str, *allowed: str) -> str:
 
 
 def print_error(text: str) -> None:
-    """Print a line to stderr."""
-    typer.echo(text, err=True)
+    """Print a line to stderr, folded at the terminal's width."""
+    typer.echo(folded(text, terminal_columns(sys.stderr)), err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from webapi.voice_node.cli.options import (
     print_error,
     settings_from,
 )
+from webapi.voice_node.cli.terminal import folded, terminal_columns
 from webapi.voice_node.config import without_secret
 from webapi.voice_node.errors import UserError
 
@@ -65,6 +67,7 @@ def replay(
         load(other or settings.voice_graph, settings.model_copy(update=checked_settings(changed)))
     for problem in problems:
         print_error(problem)
+    columns = terminal_columns(sys.stdout)
     code = replay_files(
         found,
         load(settings.voice_graph, settings),
@@ -73,13 +76,14 @@ def replay(
         expect=expect,
         update=update,
         jobs=jobs or cores(),
-        print_line=typer.echo,
+        print_line=lambda text: typer.echo(folded(text, columns)),
         print_error=print_error,
         wav_changes=ReplayChanges(other, changed, pace=in_time),
         call_changes=ReplayChanges(
             other or graph, {**name_value_pairs(set_), **changed}, orchestrator == "live", in_time
         ),
         channel=channel,
+        columns=columns,
     )
     raise typer.Exit(code or (1 if problems else 0))
 

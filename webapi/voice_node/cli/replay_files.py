@@ -37,11 +37,13 @@ def replay_files(
     wav_changes: ReplayChanges = NO_CHANGES,
     call_changes: ReplayChanges = NO_CHANGES,
     channel: int = 0,
+    columns: int | None = None,
 ) -> int:
     """Replay the recordings, `jobs` of them at a time, and print the results in order.
 
-    `wav_changes`, `call_changes`: what a WAV or a recorded call is compared with. Returns 0; 1 where a recording could
-    not be read, was not as expected, or diverged from what it is compared with; 2 where none could be replayed.
+    `wav_changes`, `call_changes`: what a WAV or a recorded call is compared with. `columns`: the terminal's width.
+    Returns 0; 1 where a recording could not be read, was not as expected, or diverged from what it is compared with; 2
+    where none could be replayed.
     Raises UserError for options that contradict each other.
     """
     expected = _expected(paths, expect, update, call_changes if is_call(paths[0]) else wav_changes)
@@ -55,7 +57,7 @@ def replay_files(
         call_changes=call_changes,
         channel=channel,
     )
-    printer = ReplayPrinter(print_line, print_error, expected)
+    printer = ReplayPrinter(print_line, print_error, expected, columns)
     all_right, failed = True, 0
     with (
         removed_if_unfinished(folders, out),

@@ -11,7 +11,7 @@ from webapi.voice_node.recording.call_file import is_call
 from webapi.voice_node.replay.changes import ReplayChanges
 from webapi.voice_node.replay.event_diff import event_texts
 from webapi.voice_node.replay.marble_diff import difference, line_difference, write_marbles
-from webapi.voice_node.replay.marbles import DIVERGED, render
+from webapi.voice_node.replay.marbles import DIVERGED, NAMES, render
 from webapi.voice_node.replay.output import as_text
 from webapi.voice_node.replay.result import ReplayResult
 
@@ -30,10 +30,18 @@ class Expected:
 class ReplayPrinter:
     """Prints results with `print_line`, problems and differences with `print_error`."""
 
-    def __init__(self, print_line: PrintLine, print_error: PrintLine, expected: Expected | None = None) -> None:
+    def __init__(
+        self,
+        print_line: PrintLine,
+        print_error: PrintLine,
+        expected: Expected | None = None,
+        columns: int | None = None,
+    ) -> None:
+        """`columns`: the width of the terminal, where one is narrower than the marbles."""
         self._print_line = print_line
         self._print_error = print_error
         self._expected = expected
+        self._columns = min(COLUMNS, columns or COLUMNS)
         self.failed_replies = 0  # of all results that were printed
 
     def show(self, path: Path, replayed: ReplayResult, changes: ReplayChanges) -> bool:
@@ -43,11 +51,14 @@ class ReplayPrinter:
         self.failed_replies += replayed.failed_replies
         if replayed.before:
             return self._show_both(path, replayed.before, replayed, changes)
+        self._print_marbles(replayed)
         text = render(replayed)
-        self._print_line(text)
         as_expected = self._expected is None or self._compare_with_expected(text, self._expected)
         as_recorded = replayed.recorded is None or self._compare_with_recorded(path, replayed, replayed.recorded)
         return as_expected and as_recorded and not replayed.threads
+
+    def _print_marbles(self, replayed: ReplayResult) -> None:
+        self._print_line(render(replayed, self._columns - NAMES))
 
     def _compare_with_expected(self, text: str, expected: Expected) -> bool:
         """Compare the marbles with the file, or write them into it."""
@@ -55,7 +66,7 @@ class ReplayPrinter:
             write_marbles(expected.file, text)
             self._print_line(f"{expected.file} says this now")
             return True
-        found = difference(expected.text, text)
+        found = difference(expected.text, text, self._columns - NAMES - 2)
         if found:
             self._print_error(f"not as {expected.file} says:\n{found}")
             return False
@@ -80,8 +91,8 @@ class ReplayPrinter:
         call = is_call(path)
         one, other = "as it was recorded" if call else "as it is", f"with {changes}"
         for name, replayed in ((one, before), (other, after)):
-            self._print_line(f"{f'── {name} ':─<{COLUMNS}}")
-            self._print_line(render(replayed))
+            self._print_line(f"{f'── {name} ':─<{self._columns}}")
+            self._print_marbles(replayed)
         if after.diverged is None:
             same = f"{path}: no event is another one {other}"
             self._print_line("\n  ".join([same, *after.without_effect]))

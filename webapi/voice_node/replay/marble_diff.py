@@ -60,8 +60,11 @@ def write_marbles(file: Path, text: str) -> None:
         raise UserError(f"{file}: can't be written: {error.strerror}") from None
 
 
-def difference(expected: str, got: str) -> str:
-    """Return what differs in two marble texts, first the diagrams, then the lists; "" where they are the same."""
+def difference(expected: str, got: str, band: int = COLUMNS) -> str:
+    """Return what differs in two marble texts, first the diagrams, then the lists; "" where they are the same.
+
+    `band`: of how many columns the diagrams are shown.
+    """
     if expected == got:
         return ""
     old, new = expected.splitlines(), got.splitlines()
@@ -72,7 +75,9 @@ def difference(expected: str, got: str) -> str:
         where = "the pictures are the same" if lines else line_difference(expected, got)
         return "\n".join([f"- expected, + got; {where}", *lines])
     where = f"the first difference is at {column * COLUMN_MS / 1000:.1f} s"
-    return "\n".join([f"- expected, + got; {where}", "", *_band(olds, news, column), "", *lines]).rstrip()
+    return "\n".join(
+        [f"- expected, + got; {where}", "", *_band(olds, news, column, max(1, min(band, COLUMNS))), "", *lines]
+    ).rstrip()
 
 
 def line_difference(expected: str, got: str) -> str:
@@ -95,10 +100,10 @@ def _shown(line: str) -> str:
 # ---------------------------------------------------------------- the diagrams
 
 
-def _band(olds: dict[str, str], news: dict[str, str], column: int) -> list[str]:
+def _band(olds: dict[str, str], news: dict[str, str], column: int, band: int) -> list[str]:
     """Return the band of both diagrams with `column` in it, one below the other, and a mark below the column."""
-    start = column // COLUMNS * COLUMNS
-    stop = min(start + COLUMNS, max(len(row) for rows in (olds, news) for row in rows.values()))
+    start = column // band * band
+    stop = min(start + band, max(len(row) for rows in (olds, news) for row in rows.values()))
     shown = [f"  {line}" for line in scale(start, stop)]
     for sign, rows in (("-", olds), ("+", news)):
         shown += [f"{sign} {name:{NAMES}}{rows[name][start:stop]}".rstrip() for name in ROWS]

@@ -44,8 +44,9 @@ class Marble:
         return f"{self.t:>9}  {self.letter} {self.turn}  {self.text}"
 
 
-def render(replayed: ReplayResult) -> str:
-    """Return the marble text: the diagram, and the list of events below it."""
+def render(replayed: ReplayResult, band: int = COLUMNS) -> str:
+    """Return the marble text: the diagram, in bands of up to `band` columns, and the list of events below it."""
+    band = max(1, min(band, COLUMNS))
     end_s = max([replayed.seconds, *(e["t"] for e in replayed.events)])
     columns = _column(end_s) + 1
     rows = {
@@ -58,9 +59,9 @@ def render(replayed: ReplayResult) -> str:
         since = _column(diverged_s)
         rows["parted"] = " " * since + DIVERGED * (columns - since)
     lines = [f"{replayed.name}  {replayed.seconds:.3f} s  graph {replayed.graph}  a column is {COLUMN_MS} ms", ""]
-    for start in range(0, columns, COLUMNS):
-        lines += scale(start, min(columns, start + COLUMNS))
-        lines += [f"{name:{NAMES}}{row[start : start + COLUMNS]}" for name, row in rows.items()]
+    for start in range(0, columns, band):
+        lines += scale(start, min(columns, start + band))
+        lines += [f"{name:{NAMES}}{row[start : start + band]}" for name, row in rows.items()]
         lines.append("")
     for event in replayed.events:
         if kind_of(event) in EVENT_LETTERS:

@@ -7,13 +7,14 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from webapi.voice_node.report.metrics_reader import MEASURES
 from webapi.voice_node.report.summary import STAGES, stage_name
 from webapi.voice_node.report.turn_line import OUTCOMES
 
-MIN_COLUMNS = 100  # a narrow terminal folds lines, which is more legible than folded cells
+PIPED_COLUMNS = 100  # at least: in a pipe or a file no line is folded
 COLUMNS = ("n", "p50", "p90", "p95", "p99", "max")
 
 
@@ -34,15 +35,17 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
     if ends:
         console.print(f"speech ended by: {ends}", highlight=False)
     console.print(f"barge-ins {numbers['barge_ins']}, playbacks cancelled {numbers['playbacks_cancelled']}")
-    console.width = max(console.width, MIN_COLUMNS)
-    console.print(_milliseconds(numbers))
+    table = _milliseconds(numbers)
+    least = Measurement.get(console, console.options, table).minimum if console.is_terminal else PIPED_COLUMNS
+    console.width = max(console.width, least)  # a label is folded between words, a number never
+    console.print(table)
 
 
 def _milliseconds(numbers: dict[str, Any]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, title="milliseconds", title_justify="left")
     table.add_column("")
     for column in COLUMNS:
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     measures = [(label, numbers["measures"][name]) for name, label in MEASURES.items()]
     stages = [(f"{a[:2]} → {b[:2]}  {label}", numbers["stages"][stage_name(a, b)]) for (a, b), label in STAGES.items()]
     for group in (measures, stages):

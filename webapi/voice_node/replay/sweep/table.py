@@ -32,24 +32,28 @@ SCORED = {
     ("start_delay_ms_p50", "start_delay_ms_p95"): "start\n+ms\np50/p95",
     ("end_delay_ms_p50", "end_delay_ms_p95"): "end\n+ms\np50/p95",
 }
+LAST = tuple(SCORED)[-1]  # in the table that has it, the best rows are marked
 
 
 def show(rows: Sequence[Row], names: Sequence[str], corpus: Sequence[tuple[float, bool]]) -> None:
-    """Print the rows as one table where the terminal is wide enough, else as two.
+    """Print the rows as one table where the terminal is wide enough, else as several.
 
     `corpus`: of each recording, its length in seconds and whether it is labelled.
     """
     console = Console() if sys.stdout.isatty() else Console(width=PIPED_COLUMNS)
     labelled = [seconds for seconds, has_labels in corpus if has_labels]
     console.print(_counted([seconds for seconds, _ in corpus], "recording"), highlight=False)
-    heard = _table(rows, names, HEARD)
     if not labelled:
-        _print(console, heard)
+        for table in _tables(console, rows, names, HEARD):
+            _print(console, table)
         console.print("No labels beside the recordings, so nothing is said about right and wrong.", highlight=False)
         return
     whole = _table(rows, names, {**HEARD, **SCORED})
-    for table in [whole] if _columns(console, whole) <= console.width else [heard, _table(rows, names, SCORED)]:
-        _print(console, table)
+    if _columns(console, whole) <= console.width:
+        _print(console, whole)
+    else:
+        for table in (*_tables(console, rows, names, HEARD), *_tables(console, rows, names, SCORED)):
+            _print(console, table)
     onsets = next((row["onsets"] for row in rows if row["labelled"]), 0)
     without = len(corpus) - len(labelled)
     rest = f" Those without labels ({without}) count only up to `answer`." if without else ""
@@ -58,6 +62,23 @@ def show(rows: Sequence[Row], names: Sequence[str], corpus: Sequence[tuple[float
         "★ the best trade-offs (Pareto front) of missed, false + splits, and median start + end.",
         highlight=False,
     )
+
+
+def _tables(console: Console, rows: Sequence[Row], names: Sequence[str], columns: dict[Any, str]) -> list[Table]:
+    """Return the columns in as few tables as fit the console; each has the settings again."""
+    tables: list[Table] = []
+    left = list(columns)
+    while left:
+        count = len(left)
+        while count > 1 and _columns(console, _part(rows, names, columns, left[:count])) > console.width:
+            count -= 1
+        tables.append(_part(rows, names, columns, left[:count]))
+        left = left[count:]
+    return tables
+
+
+def _part(rows: Sequence[Row], names: Sequence[str], columns: dict[Any, str], keys: Sequence[Any]) -> Table:
+    return _table(rows, names, {key: columns[key] for key in keys})
 
 
 def _columns(console: Console, table: Table) -> int:
@@ -78,7 +99,7 @@ def _table(rows: Sequence[Row], names: Sequence[str], columns: dict[Any, str]) -
         table.add_column(name.replace("_", "_\n"), justify="right", no_wrap=True)
     for head in columns.values():
         table.add_column(head, justify="right", no_wrap=True)
-    stars = columns.keys() >= SCORED.keys()
+    stars = LAST in columns
     if stars:
         table.add_column("", no_wrap=True)
     for row in rows:
