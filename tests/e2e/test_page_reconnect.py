@@ -17,7 +17,7 @@ from tests.e2e.caller import RATE_HZ
 from tests.e2e.conftest import LiveKitServer
 from tests.e2e.fake_bot import FakeBot, token
 from tests.e2e.node import Node
-from tests.e2e.page import as_file, opened, reconnect, run, server_has, state, until
+from tests.e2e.page import LOUD, as_file, level, opened, reconnect, run, server_has, state, until
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e
@@ -58,6 +58,9 @@ def test_after_each_kind_of_reconnect_the_next_turn_is_answered(livekit_url: str
                 await state(page, call="joined", mic="on", bot="present", heard="me", error="")
                 await server_has(livekit_url, room, False)
                 await answered(page)
+                await state(page, audio="playing")
+                await level(page, "botLevel", f"> {LOUD}")
+                assert await page.locator("#sound audio").count() == 1
 
     run(scenario())
 

@@ -236,6 +236,10 @@ def test_a_second_caller_is_told_whom_the_bot_hears(livekit_url: str, room: str,
             await alice.click("#leave")
             await state(alice, call="idle")
             await state(bob, heard="me")
+            await bob.click("#mic")
+            await expect(bob.locator("#news")).to_have_text("Microphone muted.")
+            await bob.click("#mic")
+            await expect(bob.locator("#news")).to_have_text("Microphone on.")
 
     run(scenario())
 

@@ -7,12 +7,12 @@ const BOT_WAIT_MS = 4000; // after this time without a bot the page says that th
  * One call: joins the room, publishes the microphone, plays the bot's audio, passes on the node's messages.
  * Only the bot's audio is played: with two pages on one desk, the other caller's audio would make a feedback loop.
  *
- * `look` compares the room with what was told last and tells what is different. Events of the SDK only cause a look, so
- * neither their order nor a missing one matters.
+ * `look` compares the room with what was reported last, and reports the differences. Events of the SDK only cause a look,
+ * so their order does not matter, and a missing one is made good by the next look.
  * `on` has a function for each of: call(state), bot(present), mic(state, trouble), audio(state), message(object), trouble(Trouble), news(text).
  */
 class Call {
-  /** `bot` is the identity of the bot where it is known; "" where any agent is believed. */
+  /** `bot` is the bot's identity where it is known; "" makes every agent a bot. */
   constructor(sdk, on, bot = "") {
     this.sdk = sdk;
     this.on = on;
@@ -20,10 +20,10 @@ class Call {
     this.context = new AudioContext();
     this.callerMeter = null;
     this.measured = null; // the MediaStreamTrack of callerMeter
-    this.playing = new Map(); // the bot's tracks that are played → Meter, or null where there is none
-    this.told = { bots: [], mic: "", audio: "none" }; // what `on` was told last
+    this.playing = new Map(); // the bot's tracks that are played → {element, meter}
+    this.told = { bots: [], mic: "", audio: "none" }; // what was reported to `on` last
     this.joined = this.leaving = this.over = false;
-    this.fault = "";
+    this.fault = ""; // the last error of this page that was reported
     this.room = new sdk.Room({
       audioCaptureDefaults: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
     });
@@ -58,7 +58,7 @@ class Call {
     this.end();
   }
 
-  /** The room is left, or lost for good. */
+  /** Free everything, after leaving the room or losing it for good. */
   end() {
     if (this.over) return;
     this.over = true;
@@ -76,7 +76,7 @@ class Call {
   }
 
   levels() {
-    const bot = [...this.playing.values()].map((meter) => (meter ? meter.level() : 0));
+    const bot = [...this.playing.values()].map(({ meter }) => (meter ? meter.level() : 0));
     return { caller: this.callerMeter ? this.callerMeter.level() : 0, bot: Math.max(0, ...bot) };
   }
 
@@ -93,15 +93,15 @@ class Call {
     return [...this.room.remoteParticipants.values()].filter((participant) => this.isBot(participant));
   }
 
-  /** By kind and identity, which a token grants. A track's name proves nothing: anybody may choose it. */
+  /** By kind and identity, which come from the token. Not by the name of a track, which every participant can choose. */
   isBot(participant) {
     const agent = participant.kind === this.sdk.ParticipantKind.AGENT;
     return agent && (!this.bot || participant.identity === this.bot);
   }
 
-  // ---------------------------------------------------------------- looking
+  // ---------------------------------------------------------------- the room as it is
 
-  /** Bring everything in line with the room as it is now. Cheap: it may be called as often as one likes. */
+  /** Report what has changed in the room, play the bot, publish the microphone. Cheap; the page calls it every 20 ms. */
   look() {
     if (!this.joined || this.leaving || this.over) return;
     for (const part of [this.lookForBots, this.lookForSound, this.lookAtMicrophone, this.measureMicrophone]) {
@@ -109,7 +109,7 @@ class Call {
     }
   }
 
-  /** A bot is known by its sid: one that takes the place of another has the same identity. */
+  /** Compares sids: a bot that takes the place of another one has the same identity and another sid. */
   lookForBots() {
     const [before, now] = [this.told.bots, this.bots.map((bot) => bot.sid)];
     if (before.length === now.length && now.every((sid) => before.includes(sid))) return;
@@ -123,7 +123,7 @@ class Call {
     for (const track of [...this.playing.keys()]) if (!there.includes(track)) this.silence(track);
     for (const track of there) if (track && !this.playing.has(track)) this.play(track);
     const allowed = this.room.canPlaybackAudio && this.context.state === "running";
-    const audio = this.playing.size ? (allowed ? "playing" : "blocked") : "none"; // nothing is held back before there is a bot
+    const audio = this.playing.size ? (allowed ? "playing" : "blocked") : "none"; // without a bot nothing is blocked
     if (audio !== this.told.audio) this.on.audio((this.told.audio = audio));
   }
 
@@ -136,7 +136,7 @@ class Call {
     this.on.mic(state, trouble);
   }
 
-  /** Another device, or back after a reconnect: the meter follows. */
+  /** The meter follows the track, which changes with the device and after a reconnect. */
   measureMicrophone() {
     const track = this.microphone.track?.mediaStreamTrack ?? null;
     if (track === this.measured) return;
@@ -147,19 +147,21 @@ class Call {
   }
 
   play(track) {
-    this.playing.set(track, null);
-    document.getElementById("sound").append(track.attach()); // Chromium feeds WebAudio only from a track that an element plays
-    this.playing.set(track, new Meter(this.context, track.mediaStreamTrack));
+    const played = { element: track.attach(), meter: null };
+    this.playing.set(track, played);
+    document.getElementById("sound").append(played.element); // Chromium feeds WebAudio only from a track that an element plays
+    played.meter = new Meter(this.context, track.mediaStreamTrack);
   }
 
   silence(track) {
-    const meter = this.playing.get(track);
+    const { element, meter } = this.playing.get(track);
     this.playing.delete(track);
-    for (const element of track.detach()) element.remove();
+    track.detach();
+    element.remove(); // by itself: a track that is gone has detached its elements already
     meter?.close();
   }
 
-  // ---------------------------------------------------------------- what the room says
+  // ---------------------------------------------------------------- the room's events
 
   hearMessage(payload, participant, topic) {
     if (topic !== TOPIC || !participant || !this.isBot(participant)) return; // anyone in the room may send messages: only the bot's count
@@ -177,7 +179,7 @@ class Call {
     const { RoomEvent } = this.sdk;
     const on = (event, handler) => this.room.on(event, guarded(handler, (error) => this.failed(error)));
     const changes = ["ParticipantConnected", "ParticipantDisconnected", "TrackPublished", "TrackSubscribed", "TrackUnsubscribed", "LocalTrackPublished", "LocalTrackUnpublished"];
-    for (const change of changes) on(RoomEvent[change], () => queueMicrotask(() => this.look())); // when the SDK is done with it
+    for (const change of changes) on(RoomEvent[change], () => queueMicrotask(() => this.look())); // after the SDK has handled the change
     on(RoomEvent.DataReceived, (payload, participant, _, topic) => this.hearMessage(payload, participant, topic));
     on(RoomEvent.SignalReconnecting, () => this.on.call("reconnecting"));
     on(RoomEvent.Reconnecting, () => this.on.call("reconnecting"));
@@ -192,7 +194,7 @@ class Call {
     });
   }
 
-  /** An error of this page: said once, and the call goes on. */
+  /** Report an error of this page once. The call goes on. */
   failed(error) {
     if (String(error) === this.fault) return;
     this.fault = String(error);
@@ -202,8 +204,8 @@ class Call {
 }
 
 /**
- * The handler as the SDK may have it: what it throws or rejects with goes to `report` and no further. The SDK emits in the
- * middle of its own work and gives that work up where a handler throws: after a reconnect it then publishes no microphone.
+ * The handler, for the SDK: an exception or a rejection goes to `report` and never reaches the SDK. The SDK emits events in
+ * the middle of its own work and stops that work if a handler throws: after a reconnect it then publishes no microphone.
  */
 function guarded(handler, report) {
   const failed = (error) => {

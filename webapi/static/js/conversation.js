@@ -3,7 +3,7 @@
 /** How long everything is kept for the timeline, in ms. */
 const KEPT_MS = 60_000;
 const NO_TRACE = "";
-const SESSIONS_KEPT = 8; // of those that are over, so that their late messages are known
+const SESSIONS_KEPT = 8; // sessions that are over; their late messages open nothing
 
 /**
  * Reduces the node's messages to what is open in the current session and to what the timeline shows. Uses neither the page
@@ -59,14 +59,14 @@ class Conversation {
     this.listeningTo = undefined;
   }
 
-  /** Nothing is open any more. */
+  /** End everything that is open. */
   close(now) {
     this.hearing = this.pending = this.playing = null;
     endSpans(this.caller, null, now);
     endSpans(this.bot, null, now);
   }
 
-  /** A message of another session ends the one before: the node serves one at a time. */
+  /** The first message of a new session ends the session before: the node serves one at a time. */
   follow(session, now) {
     if (!session || session === this.session || this.past.includes(session)) return;
     if (this.session !== null) this.sessionOver(this.session, now);
@@ -79,7 +79,7 @@ class Conversation {
     this.close(now);
   }
 
-  /** The node hears somebody else from now on, or nobody: what the one before was saying is over. */
+  /** The node listens to somebody else from now on, or to nobody: the open speech ends. */
   heardIs(identity, now) {
     if (identity === this.listeningTo) return;
     this.listeningTo = identity;
@@ -116,7 +116,7 @@ Conversation.acts = {
   speech_started(c, { at, trace, message, clock, now }) {
     endSpans(c.caller, null, at);
     c.hearing = trace;
-    if (typeof c.listeningTo === "string" && c.listeningTo !== c.me) return; // the lane shows this page's caller
+    if (typeof c.listeningTo === "string" && c.listeningTo !== c.me) return; // the lane shows this page's caller only
     c.caller.push({ from: clock.page(message.t_first_voiced ?? message.t, now), to: null, trace });
   },
   speech_ended(c, { at, trace, message, clock, now }) {

@@ -1,23 +1,23 @@
 "use strict";
 
-const PUBLISH_TRIES = 3; // then the user is told, and tries again with the button
-const RETRY_MS = 1000; // before the second try; twice as long before each that follows
+const PUBLISH_TRIES = 3; // after them the user is told, and can try again with the button
+const RETRY_MS = 1000; // pause before the second try; it doubles before each further try
 
 /**
- * The caller's microphone in a room. `look` compares what is wanted with what the room has, and publishes where the
- * publication is missing. So it makes no difference what took it away: a reconnect, the server or an error.
+ * The caller's microphone in a room. `look` compares what is wanted with what the room has, and publishes the microphone
+ * where the publication is missing. So the reason makes no difference: a reconnect, the server or an error.
  */
 class Microphone {
   constructor(sdk, room) {
     this.sdk = sdk;
     this.room = room;
     this.wanted = false; // true while the call lasts
-    this.muted = false; // what the user or the server wanted last; a new publication begins so
-    this.failure = null; // the Trouble of the last attempt; the user has to act
+    this.muted = false; // the last wish of the user or the server; a new publication begins with it
+    this.failure = null; // the Trouble of the last attempt; nothing is tried until the user acts
     this.busy = false; // the microphone is being published, muted or unmuted
-    this.tries = 0;
-    this.notBefore = 0; // ms of the page's clock; no attempt to publish before it
-    this.permission = null; // the browser's PermissionStatus, where it has one for microphones
+    this.tries = 0; // failed attempts to publish since the last success
+    this.notBefore = 0; // time of the next attempt, in ms of the page's clock
+    this.permission = null; // the browser's PermissionStatus for microphones, if it has one
   }
 
   /** The published LocalTrack, or undefined. */
@@ -25,7 +25,7 @@ class Microphone {
     return this.room.localParticipant.getTrackPublication(this.sdk.Track.Source.Microphone)?.track;
   }
 
-  /** off, refused, muted, on, failed or starting. It is "on" only while the server has a live publication. */
+  /** off, refused, muted, on, failed or starting. "on" only while the server has a publication whose track is live. */
   get state() {
     if (!this.wanted) return "off";
     if (!this.maySpeak) return "refused";
@@ -34,18 +34,18 @@ class Microphone {
     return this.trouble ? "failed" : "starting";
   }
 
-  /** Why it is not on, as a Trouble; null where nothing is wrong, or where another attempt is being made. */
+  /** Why it is not on, as a Trouble; null where nothing is wrong or another attempt is being made. */
   get trouble() {
     const track = this.track;
     if (this.isHeard) return null;
     if (this.failure) return this.failure;
     if (!track) return null;
     if (track.isUpstreamPaused) return new Trouble("mic-silent");
-    if (!hasEnded(track) || !track.isMuted) return null; // the SDK is at it: it mutes a track when it gives up
+    if (!hasEnded(track) || !track.isMuted) return null; // the SDK tries another device, and mutes the track when that fails
     return new Trouble(this.permission?.state === "denied" ? "mic-denied" : "mic-missing");
   }
 
-  /** Audio reaches the server. A full reconnect begins without any publication, whatever is listed until then. */
+  /** The microphone's audio goes to the server. During a full reconnect the listed publications are those of the old connection. */
   get isHeard() {
     const track = this.track;
     const reconnecting = this.room.state === this.sdk.ConnectionState.Reconnecting;
@@ -58,24 +58,24 @@ class Microphone {
     return !may || (may.canPublish && (!sources.length || sources.includes(2))); // 2: TrackSource.MICROPHONE
   }
 
-  /** From now on it is to be published. */
+  /** Publish it from now on. */
   start() {
     this.wanted = true;
     const asked = navigator.permissions?.query({ name: "microphone" });
-    asked?.then((status) => (this.permission = status)).catch(() => {}); // Firefox may not know the name
+    asked?.then((status) => (this.permission = status)).catch(() => {}); // not every browser has this permission
   }
 
   stop() {
     this.wanted = false;
   }
 
-  /** The connection was renewed: what could not be published before may be now. */
+  /** After a reconnect: what could not be published before is tried again. */
   renewed() {
     this.tries = this.notBefore = 0;
     if (this.failure?.code === "mic-failed") this.failure = null;
   }
 
-  /** Bring the room in line with what is wanted. `now` is in ms of the page's clock. */
+  /** Publish the microphone if it is missing. `now` is in ms of the page's clock. */
   look(now) {
     const track = this.track;
     if (track && !hasEnded(track) && !this.busy) this.muted = track.isMuted; // the server may mute it too
@@ -84,11 +84,11 @@ class Microphone {
       this.tries = this.notBefore = 0;
     }
     const free = !this.busy && !this.failure && now >= this.notBefore;
-    const up = this.room.state === this.sdk.ConnectionState.Connected; // until then the SDK publishes again itself
+    const up = this.room.state === this.sdk.ConnectionState.Connected; // before that the SDK publishes again by itself
     if (this.wanted && !track && free && up && this.maySpeak) this.publish();
   }
 
-  /** Mute it, or turn it on whatever is wrong. Without a publication the next look makes one. */
+  /** Mute it (`on` false), or unmute or restart it. Without a publication the next `look` makes one. */
   async turn(on) {
     const track = this.track;
     this.muted = !on;
@@ -98,7 +98,7 @@ class Microphone {
     this.busy = true;
     try {
       if (!on) await track.mute();
-      else if (track.isMuted) await track.unmute(); // takes the device again where the track has ended
+      else if (track.isMuted) await track.unmute(); // also opens the device again if the track has ended
       else await track.restartTrack();
     } catch (error) {
       this.failure = troubleOfMicrophone(error, this.sdk);
@@ -112,7 +112,7 @@ class Microphone {
     let track = null;
     try {
       [track] = await this.room.localParticipant.createTracks({ audio: true });
-      if (this.muted) await track.mute(); // before it is published: no word gets out
+      if (this.muted) await track.mute(); // before it is published, so that nothing is heard
       if (!this.wanted) throw new Error("the call is over");
       await this.room.localParticipant.publishTrack(track);
       if (this.muted && !track.isMuted) await track.mute();
@@ -124,7 +124,7 @@ class Microphone {
     }
   }
 
-  /** What the device refuses is for the user to mend; what the room refuses is tried again. */
+  /** A device's error needs the user. An error of the room is tried again, PUBLISH_TRIES times in all. */
   failed(trouble) {
     this.tries += 1;
     if (trouble.code !== "mic-failed" || this.tries >= PUBLISH_TRIES) this.failure = trouble;

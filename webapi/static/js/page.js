@@ -64,11 +64,13 @@ const on = {
     showState();
   },
   mic(state, trouble = null) {
+    const before = app.dataset.mic;
     app.dataset.mic = state;
     const words = { muted: "Unmute", failed: "Turn microphone on" };
     setText(byId("mic"), words[state] || "Mute");
     byId("mic").hidden = ["off", "refused"].includes(state);
     if (state === "muted") news("Microphone muted.");
+    if (state === "on" && ["muted", "failed", "refused"].includes(before)) news("Microphone on.");
     if (state === "on" && app.dataset.error.startsWith("mic-")) allWell();
     if (state === "refused") news("This token lets you listen, not speak.");
     if (state === "failed") complain(trouble);
@@ -114,7 +116,7 @@ function toldWhoIsHeard(before) {
 
 // ---------------------------------------------------------------- display
 
-/** May be called at any time: it shows what is there now. */
+/** Show what is there now. May be called at any time. */
 function showState() {
   const { call: state, bot, mic } = app.dataset;
   const now = stateOf({ ...conversation, call: state, bot: bot === "present", mic, others: call ? call.others : [] });
@@ -266,7 +268,7 @@ function fill(config) {
   setText(byId("token-hint"), hint);
 }
 
-/** The identity of the bot in the room of the fields: the link's, or the node's own where the fields are; "" if not known. */
+/** The bot's identity: from the link, or from the node while the fields still name its room; "" where it is not known. */
 function botIdentity() {
   const ofNode = fromNode && ["url", "room"].every((name) => fields[name].value === fromNode[name]);
   return botOfLink || (ofNode ? fromNode.bot : "");

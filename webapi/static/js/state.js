@@ -1,17 +1,17 @@
 "use strict";
 
 /**
- * What the page says of the call. A pure function of what is there now: nothing is remembered from what was shown before.
+ * What the page says of the call: a pure function of what is there now, and not of what was shown before.
  *
  * call: "idle", "joining", "joined" or "reconnecting"
  * bot: a bot is in the room
  * mic: the state of Microphone
- * listeningTo: whom the node listens to: an identity, null for nobody, undefined where it did not say
+ * listeningTo: the identity that the node listens to; null: nobody; undefined: it has not said
  * me, others: the identity of this page, and those of all others in the room
- * hearing, pending, playing: the turn whose speech, awaited reply or playback is open, or null; see Conversation
- * insists: what plays can't be interrupted
+ * hearing, pending, playing: trace ids of the open turn, reply and playback, or null; see Conversation
+ * insists: the playback can't be interrupted
  *
- * Returns state (`data-state`), heard (`data-heard`), and the word and hint for people.
+ * Returns `state` (for data-state), `heard` (for data-heard), and the texts `word` and `hint`.
  */
 function stateOf({ call, bot, mic, listeningTo, me, others, hearing, pending, playing, insists }) {
   const heard = whoIsHeard(listeningTo, me, others);
@@ -27,7 +27,7 @@ function stateOf({ call, bot, mic, listeningTo, me, others, hearing, pending, pl
   return reason ? say("unheard", unheard) : say("listening", STATES.listening);
 }
 
-/** me, other, away (the node waits for somebody who left), nobody, or unknown. */
+/** Whom the node listens to: me, other, away (somebody who is not in the room), nobody or unknown. */
 function whoIsHeard(listeningTo, me, others) {
   if (listeningTo === undefined) return "unknown";
   if (listeningTo === null) return "nobody";
@@ -35,7 +35,7 @@ function whoIsHeard(listeningTo, me, others) {
   return others.includes(listeningTo) ? "other" : "away";
 }
 
-/** The key of UNHEARD that says why the bot does not hear this caller; null where it does. */
+/** Why the bot does not hear this caller, as a key of UNHEARD; null where it hears them. */
 function whyUnheard(mic, heard) {
   if (mic === "refused") return "refused";
   if (heard === "other") return "other";
