@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.stage import Played, play
-from webapi.voice_node.events import Turn
+from webapi.voice_node.events import SpeechEnded, Turn
 from webapi.voice_node.replay.call_replay import replay_call
 from webapi.voice_node.replay.changes import ReplayChanges
 
@@ -53,6 +53,7 @@ MANNERS: dict[str, object] = {
     "longest_s": 2,
     "patience_ms": 600,
 }
+COUGH_MS = 500  # of GRAPHS, at most
 TIMEOUT_MS = 1100  # longer than the slowest of ORCHESTRATORS thinks
 GRAPHS = {
     "default": text_of("default"),
@@ -64,8 +65,8 @@ BY_CALLER = {"speech_started", "speech_ended", "barge_in", "superseded", "prompt
 OUTCOMES = {"completed", "barged_in", "superseded", "failed", "timeout", "empty", "closed"}
 
 
-def check(played: Played) -> None:
-    """The invariants."""
+def check(played: Played, *, stalled: bool) -> None:
+    """The invariants. `stalled`: the node stood still, so what the caller's audio decides has an earlier stamp."""
     assert played.failures == []
     assert played.tasks_left == 0
     for by_caller in (True, False):  # what the caller's audio decides has its stamp; where the node stood still, that
@@ -76,7 +77,7 @@ def check(played: Played) -> None:
     assert sorted(line["trace_id"] for line in played.lines) == [turn.trace_id for turn in started]  # one line a turn
     ended = [event.turn for event in played.of("playback_ended")]
     assert len(ended) == len(set(ended))  # a reply ends once
-    check_speech(played)
+    check_speech(played, stalled=stalled)
     for line in played.lines:
         times = [value for key, value in line.items() if key[:2] in ("t1", "t2", "t3", "t6") and value is not None]
         assert times == sorted(times)
@@ -87,15 +88,18 @@ def check(played: Played) -> None:
     check_heard(played)
 
 
-def check_speech(played: Played) -> None:
-    """Nobody starts twice, and what ends is what started."""
+def check_speech(played: Played, *, stalled: bool) -> None:
+    """Nobody starts twice, and what ends is what started. The bot is silent meanwhile, and no words are a cough."""
     speaking: Turn | None = None
+    since_us = 0
     for event in played.events:
         if event.name == "speech_started":
             assert speaking is None
-            speaking = event.turn
-        elif event.name == "speech_ended":
+            speaking, since_us = event.turn, event.t_us
+        elif isinstance(event, SpeechEnded):
             assert speaking == event.turn
+            assert stalled or not [at for at, pcm in played.ear.pushes if pcm and since_us < at < event.t_us]
+            assert event.reason != "cough" or event.voiced_ms < COUGH_MS
             speaking = None
 
 
@@ -131,7 +135,8 @@ CALLS = {"script": SCRIPTS, "orchestrator": st.sampled_from(ORCHESTRATORS), "gra
 @settings(max_examples=80, deadline=None)
 def test_it_holds_for_any_call(script: list[tuple[str, float]], orchestrator: str, graph: str) -> None:
     asked = f"tests.orchestrators:{orchestrator}"
-    check(play(script, graph_text=GRAPHS[graph], orchestrator=asked, reply_timeout_ms=TIMEOUT_MS))
+    played = play(script, graph_text=GRAPHS[graph], orchestrator=asked, reply_timeout_ms=TIMEOUT_MS)
+    check(played, stalled="stall" in dict(script))
 
 
 @given(**CALLS)
