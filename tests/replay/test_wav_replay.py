@@ -217,9 +217,10 @@ def test_what_a_replay_wrote_is_no_recording_unless_it_is_named(
 def test_the_file_of_a_tap_is_named(talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for arguments in (("--graph", "tap"), ("--against", "tap")):
-        done = run_node("replay", "talk.wav", *arguments, "--out", "out", cwd=tmp_path)
+        options = (*arguments, "--set", "VAD_BACKEND=webrtc")
+        done = run_node("replay", "talk.wav", *options, "--out", "out", cwd=tmp_path)
         assert done.err == f"talk.wav: wrote {Path('out/taps/tap.wav')}\n"
-        done = run_node("replay", "talk.wav", *arguments, cwd=tmp_path)
+        done = run_node("replay", "talk.wav", *options, cwd=tmp_path)
         assert done.err == "talk.wav: without --out the graph's tap writes nothing (tap.wav)\n"
 
 
@@ -312,3 +313,11 @@ def test_audio_does_not_pile_up(tmp_path: Path, mix: Mix | None) -> None:
         write_wav(tmp_path / f"{minutes}.wav", talk * round(12 * minutes), 48_000)
     peak(tmp_path / "0.25.wav")  # what is made once and kept
     assert peak(tmp_path / "1.25.wav") - peak(tmp_path / "0.25.wav") < 500_000
+
+
+def test_what_stands_in_for_sierra_is_said_once(talk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_wav(tmp_path / "other.wav", TALK, 48_000)
+    assert run("replay", tmp_path, "--set", "VAD_BACKEND=sierra") == 0
+    assert capsys.readouterr().err.count("no package named 'sierra' is installed; ") == 1
+    assert run("sweep", tmp_path, "--set", "VAD_BACKEND=sierra", "--grid", "VAD_PREROLL_MS=100,200") == 0
+    assert capsys.readouterr().err.count("no package named 'sierra' is installed; ") == 1

@@ -171,6 +171,11 @@ def missing_note(backend: str) -> str:
     return ""
 
 
+def used_backend(backend: str) -> str:
+    """The backend that is really used for the name."""
+    return _stand_in() if backend == SLOT and missing_note(backend) else backend
+
+
 def _stand_in() -> str:
     """The backend that is used instead of `sierra`."""
     return "confirm" if silero.installed() else "webrtc"

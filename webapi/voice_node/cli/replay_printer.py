@@ -14,6 +14,7 @@ from webapi.voice_node.replay.marble_diff import difference, line_difference, wr
 from webapi.voice_node.replay.marbles import DIVERGED, NAMES, render
 from webapi.voice_node.replay.output import as_text
 from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.vad import missing_note
 
 COLUMNS = 79
 
@@ -42,10 +43,16 @@ class ReplayPrinter:
         self._print_error = print_error
         self._expected = expected
         self._columns = min(COLUMNS, columns or COLUMNS)
+        self._vads: set[str] = set()  # whose stand-in was told
         self.failed_replies = 0  # of all results that were printed
 
     def show(self, path: Path, replayed: ReplayResult, changes: ReplayChanges) -> bool:
         """Print the result of a recording. True where it is the same as what it is compared with."""
+        for vad in set(replayed.vads) - self._vads:
+            self._vads.add(vad)
+            note = missing_note(vad)
+            if note:
+                self._print_error(f"VAD: {note}")
         for note in _notes(path, replayed):
             self._print_error(note)
         self.failed_replies += replayed.failed_replies

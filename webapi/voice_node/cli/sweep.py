@@ -26,12 +26,14 @@ def sweep(
     set_: Set = None,
 ) -> None:
     """Run a graph over recordings with every combination of settings, and compare what was heard."""
+    from webapi.voice_node.graph.settings_used import vad_backends
     from webapi.voice_node.replay.batch import cores
     from webapi.voice_node.replay.sweep.corpus import find_corpus
     from webapi.voice_node.replay.sweep.grid import cells
     from webapi.voice_node.replay.sweep.run import sweep as run_sweep
     from webapi.voice_node.replay.sweep.table import show
     from webapi.voice_node.replay.sweep.write import make_folder, write_rows
+    from webapi.voice_node.vad import missing_note
 
     def load(point: Mapping[str, str]) -> Settings:
         return settings_from([*(set_ or ()), *(f"{k}={v}" for k, v in point.items())], voice_graph=graph)
@@ -42,7 +44,9 @@ def sweep(
     if out:
         make_folder(out)
     swept = run_sweep(corpus, grid_cells, jobs or cores(), channel)
-    for problem in [*missing, *swept.problems]:
+    vads = {vad for cell in grid_cells for vad in vad_backends(cell.graph)}
+    stand_ins = [f"VAD: {missing_note(vad)}" for vad in sorted(vads) if missing_note(vad)]
+    for problem in [*stand_ins, *missing, *swept.problems]:
         print_error(problem)
     if not any(row["recordings"] for row in swept.rows):
         raise UserError("None of the recordings could be replayed.")

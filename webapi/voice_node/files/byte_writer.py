@@ -12,6 +12,8 @@ from webapi.voice_node.files.writer_thread import WriterThread
 WAITING = 50_000  # writes in memory at most: at 150 a second, more than five minutes of a stalled disk
 BUFFER_BYTES = 1 << 16
 
+STEP_BYTES = 1_000_000  # after so many it is asked for more room
+
 Headers = Mapping[Path, Callable[[int | None], bytes]]  # of each file: its header, from its length without it in bytes
 
 
@@ -22,8 +24,12 @@ class ByteWriter:
     thread. Nothing is accepted after it: a file with a hole would be worse than a short one.
     """
 
-    def __init__(self, on_problem: PrintLine, max_bytes: int) -> None:
+    def __init__(self, on_problem: PrintLine, max_bytes: int, make_room: Callable[[], bool] = lambda: True) -> None:
+        """`make_room` is called in the thread after each STEP_BYTES: True where there is room for as many again."""
         self._on_problem = on_problem
+        self._make_room = make_room
+        self._until_asked = STEP_BYTES
+        self._full = False
         self._left = max_bytes
         self._failed = False
         self._files: dict[Path, BinaryIO] = {}
@@ -49,6 +55,14 @@ class ByteWriter:
 
     def _append(self, item: tuple[Path, bytes]) -> None:
         path, content = item
+        self._until_asked -= len(content)
+        if self._until_asked < 0 and not self._full:
+            self._flush()
+            self._until_asked = STEP_BYTES
+            self._full = not self._make_room()
+        if self._full:
+            self._fail("all recordings together have become too large")
+            return
         if path not in self._files:
             self._files[path] = path.open("wb", buffering=BUFFER_BYTES)
         self._files[path].write(content)

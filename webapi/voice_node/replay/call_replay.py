@@ -14,6 +14,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
+from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut
 from webapi.voice_node.recording.checks import check_settings
@@ -26,6 +27,7 @@ from webapi.voice_node.replay.recorded_replies import RecordedReplies
 from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.session import ReplaySession, SessionIdentity
 from webapi.voice_node.replay.sinks import ReplaySink
+from webapi.voice_node.vad import used_backend
 
 
 def replay_call(
@@ -53,6 +55,8 @@ def replay_call(
         graph.name,
         origin_us=identity.origin_us,
         recorded=None if changes else call.events(),
+        vads=vad_backends(graph),
+        problems=_other_vads(call),
     )
     running = _run(call, identity, graph, settings, result, mix, changes, on_progress, taps)
     run_paced(running, changes.pace, name=folder, start_us=identity.origin_us)
@@ -61,6 +65,14 @@ def replay_call(
         result.mark_divergence(result.before.events, changes.tolerance_s)
         result.without_effect = changes.without_effect(graph, asked=changes.live)
     return result
+
+
+def _other_vads(call: RecordedCall) -> list[str]:
+    """A line for each VAD of the graph that is another one now than in the call. Old recordings do not say it."""
+    recorded = call.header.get("vads")
+    pairs = [(str(name), str(was)) for name, was in recorded.items()] if isinstance(recorded, dict) else []
+    now = {name: used_backend(name) for name, _ in pairs}
+    return [f"VAD {name}: was {was} in the call, is {now[name]} now" for name, was in pairs if was != now[name]]
 
 
 def _identity_and_settings(call: RecordedCall, changes: ReplayChanges) -> tuple[SessionIdentity, Settings]:

@@ -29,6 +29,7 @@ class ReplayResult:
     recorded: str | None = None  # of a recorded call: the text of the events.jsonl that it was recorded with
     problems: list[str] = field(default_factory=list)  # what went wrong beside the graph
     taps: list[str] = field(default_factory=list)  # the files that the graph's taps wrote
+    vads: list[str] = field(default_factory=list)  # the VAD backends that the graph names
     threads: list[str] = field(default_factory=list)  # that ran in real time, so the result may differ next time
     unwritten_taps: list[str] = field(default_factory=list)  # of taps that wrote nothing: their `file`
     before: ReplayResult | None = None  # the result that this one is compared with

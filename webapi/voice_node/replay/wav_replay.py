@@ -11,6 +11,7 @@ from webapi.voice_node.audio_io import Framer, Resampler, resampler
 from webapi.voice_node.clock.replay_loops import Pace, run_paced
 from webapi.voice_node.config import Settings
 from webapi.voice_node.events import ROOM_RATE_HZ, US_PER_MS, US_PER_S
+from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.replay.mix import Mix
 from webapi.voice_node.replay.progress import PROGRESS_CHUNKS, OnProgress
@@ -39,7 +40,7 @@ def replay(
     Ids derive from the file's bytes and the channel, and times from its samples: the same file always gives the same
     result. With the pace `real`, which an orchestrator with real I/O needs, times are those of the machine's clock.
     """
-    result = ReplayResult(path.name, graph.name, truncated=wav_info(path).truncated)
+    result = ReplayResult(path.name, graph.name, truncated=wav_info(path).truncated, vads=vad_backends(graph))
     note = silence_note(path, channel)
     result.problems += [note] if note else []
     run_paced(_run(path, channel, graph, settings, result, mix, on_progress, taps), pace, name=path)
