@@ -203,7 +203,7 @@ def test_what_the_bot_says_of_its_own_accord_comes_at_the_same_moment_too(chunk_
     assert (names.count("prompted"), names.count("filler_started")) == (2, 1)
 
 
-@pytest.mark.parametrize("chunk_ms", [30, 50, 100])
+@pytest.mark.parametrize("chunk_ms", [30, 40, 50, 100])
 @pytest.mark.parametrize("graph", ["default", "conversation"])
 def test_longer_chunks_come_later_and_hold_the_same(chunk_ms: float, graph: str) -> None:
     events, _, utterances, _ = heard(chunk_ms, CALM, graph)

@@ -19,7 +19,7 @@ class UserError(Exception):
     """
 
 
-ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
+ADDRESS = re.compile(r"(?<=\b0x)[0-9a-fA-F]{6,}\b|(?<=\bid=')\d{6,}(?=')")  # the second as in the repr of a Mock
 INSIDE = "cancelled from inside"  # by code that the node calls, and not by the node
 LEAST = 4  # characters of a word that is completed
 LONGEST = 500  # characters of an error that is described
@@ -31,7 +31,7 @@ def describe(error: BaseException) -> str:
         text = f"{type(error).__name__}: {str(error) or INSIDE if isinstance(error, CancelledError) else error}"
     except Exception:  # its own __str__ is broken
         text = type(error).__name__
-    text = ADDRESS.sub("0x…", text)
+    text = ADDRESS.sub("…", text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

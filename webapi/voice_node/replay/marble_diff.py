@@ -20,6 +20,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -27,6 +28,7 @@ from pathlib import Path
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.replay.marbles import COLUMN_MS, COLUMNS, NAMES, is_marbles, scale
 
+NAMED = re.compile(r"([^\n]*)  [0-9.]+ s  graph [^\n]*  a column is [0-9]+ ms\n")  # the first line, after a name
 ROWS = ("voice", "turns", "bot")
 CONTEXT_LINES = 2  # equal lines shown before and after those that differ
 MAX_GROUP_LINES = 4  # lines of one side in a row
@@ -63,8 +65,10 @@ def write_marbles(file: Path, text: str) -> None:
 def difference(expected: str, got: str, band: int = COLUMNS) -> str:
     """Return what differs in two marble texts, first the diagrams, then the lists; "" where they are the same.
 
-    `band`: of how many columns the diagrams are shown.
+    The recording's name does not count: the same audio is the same recording. `band`: how many columns of the diagrams
+    are shown.
     """
+    expected = _renamed(expected, got)
     if expected == got:
         return ""
     old, new = expected.splitlines(), got.splitlines()
@@ -78,6 +82,12 @@ def difference(expected: str, got: str, band: int = COLUMNS) -> str:
     return "\n".join(
         [f"- expected, + got; {where}", "", *_band(olds, news, column, max(1, min(band, COLUMNS))), "", *lines]
     ).rstrip()
+
+
+def _renamed(expected: str, got: str) -> str:
+    """Return `expected` with the recording's name that stands in `got`."""
+    old, new = NAMED.match(expected), NAMED.match(got)
+    return f"{new[1]}{expected[old.end(1) :]}" if old and new else expected
 
 
 def line_difference(expected: str, got: str) -> str:
