@@ -26,6 +26,7 @@ STRETCHES = (
 )
 SHOWN_TIMES = tuple(name for name in TIMES if name != TIMES[3])
 SHOWN_TURNS = 40
+MAX_OUTCOME = 16  # characters; only a line of somebody else has longer ones
 
 
 def draw(turns: Sequence[TurnLine], out: Path) -> list[Path]:
@@ -55,12 +56,23 @@ def latency(turns: Sequence[TurnLine]) -> Figure | None:
         below.step([ordered[0], *ordered], [0, *shares], where="post", color=colour)
         for share in (50, 95):
             t_ms = percentiles(numbers)[f"p{share}"]
-            below.annotate(f"{share} %: {t_ms:.0f} ms", (t_ms, share), xytext=(8, -12), textcoords="offset points")
+            right = (
+                t_ms <= ordered[-1] / 2
+            )  # of the curve nothing is there: below it at the right, above it at the left
+            below.annotate(
+                f"{share} %: {t_ms:.0f} ms",
+                (t_ms, share),
+                xytext=(8, -8) if right else (-8, 0),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="center",
+            )
             below.plot(t_ms, share, "o", color=colour)
-        below.set(xlim=(0, ordered[-1] * 1.35 + 1), ylim=(0, 103), xlabel="ms")  # room for the words
+        below.set(xlim=(0, ordered[-1] * 1.05 + 1), ylim=(0, 106), xlabel="ms")
         below.grid(alpha=0.3)
         axes[0][0].set_ylabel("turns")
         axes[1][0].set_ylabel("% of turns within")
+    figure.suptitle("How long callers wait for the bot")
     return figure
 
 
@@ -72,7 +84,9 @@ def barge_in_stop(turns: Sequence[TurnLine]) -> Figure | None:
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
     _histogram(axes, numbers, COLOURS[1])
-    axes.set_title(f"{MEASURES['barge_in_stop_ms']}, {len(numbers)} barge-ins", fontsize=10)
+    figure.suptitle("How soon the bot falls silent")
+    count = "1 barge-in" if len(numbers) == 1 else f"{len(numbers)} barge-ins"
+    axes.set_title(f"{MEASURES['barge_in_stop_ms']}, {count}", fontsize=10)
     axes.set(xlabel="ms", ylabel="barge-ins")
     return figure
 
@@ -82,7 +96,7 @@ def timeline(turns: Sequence[TurnLine]) -> Figure | None:
     shown = [turn for turn in turns if turn.get(TIMES[1]) is not None][-SHOWN_TURNS:]
     if not shown:
         return None
-    figure = Figure(figsize=(10, 1.8 + 0.22 * len(shown)), layout="constrained")
+    figure = Figure(figsize=(10, 2.2 + 0.22 * len(shown)), layout="constrained")
     axes = figure.subplots()
     for row, turn in enumerate(shown):
         for start, end, _, colour in STRETCHES:
@@ -97,10 +111,12 @@ def timeline(turns: Sequence[TurnLine]) -> Figure | None:
     axes.set_ylim(len(shown) - 0.4, -0.6)
     # The wait matters here: a long speech is cut at the left, so that half of the plot is for the wait.
     waits = [turn[end] - turn[TIMES[1]] for turn in shown for end in SHOWN_TIMES[2:] if turn.get(end) is not None]
-    reach_ms = max([*waits, 0.5]) * 1000 * 1.15
+    reach_ms = max([*waits, 0.5]) * 1000 * 1.3  # room for the outcome
     axes.set_xlim(-reach_ms, reach_ms)
     axes.set(xlabel="ms after the end of speech", ylabel="turn")
-    left_out = f"last {len(shown)} of {len(turns)} turns" if len(turns) > len(shown) else f"{len(shown)} turns"
+    figure.suptitle("Where each turn's time goes")
+    count = "1 turn" if len(shown) == 1 else f"{len(shown)} turns"
+    left_out = f"last {len(shown)} of {len(turns)} turns" if len(turns) > len(shown) else count
     axes.set_title(f"{left_out}, up to the first bot audio (long speech is cut at the left)", fontsize=10, pad=28)
     axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=8)
     return figure
@@ -112,7 +128,8 @@ def _name_outcome(axes: Axes, row: int, turn: TurnLine) -> None:
         return
     ends = [turn[name] for name in SHOWN_TIMES if turn.get(name) is not None]
     x = (max(ends) - turn[TIMES[1]]) * 1000
-    axes.annotate(turn["outcome"], (x, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7)
+    outcome = turn["outcome"] if len(turn["outcome"]) <= MAX_OUTCOME else turn["outcome"][: MAX_OUTCOME - 1] + "…"
+    axes.annotate(outcome, (x, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7)
 
 
 def _histogram(axes: Axes, numbers: Sequence[float], colour: str) -> None:

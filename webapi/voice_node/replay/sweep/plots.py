@@ -10,6 +10,7 @@ from webapi.voice_node.replay.sweep.rows import Row, costs, unwanted
 from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
 
 MAX_SHOWN = 200  # in a picture of rows: 45 inches
+MAX_LABELS, MAX_LABEL = 6, 32  # lines at a ring, and characters of a line
 PANELS = (("starts", "speech starts"), ("barge_ins", "barge-ins"), ("latency_ms_p50", "median ms to the answer"))
 
 
@@ -40,14 +41,25 @@ def trade(rows: Sequence[Row], names: Sequence[str]) -> Figure:
     )
     if len(set(missed)) > 1:
         figure.colorbar(dots, ax=axes, label="onsets missed", ticks=MaxNLocator(integer=True))
+    widest, tallest = (max((spot[i] for spot in spots), default=0) for i in range(2))
     for spot, here in spots.items():
-        axes.annotate("\n".join(here), spot, xytext=(7, 5), textcoords="offset points", fontsize=8)
+        right, above = spot[0] <= widest / 2, spot[1] <= tallest / 2  # else the words would leave the plot
+        axes.annotate(
+            _few(here),
+            spot,
+            xytext=(7 if right else -7, 5 if above else -5),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="bottom" if above else "top",
+            fontsize=8,
+        )
     axes.set(xlabel="starts that should not be: false ones and splits", ylabel="ms lost at start and end (medians)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.margins(0.12)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     same = f", {missed[0]} onsets missed in each" if len(set(missed)) == 1 else ""
+    figure.suptitle("What each cell of the sweep gets wrong, and how long it takes")
     axes.set_title(f"{len(rows)} cells{same}. Ringed: the best trade-offs (Pareto front)", fontsize=10)
     names_below = ",\n".join(names)
     axes.text(
@@ -69,6 +81,12 @@ def counts(rows: Sequence[Row], names: Sequence[str]) -> Figure:
     panels[0].set_yticks(range(len(rows)), [", ".join(row[name] for name in names) for row in rows], fontsize=8)
     panels[0].set_ylim(len(rows) - 0.4, -0.6)
     panels[0].set_ylabel(", ".join(names), fontsize=8)
-    if of > len(rows):
-        figure.suptitle(f"the first {len(rows)} of {of} cells: sweep.csv has all", fontsize=10)
+    left_out = f": the first {len(rows)} of {of} cells (sweep.csv has all)" if of > len(rows) else ""
+    figure.suptitle(f"What each cell of the sweep heard{left_out}")
     return figure
+
+
+def _few(labels: Sequence[str]) -> str:
+    """The labels of cells with the same result, a line each: so many that they stay in the plot."""
+    cut = [each if len(each) <= MAX_LABEL else each[: MAX_LABEL - 1] + "…" for each in labels]
+    return "\n".join(cut[:MAX_LABELS] + ([f"and {len(cut) - MAX_LABELS} more"] if len(cut) > MAX_LABELS else []))
