@@ -12,6 +12,8 @@ FILLER = "tests/reply/test_filler.py"
 PACING = "tests/reply/test_pacing.py"
 DIRECT = "tests/reactive/test_direct.py"
 METRICS = "tests/test_metrics.py"
+STALLS = "tests/test_stalls.py"
+ARRIVAL = "tests/room/test_arrival_clock.py"
 
 
 class Mutant(NamedTuple):
@@ -224,6 +226,41 @@ MUTANTS = (
         "        if self._speaker.playing:\n",
         "        if True:\n",
         (PIPELINE,),
+    ),
+    # ---------------------------------------------------------------- arrival
+    Mutant(
+        "room/arrival_clock.py", "what is read late arrived then", "else read_us - late_us", "else read_us", (STALLS,)
+    ),
+    Mutant(
+        "room/arrival_clock.py", "the grid never moves up", "        elif paced:", "        elif False:", (ARRIVAL,)
+    ),
+    Mutant(
+        "room/arrival_clock.py", "the grid moves up in a backlog", "        elif paced:", "        else:", (ARRIVAL,)
+    ),
+    Mutant("pipeline.py", "the caller's audio goes back in time", "max(self._fed_us, ", "max(0, ", (STALLS,)),
+    Mutant(
+        "playback/speaker.py",
+        "a flush has the stamp of its cause",
+        "        now_us = self._clock()\n        if self._note",
+        "        now_us = cause_us\n        if self._note",
+        (STALLS,),
+    ),
+    Mutant(
+        "playback/speaker.py", "a flush is not recorded", "if self._note and now_us", "if False and now_us", (STALLS,)
+    ),
+    Mutant(
+        "playback/speaker.py",
+        "a reply goes on at the stamp of its cause",
+        "now_us = self._acted_us(t_us)",
+        "now_us = t_us",
+        (STALLS,),
+    ),
+    Mutant(
+        "replay/matched_replies.py",
+        "what arrived before comes before",
+        "came_us = max(came_us, given.value",
+        "came_us = max(0, given.value",
+        (STALLS,),
     ),
     # ---------------------------------------------------------------- metrics
     Mutant("metrics.py", "a turn that was cut is closed", 'turn.cut or "closed"', '"closed"', (METRICS,)),

@@ -169,8 +169,8 @@ def play(
         for what, seconds in script:
             if what == "stall":
                 loop.now_us += round(seconds * 1_000_000)
-                if round(seconds * 100) % 2:
-                    await asyncio.sleep(0)  # what else has waited comes before the caller's audio
+                for _ in range(round(seconds * 100) % 2 * 9):  # what else has waited comes before the caller's audio
+                    await asyncio.sleep(0)
                 continue
             if what in ("gap", "cut"):
                 session.lost("muted") if what == "gap" else session.cut("connection lost")

@@ -10,13 +10,17 @@ import pytest
 
 from tests.fake_room import FakeRoom
 from tests.orchestrators import StopsSlowly
-from tests.stage import play
-from webapi.voice_node.clock.virtual_time import run_virtual
+from tests.speech import vowel
+from tests.stage import CHUNK_BYTES, RATE_HZ, Ear, play
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.config import load_settings
+from webapi.voice_node.events import Event
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.inputs import SpeakerActed
+from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recording.recorded_call import read_call
 from webapi.voice_node.replay.call_replay import replay_call
+from webapi.voice_node.replay.changes import ReplayChanges
 
 RULE_MS = 100  # from the first of six voiced frames to the sixth
 FRAME_MS = 20
@@ -126,6 +130,35 @@ def test_what_waited_for_a_session_has_the_time_at_which_it_arrived(monkeypatch:
     run_virtual(main())
 
 
+def test_what_is_given_after_a_gap_did_not_arrive_before_it() -> None:
+    """The caller muted and unmuted while the node stood still: it is told of that before it reads what has waited."""
+    settings, voice = load_settings(), vowel(0.5)
+    events: list[Event] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        session = Session(
+            load_graph("default", settings), settings=settings, sink=Ear(loop), clock=loop.clock_us, session_id="s",
+            room="demo", taps=[events.append], on_failure=lambda error: pytest.fail(str(error)),
+        )  # fmt: skip
+        for half in (0, 500_000):
+            loop.now_us = half + 500_000
+            for at in range(0, len(voice), CHUNK_BYTES):
+                session.hear(voice[at : at + CHUNK_BYTES], RATE_HZ, t_us=at * 1_000_000 // (2 * RATE_HZ))
+            session.lost("muted")
+        await session.close()
+
+    run_virtual(main())
+    told = [(event.name, event.t_us) for event in events if event.name.startswith("speech")]
+    assert told == [
+        ("speech_started", 120_000 - 10_000),
+        ("speech_ended", 500_000),
+        ("speech_started", 500_000),
+        ("speech_ended", 1_000_000),
+    ]
+
+
 # ---------------------------------------------------------------- on disk
 
 
@@ -143,3 +176,14 @@ def test_a_recording_says_when_the_speaker_acted_and_one_that_does_not_is_replay
     old = replay_call(tmp_path / "call").events
     stamps = [event["t"] for event in old if event["event"] in ("reply_cut", "playback_ended")][:2]
     assert stamps == [stamps[0]] * 2
+
+
+def test_a_replay_gives_what_was_told_before_the_callers_audio_was_read_before_it(tmp_path: Path) -> None:
+    """The reply begins when the stall is over, and only then the voice is read that arrived during it."""
+    script = [("speech", 0.5), ("quiet", 0.3), ("stall", 0.31), ("speech", 0.6), ("quiet", 3.0)]
+    played = play(script, record=tmp_path / "call", orchestrator="tests.orchestrators:Noted")
+    (barge_in,), (started, *_) = played.of("barge_in"), played.of("playback_started")
+    assert barge_in.t_us < started.t_us
+    without_effect = ReplayChanges(settings={"publish_track_name": "another"})
+    assert replay_call(tmp_path / "call", changes=without_effect).diverged is None
+    assert replay_call(tmp_path / "call").metrics == played.lines
