@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import expect
 
 from tests.e2e.browser import ALLOWED, chromium, microphone
 from tests.e2e.fake_bot import FakeBot, token
@@ -64,11 +64,6 @@ def test_a_track_of_the_bots_name_is_no_bot(livekit_url: str, room: str, hum: Pa
 
 
 def test_where_the_bots_identity_is_told_no_other_agent_is_believed(livekit_url: str, room: str, hum: Path) -> None:
-    async def told(route: Route) -> None:
-        """As the node answers, with its own identity."""
-        answer = await (await route.fetch()).json()
-        await route.fulfill(json={**answer, "bot": "ingobot"})
-
     async def scenario() -> None:
         async with (
             served(livekit_url, room) as address,
@@ -76,7 +71,6 @@ def test_where_the_bots_identity_is_told_no_other_agent_is_believed(livekit_url:
             FakeBot(livekit_url, room, "somebodys-agent") as other,
         ):
             context = await browser.new_context()
-            await context.route("**/api/config", told)
             by_link = as_file(token=token("me", room), room=room, url=livekit_url, bot="ingobot")
             for way in (address, by_link):
                 page = await context.new_page()

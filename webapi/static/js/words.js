@@ -120,6 +120,7 @@ const EVENTS = {
   playback_resumed: ["goes on", "The bot goes on: that was a cough"],
   playback_ended: ["done", "Playback ended"],
   frames_dropped: ["dropped", "Late audio dropped"],
+  not_heard: ["not heard", "The bot can't hear"],
   listening_to: ["listens", "The bot listens to"],
   graph_switched: ["graph", "Another graph answers"],
   graph_refused: ["refused", "A changed graph is refused, the one before goes on"],
