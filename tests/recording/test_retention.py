@@ -7,15 +7,19 @@ import os
 import shutil
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.events import AudioChunk
 from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.node import live_session
 from webapi.voice_node.recording import retention
 from webapi.voice_node.recording.call_recorder import CallRecorder
 from webapi.voice_node.recording.retention import new_recording, prune
+from webapi.voice_node.room.session_port import Call
 
 
 def old_call(folder: Path, name: str, megabytes: float) -> Path:
@@ -103,3 +107,13 @@ def test_the_vad_that_was_used_is_noted(tmp_path: Path) -> None:
     assert list(header["vads"]) == ["sierra"]
     assert header["vads"]["sierra"] in ("webrtc", "confirm")
     assert "soxr" in header["versions"]
+
+
+def test_a_call_that_can_not_be_recorded_is_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise PackageNotFoundError("voice-node")
+
+    monkeypatch.setattr(live_session, "new_recording", fails)
+    settings = load_settings(None, record_dir=str(tmp_path))
+    call = cast(Call, SimpleNamespace(session_id="s", room="r"))
+    assert live_session.new_recorder(call, load_graph("default", settings), settings, 0) is None

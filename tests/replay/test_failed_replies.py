@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.replay.test_wav_replay import run, talk
-from webapi.voice_node.replay.marbles import parse
+from webapi.voice_node.events import seconds
+from webapi.voice_node.replay.marbles import parse, render
+from webapi.voice_node.replay.result import ReplayResult
 
 __all__ = ["talk"]  # the fixture
 RAISES = "ORCHESTRATOR=tests.orchestrators:RaisesMidway"
@@ -44,3 +46,12 @@ def test_without_a_failure_nothing_of_it_is_written(
     texts = [(tmp_path / "out" / name).read_text() for name in ("marbles.txt", "timeline.svg")]
     assert "reply failed" not in "".join([capsys.readouterr().out, *texts])
     assert "!" not in texts[0]
+
+
+def test_a_mark_is_in_the_column_of_its_time() -> None:
+    """Also where the float is a little less: 0.6 s is column 6."""
+    for ms in range(0, 60_000, 10):
+        event = {"event": "speech_started", "t": seconds(ms * 1000), "turn_index": 0, "trace_id": "t"}
+        text = render(ReplayResult("a.wav", "default", seconds=60.0, events=[event]))
+        turns = "".join(line[8:] for line in text.splitlines() if line.startswith("turns"))
+        assert turns.index("S") == ms // 100
