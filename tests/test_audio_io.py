@@ -175,6 +175,12 @@ def test_there_are_no_clicks_where_pieces_meet() -> None:
     assert np.abs(np.diff(out)).max() <= 2 * np.pi * 440 / 48_000 * 16_000 * 1.01
 
 
+@pytest.mark.parametrize(("rate_in", "rate_out"), PAIRS)
+def test_long_silence_gives_the_same_bits_as_in_pieces(rate_in: int, rate_out: int) -> None:
+    pcm = noise(5_001) + bytes(2 * 30_001) + noise(4_999) + bytes(2 * 20_000)
+    assert through(resampler(rate_in, rate_out), cut(pcm, [962])) == through(resampler(rate_in, rate_out), [pcm])
+
+
 def test_after_a_flush_it_begins_anew() -> None:
     stream = resampler(48_000, 8_000)
     assert through(stream, [noise(4800)]) == through(stream, [noise(4800)])

@@ -133,8 +133,17 @@ class Fir:
         return out.tobytes()
 
     def _run_long(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
-        block = self._block
-        return np.concatenate([self._run(samples[at : at + block]) for at in range(0, len(samples), block)])
+        blocks = [samples[at : at + self._block] for at in range(0, len(samples), self._block)]
+        return np.concatenate([self._run(block) if self._sounds(block) else self._silence(block) for block in blocks])
+
+    def _sounds(self, samples: NDArray[np.int16]) -> bool:
+        return bool(samples.any()) or bool(self._history.any())
+
+    def _silence(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        """As `_run`, where the input and all that came before it are zeros: nothing needs to be multiplied."""
+        count = max(0, -(-(len(samples) - self._next) // self._down))
+        self._next += count * self._down - len(samples)
+        return np.zeros(count * self._up, "<i2")
 
     def _run(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         at_hand: Samples = np.concatenate((self._history, samples, self._beyond))
