@@ -178,11 +178,11 @@ MUTANTS = (
         ("tests/playback/test_playout.py",),
     ),
     Mutant(
-        "playback/play_queue.py",
+        "playback/sample_queue.py",
         "a piece plays before it came",
         "start = max(self.end, now)",
         "start = self.end",
-        ("tests/playback/test_play_queue.py",),
+        ("tests/playback/test_sample_queue.py",),
     ),
     Mutant(
         "playback/far_end.py",

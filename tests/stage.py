@@ -18,7 +18,7 @@ from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recording.call_recorder import CallRecorder
-from webapi.voice_node.replay.letters import EVENT_LETTERS
+from webapi.voice_node.replay.event_letters import EVENT_LETTERS
 from webapi.voice_node.room.arrival_clock import ArrivalClock
 
 RATE_HZ = 48_000

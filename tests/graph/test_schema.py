@@ -14,8 +14,8 @@ from tests.graph import test_draft, test_reader, test_step_reader
 from tests.graph.good_graph import GOOD, changed
 from tests.graph.our_graphs import our_graphs
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.graph.marked_yaml import parse
 from webapi.voice_node.graph.schema import graph_schema
+from webapi.voice_node.graph.yaml_parser import parse
 from webapi.voice_node.main import main
 from webapi.voice_node.operators import TABLE
 

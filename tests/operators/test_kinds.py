@@ -10,8 +10,8 @@ from reactivex import Observable, Subject
 
 from webapi.voice_node import pipeline
 from webapi.voice_node.context import Context
-from webapi.voice_node.graph.marked_yaml import Place
 from webapi.voice_node.graph.spec import GraphSpec, StepSpec, StreamSpec
+from webapi.voice_node.graph.yaml_parser import Place
 from webapi.voice_node.operators.kinds import AUDIO, VOICED, BuildInfo, Kind, Operator, Stage, operator
 
 passed: list[BuildInfo] = []

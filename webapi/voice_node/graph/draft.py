@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from webapi.voice_node.errors import UserError, nearest
-from webapi.voice_node.graph.marked_yaml import Marked, Place
-from webapi.voice_node.graph.problems import Problems
+from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, VERSION
+from webapi.voice_node.graph.yaml_parser import Marked, Place
 from webapi.voice_node.operators import TABLE
 
 MAX_PARTS = 200  # streams and operators: each may call the next one, and Python's stack is limited

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.graph.draft import GraphDraft, StreamDraft, is_known, read_draft
-from webapi.voice_node.graph.marked_yaml import Marked, parse
-from webapi.voice_node.graph.problems import Problems
+from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, GraphSpec, StreamSpec
 from webapi.voice_node.graph.step_reader import StepReader
 from webapi.voice_node.graph.variables import hide_variables
+from webapi.voice_node.graph.yaml_parser import Marked, parse
 from webapi.voice_node.operators.kinds import Kind
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from webapi.voice_node.events import ROOM_RATE_HZ
-from webapi.voice_node.graph.marked_yaml import Place
+from webapi.voice_node.graph.yaml_parser import Place
 from webapi.voice_node.operators.kinds import AUDIO, PLAYBACK, PLAYED, TURNS, Kind
 
 VERSION = 1

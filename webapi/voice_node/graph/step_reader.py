@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import nearest
-from webapi.voice_node.graph.marked_yaml import Marked, Place
-from webapi.voice_node.graph.problems import Problems
+from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.spec import INPUTS, StepSpec
 from webapi.voice_node.graph.variables import filled_in, only_variable
+from webapi.voice_node.graph.yaml_parser import Marked, Place
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import REPLIES, TURNS, Kind, Operator
 

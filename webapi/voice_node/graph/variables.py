@@ -11,8 +11,8 @@ from pydantic import SecretStr
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import nearest
 from webapi.voice_node.errors.advice import SETTINGS_LIST
-from webapi.voice_node.graph.marked_yaml import Marked, Place
-from webapi.voice_node.graph.problems import Problems
+from webapi.voice_node.graph.problem_list import Problems
+from webapi.voice_node.graph.yaml_parser import Marked, Place
 
 VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 IN_YAML = re.compile(r"\$\(([^()]*)\)")  # as long as ${…}, and plain text also inside YAML's own braces

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from webapi.voice_node.events import BYTES_PER_SAMPLE, ROOM_RATE_HZ, US_PER_MS, US_PER_S, Played, ReplyAudio
-from webapi.voice_node.playback.play_queue import PlayQueue
+from webapi.voice_node.playback.sample_queue import SampleQueue
 
 PIECE_MS = 10  # how much an echo canceller takes at a time
 PIECE_BYTES = ROOM_RATE_HZ * PIECE_MS // 1000 * BYTES_PER_SAMPLE
@@ -22,7 +22,7 @@ class FarEnd:
     """
 
     def __init__(self) -> None:
-        self._queue = PlayQueue()
+        self._queue = SampleQueue()
         self._late_us: deque[int] = deque(maxlen=BEST_OF)  # of each chunk: its arrival less the clock
         self._clock_us = 0
 

@@ -7,7 +7,7 @@ asked. (LiveKit's own `queued_duration` has been wrong after a clear: livekit/no
 from __future__ import annotations
 
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, ReplyAudio
-from webapi.voice_node.playback.play_queue import PlayQueue
+from webapi.voice_node.playback.sample_queue import SampleQueue
 
 
 def length_us(pcm: bytes | bytearray, rate: int) -> int:
@@ -20,13 +20,13 @@ class Playout:
 
     Time is counted in µs, not in samples: a reply begins at any microsecond of the clock, and what is told of it
     (`heard_ms`, the time of its end) would be up to one sample off if its start were rounded to one. The audio that
-    is not played yet waits in a PlayQueue, whose positions are the samples pushed so far.
+    is not played yet waits in a SampleQueue, whose positions are the samples pushed so far.
     """
 
     def __init__(self) -> None:
         self.pushed_us = 0
         self._end_us = 0  # when the last of it will have been played
-        self._queue = PlayQueue()
+        self._queue = SampleQueue()
         self._rate = 0  # Hz
 
     def begin(self) -> None:

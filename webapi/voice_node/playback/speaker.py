@@ -1,4 +1,4 @@
-"""Sends reply audio to a sink and reports what was played."""
+"""Sends reply audio to a sink, flushes it at a cut or a halt, and reports what was played."""
 
 from __future__ import annotations
 
@@ -150,9 +150,9 @@ class Speaker:
             self._playback.on_next(PlaybackEnded(self._acted_us(t_us), turn, 0, completed=False))
             return
         flushes = reply.sounds and reply.held is None
-        self._end(self._call_back(reply, t_us) if flushes else self._acted_us(t_us), completed=False)
+        self._end(self._flush(reply, t_us) if flushes else self._acted_us(t_us), completed=False)
 
-    def _call_back(self, reply: PlayingReply, cause_us: int) -> int:
+    def _flush(self, reply: PlayingReply, cause_us: int) -> int:
         """Clear the sink. What was not played of the reply is held; what was not played of a filler is dropped.
 
         Returns when the sink was cleared.
@@ -185,7 +185,7 @@ class Speaker:
         """Fall silent for now: what comes of the reply waits for its resume, also where nothing of it was heard yet."""
         if not reply.sounds or reply.held is not None:
             return
-        paused = PlaybackPaused(self._call_back(reply, t_us), reply.turn, self._heard_ms(reply))
+        paused = PlaybackPaused(self._flush(reply, t_us), reply.turn, self._heard_ms(reply))
         if self._played:
             self._played.on_next(paused)
         self._playback.on_next(paused)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeAlias, TypeVar
 
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.replay.interrupts import deferred_interrupt
+from webapi.voice_node.replay.ctrl_c import deferred_interrupt
 from webapi.voice_node.replay.progress import BatchProgress, OnProgress
 from webapi.voice_node.replay.worker import Worker
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from webapi.voice_node.events import US_PER_MS, US_PER_S
-from webapi.voice_node.replay.letters import EVENT_LETTERS, REPLY_FAILED, kind_of
+from webapi.voice_node.replay.event_letters import EVENT_LETTERS, REPLY_FAILED, kind_of
 from webapi.voice_node.replay.result import ReplayResult
 
 COLUMN_MS = 100

@@ -8,7 +8,7 @@ from typing import Any
 
 from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, Voiced
 from webapi.voice_node.replay.event_diff import first_difference
-from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
+from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from webapi.voice_node.clock.replay_loops import ReplayLoop
 from webapi.voice_node.events import BYTES_PER_SAMPLE, ROOM_RATE_HZ, US_PER_S
-from webapi.voice_node.playback.play_queue import PlayQueue
+from webapi.voice_node.playback.sample_queue import SampleQueue
 
 CHUNK_BYTES = ROOM_RATE_HZ // 100 * BYTES_PER_SAMPLE  # 10 ms, as LiveKit delivers audio
 
@@ -16,7 +16,7 @@ class ReplaySink:
 
     def __init__(self, loop: ReplayLoop) -> None:
         self._loop = loop
-        self._queue = PlayQueue(self._now())
+        self._queue = SampleQueue(self._now())
 
     def push(self, pcm: bytes) -> None:
         """Queue audio behind what is queued."""

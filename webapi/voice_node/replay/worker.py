@@ -13,7 +13,7 @@ from multiprocessing.context import SpawnContext
 from typing import Any, Generic, TypeVar
 
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.replay.interrupts import interrupt_blocked
+from webapi.voice_node.replay.ctrl_c import interrupt_blocked
 from webapi.voice_node.replay.progress import OnProgress
 
 R = TypeVar("R")

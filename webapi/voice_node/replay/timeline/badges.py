@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from webapi.voice_node.replay.letters import EVENT_LETTERS, REPLY_FAILED
+from webapi.voice_node.replay.event_letters import EVENT_LETTERS, REPLY_FAILED
 from webapi.voice_node.replay.timeline.layout import BADGE, BOT_COLOUR, CALLER_COLOUR, CUT, INK, MARGIN, WIDTH
 from webapi.voice_node.replay.timeline.texts import px
 

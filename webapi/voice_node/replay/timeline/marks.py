@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.sax.saxutils import escape
 
-from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
+from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
 from webapi.voice_node.replay.timeline.badges import EVENT_MARKS, badge
 from webapi.voice_node.replay.timeline.layout import (
     BADGE,

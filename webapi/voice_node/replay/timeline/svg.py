@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
+from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
 from webapi.voice_node.replay.timeline.badges import legend
 from webapi.voice_node.replay.timeline.lanes import lanes
 from webapi.voice_node.replay.timeline.layout import HEAD, MARGIN, ROW, STYLE, WIDTH, row_spans

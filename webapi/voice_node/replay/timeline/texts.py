@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from webapi.voice_node.replay.letters import REPLY_FAILED, kind_of
+from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
 from webapi.voice_node.replay.timeline.model import Timeline, TurnRow, printable
 
 

@@ -8,7 +8,7 @@ from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.playback.fades import fade_out
 
 
-class PlayQueue:
+class SampleQueue:
     """Pieces of PCM (int16 mono) and the position of each. All positions are samples on one clock, chosen by the owner.
 
     `at` is the position up to which audio was taken or skipped, `end` the one behind the last sample.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from webapi.voice_node.playback.play_queue import PlayQueue
+from webapi.voice_node.playback.sample_queue import SampleQueue
 
 
 def test_what_plays_is_taken_in_its_time() -> None:
-    queue = PlayQueue()
+    queue = SampleQueue()
     queue.push(10, b"\1\0" * 20)
     queue.push(12, b"\2\0" * 20)  # behind the first
     assert np.frombuffer(queue.take(15), "<i2").tolist() == [0] * 10 + [1] * 5

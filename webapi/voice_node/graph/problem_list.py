@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webapi.voice_node.errors import UserError, nearest
-from webapi.voice_node.graph.marked_yaml import Marked, Place
+from webapi.voice_node.graph.yaml_parser import Marked, Place
 
 
 class Problems:
