@@ -142,7 +142,7 @@ class Breaks(Lacks):
     [
         ("nowhere.brain:Brain", "can't import 'nowhere.brain'"),
         ("brain:Nonesuch", "no class 'Nonesuch'. It has: Lacks, Breaks"),
-        ("brain:Lacks", "lacks on_speech_ended, on_barge_in_detected, get_audio_reply, stop_playback"),
+        ("brain:Lacks", "the class lacks get_audio_reply"),
         ("brain:Breaks", "RuntimeError: no key for the language model"),
         ("brain", "package.module:Class"),
     ],

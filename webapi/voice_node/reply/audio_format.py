@@ -8,6 +8,7 @@ import numpy as np
 
 HEAD = 28  # bytes that tell a container
 MP3_FRAME = 2048  # bytes: none is longer
+HEAD_BYTES = 2 * MP3_FRAME  # all that `check_pcm` looks at
 FLOATS = 64  # samples that tell floats from int16
 # The upper half of a float32 from 2**-20 to 1, either sign, read as int16. In PCM each second sample would have to lie
 # in these bands for the whole stretch, which no sound does.

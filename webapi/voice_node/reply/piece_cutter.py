@@ -25,10 +25,9 @@ class PieceCutter:
         """Whether at least one whole sample is there."""
         return len(self._held) - self._at >= BYTES_PER_SAMPLE
 
-    @property
-    def held(self) -> bytes:
-        """What is there."""
-        return self._held[self._at :]
+    def head(self, size: int) -> bytes:
+        """The first `size` bytes of what is there. (All of it may be an hour.)"""
+        return self._held[self._at : self._at + size]
 
     @property
     def pieces(self) -> int:

@@ -17,7 +17,7 @@ from webapi.voice_node.events import (
     Turn,
     Uninterruptible,
 )
-from webapi.voice_node.reply.audio_format import NotPcmError, check_pcm
+from webapi.voice_node.reply.audio_format import HEAD_BYTES, NotPcmError, check_pcm
 from webapi.voice_node.reply.chunk_reader import ChunkReader
 from webapi.voice_node.reply.pacing import Pacing
 from webapi.voice_node.reply.piece_cutter import PIECE_US, PieceCutter
@@ -98,14 +98,14 @@ class ReplyStream:
                 if not await reader.wait(self._source.interruptible()):
                     yield Uninterruptible(first_us, self._turn)
                 await self._source.may_speak()
-            while cutter.pieces and self._is_pcm(cutter.held):
+            while cutter.pieces and self._is_pcm(cutter.head(HEAD_BYTES)):
                 room_us, first = await self._pacing.ready(), not self._pacing.sent_us
                 pcm, us = cutter.take(1 if first else room_us // PIECE_US)
                 yield ReplyAudio(self._clock(), self._turn, pcm, self._rate)
                 if first:
                     await asyncio.sleep(0)  # it is on its way to the room before the next ones are made ready
                 await self._pacing.sent(us)
-        self._is_pcm(cutter.held)
+        self._is_pcm(cutter.head(HEAD_BYTES))
         rest, odd = cutter.rest()
         self._detail = ODD if odd else ""
         if rest:
