@@ -171,7 +171,7 @@ def test_a_vad_that_is_not_installed_is_replaced_with_one_warning(livekit_url: s
             for identity in ("alice", "bob"):
                 async with caller(livekit_url, room, identity) as somebody:
                     await somebody.wait_for_event("listening_to", identity=identity)
-                    await somebody.say(chatter(2.0) + silence(1.0), wait=False)
+                    await somebody.say(chatter(8.0) + silence(1.0), wait=False)
                     await somebody.wait_for_event("turn", outcome="completed")  # whatever Silero makes of chatter
         assert node.err.count("sierra") == 1
         (warning,) = node.logged("vad_fallback")
