@@ -43,7 +43,13 @@ def stop_iteration() -> None:
     raise StopIteration("no more")
 
 
+def generator_exit() -> None:
+    """Raise what closes a generator, as if it were one's own."""
+    raise GeneratorExit("mine")
+
+
 RAISES: dict[str, Callable[[], None]] = {
+    "GeneratorExit": generator_exit,
     "CancelledError": cancelled_future,
     "Panic": panic,
     "SystemExit": leave,

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
+from webapi.voice_node.errors import as_exception
 from webapi.voice_node.reply.reply_timeout import ReplyTimedOutError, ReplyTimeout
 
 EMPTY_S = 0.001  # the pause after a chunk without audio: an iterator that gives only those must not keep the loop
@@ -21,6 +22,7 @@ class ChunkReader:
     """
 
     def __init__(self, timeout_s: float, failed: Callable[[str, BaseException], None]) -> None:
+        self._loop = asyncio.get_running_loop()
         self._timeout = ReplyTimeout(timeout_s)
         self._failed = failed
         self._chunks: AsyncIterator[bytes] | None = None
@@ -41,12 +43,12 @@ class ChunkReader:
 
     async def open(self, get: Callable[[], Awaitable[AsyncIterator[bytes]]]) -> None:
         """Ask for the iterator."""
-        self._chunks = await self._timeout.wait(get())
+        self._chunks = await self._wait(get())
 
     async def wait(self, work: Awaitable[T]) -> T:
         """Something else that the reply needs from the orchestrator. The time limit starts with the call."""
         self._timeout.renew()
-        return await self._timeout.wait(work)
+        return await self._wait(work)
 
     async def read(self) -> bytes | None:
         """The next chunk that is not empty; None at the end. The time limit starts with the call.
@@ -57,7 +59,7 @@ class ChunkReader:
         self._timeout.renew()
         while True:
             try:
-                chunk = await self._timeout.wait(self._chunks.__anext__())
+                chunk = await self._wait(self._chunks.__anext__())
             except StopAsyncIteration:
                 return None
             if not isinstance(chunk, (bytes, bytearray, memoryview)):
@@ -67,6 +69,14 @@ class ChunkReader:
             await asyncio.sleep(EMPTY_S)
             if self._timeout.over:
                 raise ReplyTimedOutError
+
+    async def _wait(self, work: Awaitable[T]) -> T:
+        try:
+            return await self._timeout.wait(work)
+        except GeneratorExit as error:  # the orchestrator's own; a reply's stream is closed where it yields, not here
+            if self._loop.is_closed():  # a task that was left behind is destroyed
+                raise
+            raise as_exception(error) from None
 
 
 async def close(chunks: object) -> None:

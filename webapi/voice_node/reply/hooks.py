@@ -113,7 +113,9 @@ class Hooks:
                 self._tell_soon(hook, turn, f"{more} more times in this turn")
 
     def _tell_soon(self, hook: str, turn: Turn, detail: str) -> None:
-        self._context.loop.call_soon(lambda: self._tell(HookFailed(self._context.clock(), turn, hook, detail)))
+        context = self._context
+        if not context.loop.is_closed():  # a hook that ignored its cancel may end after everything
+            context.loop.call_soon(lambda: self._tell(HookFailed(context.clock(), turn, hook, detail)))
 
     def _method(self, hook: str) -> Callable[..., Any] | None:
         try:
