@@ -21,7 +21,10 @@ def test_the_path_without_a_stall_is_taken_off() -> None:
     assert process.apart == [pytest.approx(10)]  # the caller's own jitter buffer has grown: `silent` has no goal
 
 
-def test_what_was_in_flight_has_no_goal() -> None:
+def test_what_was_in_flight_may_be_a_packet_or_two_further_off() -> None:
     assert IN_FLIGHT.in_flight
     assert not PROCESS.in_flight
-    assert rows([Turn(CALM, 100, 220, 280), Turn(IN_FLIGHT, 100, 450, 800)])[1].apart == []
+    taken = [Turn(CALM, 100, 220, 280), Turn(IN_FLIGHT, 300, 465, 800), Turn(PROCESS, 300, 465, 800)]
+    calm, in_flight, process = rows(taken)
+    assert in_flight.apart == process.apart == [-45]
+    assert (calm.missed, in_flight.missed, process.missed) == (False, False, True)

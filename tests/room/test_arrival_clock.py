@@ -75,6 +75,13 @@ def test_a_stall_soon_after_a_pause_of_the_stream_is_recovered() -> None:
     assert arrivals(CALM + paused + after)[-31:] == pytest.approx([900 + i * 10 for i in range(31)])
 
 
+def test_what_waited_in_the_jitter_buffer_arrived_earlier_and_not_before_what_came_out_before() -> None:
+    clock = ArrivalClock(FRAME_MS * 1000)
+    waited_ms = [0] * 3 + [45] * 6 + [0] * 2
+    stamps = [clock.arrived(n, n * 10_000, waited * 1000) / 1000 for n, waited in enumerate(waited_ms)]
+    assert stamps == [0, 10, 20, 20, 20, 20, 20, 25, 35, 90, 100]
+
+
 @given(st.lists(st.tuples(st.integers(0, 600_000), st.integers(1, 60)), min_size=1, max_size=20), st.integers(0, 3000))
 def test_an_arrival_is_never_after_its_read_never_before_it_was_due_and_never_goes_back(
     stalls: list[tuple[int, int]], jitter: int

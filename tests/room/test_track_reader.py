@@ -11,6 +11,7 @@ from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
+from webapi.voice_node.room.jitter_buffer import GetLevel
 from webapi.voice_node.room.track_reader import NUMBER, TrackReader
 
 
@@ -64,8 +65,16 @@ def listen(
     return recorder.story, dropped
 
 
+async def no_level() -> None:
+    """Of the jitter buffer, nothing is known."""
+
+
 def record(
-    frames: list[tuple[int | None, float]], mutes: list[tuple[float, bool]] | None = None, *, muted: bool = False
+    frames: list[tuple[int | None, float]],
+    mutes: list[tuple[float, bool]] | None = None,
+    *,
+    muted: bool = False,
+    get_level: GetLevel = no_level,
 ) -> tuple[Recorder, list[int]]:
     """The same, with the stamps."""
 
@@ -77,7 +86,9 @@ def record(
         )
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        reader = TrackReader(script, recorder, muted=muted, echo=True, clock=loop.clock_us, log=logger)
+        reader = TrackReader(
+            script, recorder, muted=muted, echo=True, clock=loop.clock_us, get_level=get_level, log=logger
+        )
         for at_s, mute in mutes or []:
             loop.call_later(at_s, reader.set_muted, mute)
         await asyncio.sleep(5)
@@ -103,6 +114,24 @@ def test_what_a_muted_track_gives_still_shows_when_frames_arrive() -> None:
     late: list[tuple[int | None, float]] = [(100, 0.31), *((n, 0.0) for n in range(101, 131)), (131, 0.01)]
     recorder, _ = record(STEADY + late, [(1.305, False)], muted=True)
     assert recorder.stamps_ms[:-1] == [*range(1010, 1330, 10)]
+
+
+def test_what_waited_in_the_jitter_buffer_while_the_process_stood_still_arrived_before_it_came_out() -> None:
+    after: list[tuple[int | None, float]] = [(n, 0.01) for n in range(131, 251)]
+    late: list[tuple[int | None, float]] = [(100, 0.31), *((n, 0.0) for n in range(101, 131)), *after]
+
+    async def get_level() -> int:
+        """A packet waits in peace; from the stall on, which is over after 1.31 s, 250 ms more, for half a second."""
+        loop = asyncio.get_running_loop()
+        return 270_000 if 1.31 <= loop.time() < 1.8 else 20_000
+
+    recorder, _ = record(STEADY + late, get_level=get_level)
+    before, held, rest = recorder.stamps_ms[:100], recorder.stamps_ms[100:131], recorder.stamps_ms[131:251]
+    assert before == [*range(10, 1010, 10)]
+    assert held == [1000] * 24 + [*range(1010, 1080, 10)]  # nothing of the caller's is in the rest of what was made up
+    assert rest[:40] == [*range(1080, 1480, 10)]
+    assert rest[-60:] == [*range(1920, 2520, 10)]  # the buffer has shrunk
+    assert recorder.stamps_ms == sorted(recorder.stamps_ms)
 
 
 def test_frames_that_were_dropped_do_not_count_as_no_time() -> None:
@@ -151,7 +180,9 @@ def test_a_listener_that_raises_loses_that_frame_alone() -> None:
 
     async def scenario() -> list[int | str]:
         recorder = Fussy()
-        reader = TrackReader(Script(STEADY), recorder, muted=False, echo=True, clock=lambda: 0, log=logger)
+        reader = TrackReader(
+            Script(STEADY), recorder, muted=False, echo=True, clock=lambda: 0, get_level=no_level, log=logger
+        )
         await asyncio.sleep(1.2)
         await reader.close()
         return recorder.story

@@ -26,11 +26,12 @@ class ArrivalClock:
         self._delays: deque[int] = deque(maxlen=PACED)  # of the last frames read: the read, less number * frame_us
         self._last_us = 0
 
-    def arrived(self, number: int, read_us: int) -> int:
+    def arrived(self, number: int, read_us: int, waited_us: int = 0) -> int:
         """The arrival of frame `number`, in µs of the clock that shows `read_us` now: never later, never going back.
 
         Numbers count the frames of the stream, also those that were dropped before they were read. What is read less
-        than a frame's length after it was due arrived when it was read.
+        than a frame's length after it was due arrived when it was read; and earlier by `waited_us`, how much longer
+        than in peace it has waited in the jitter buffer.
         """
         delay_us = read_us - number * self._frame_us
         self._delays.append(delay_us)
@@ -41,5 +42,5 @@ class ArrivalClock:
             self._grid_us = min(self._delays)
         late_us = delay_us - self._grid_us
         arrived_us = read_us if late_us < self._frame_us else read_us - late_us
-        self._last_us = max(self._last_us, arrived_us)
+        self._last_us = max(self._last_us, arrived_us - waited_us)
         return self._last_us

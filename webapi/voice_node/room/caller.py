@@ -7,6 +7,7 @@ import asyncio
 from livekit import rtc
 from loguru import logger
 
+from webapi.voice_node.room.jitter_buffer import buffer_level_us
 from webapi.voice_node.room.participants import cancels_echo
 from webapi.voice_node.room.session_port import PendingSession, SessionPort, clock_us
 from webapi.voice_node.room.track_reader import TrackReader, frames_of
@@ -100,7 +101,15 @@ class Caller:
         closing = self._drop_track("another track")
         self.report_lost()
         muted, echo = publication.muted, not cancels_echo(publication)
-        self._reader = TrackReader(frames_of(track), self.session, muted=muted, echo=echo, clock=clock_us, log=self.log)
+        self._reader = TrackReader(
+            frames_of(track),
+            self.session,
+            muted=muted,
+            echo=echo,
+            clock=clock_us,
+            get_level=lambda: buffer_level_us(track),
+            log=self.log,
+        )
         self.heard_sid = publication.sid
         bound = self.log.bind(event="subscribe", track_sid=publication.sid, muted=muted, echo=echo, reason=why)
         bound.info(f"hearing {self.identity}{' (muted)' if muted else ''}: {WHY[why]}")

@@ -11,6 +11,7 @@ from livekit import rtc
 from webapi.voice_node.events import ROOM_RATE_HZ, US_PER_MS
 from webapi.voice_node.room.arrival_clock import ArrivalClock
 from webapi.voice_node.room.drop_counter import DropCounter
+from webapi.voice_node.room.jitter_buffer import BufferGrowth, GetLevel
 from webapi.voice_node.room.session_port import Listener
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ FRAME_MS = 10
 MAX_WAITING = 50  # frames (500 ms); a further one pushes out the oldest
 NUMBER = "voice_node.number"  # in a frame's userdata: how many frames came before it
 TICK_S = 0.1
+STALL_US = 60 * US_PER_MS  # without a read, which is due every 10 ms
+LOOK_TICKS, GROWN_TICKS = 5, 2  # between two looks at the jitter buffer: in peace, and while it has grown
 SILENT_TICKS = 5  # ticks without a frame that make a gap. Ticks, as a clock would count a stall of the node as one
 
 
@@ -51,6 +54,7 @@ class TrackReader:
     LiveKit goes on giving frames of silence when a caller mutes, stops, leaves or is disconnected. So `set_muted` must
     be called, and a missing frame means only that the track itself is gone. `echo`: see Listener.hear. `clock`: the
     live clock in µs; frames are given with the time at which they arrived, also where they are read later.
+    `get_level`: see buffer_level_us.
     """
 
     def __init__(
@@ -61,11 +65,15 @@ class TrackReader:
         muted: bool,
         echo: bool,
         clock: Callable[[], int],
+        get_level: GetLevel,
         log: Logger,
     ) -> None:
         self.listener = listener
         self._clock = clock
         self._arrivals = _new_arrivals()
+        self._get_level = get_level
+        self._growth = BufferGrowth()
+        self._read_us = 0  # when the last frame was read
         self._echo = echo
         self._source = frames
         self._muted = muted
@@ -108,7 +116,12 @@ class TrackReader:
             self._log_dropped(self._dropped.add(number - expected))
             expected = number + 1
             self._frames += 1
-            arrived_us = self._arrivals.arrived(number, self._clock())
+            read_us = self._clock()
+            if self._read_us and read_us - self._read_us >= STALL_US:
+                self._growth.stalled(await self._get_level(), read_us - self._read_us)
+                read_us = self._clock()
+            self._read_us = read_us
+            arrived_us = self._arrivals.arrived(number, read_us, self._growth.waited_us)
             if not self._muted:
                 self._heard_since_gap = True
                 try:
@@ -125,11 +138,16 @@ class TrackReader:
 
     async def _watch(self) -> None:
         """Report a gap where no frame comes for SILENT_TICKS ticks."""
-        before, silent = -1, 0
+        before, silent, ticks = -1, 0, 0
         while True:
             await asyncio.sleep(TICK_S)
             silent = silent + 1 if self._frames == before else 0
             before = self._frames
+            ticks += 1
+            if ticks % (GROWN_TICKS if self._growth.waited_us else LOOK_TICKS) == 0:
+                level_us = await self._get_level()
+                if self._clock() - self._read_us < STALL_US:  # else it is `_read` that has to know
+                    self._growth.looked(level_us)
             if silent == SILENT_TICKS:
                 self._arrivals = _new_arrivals()  # it is the stream that paused, as this loop has run
                 self._gap(f"no audio for {round(SILENT_TICKS * TICK_S * 1000)} ms")
