@@ -24,13 +24,14 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "operators.kinds": ALL,
     "context": ("Context",),
     "events": ALL,
-    "orchestrator": ("Orchestrator", "REQUIRED", "load_orchestrator"),
+    "orchestrator": ("Orchestrator", "Call", "Speech", "REQUIRED", "load_orchestrator"),
     "vad": ("Backend", "BackendFactory", "VoiceActivityDetector"),
     "audio_io": ("resample_48k_to_8k", "resample_8k_to_48k", "resample_pcm", "frame_8k_20ms", "join_frames"),
     "testing": ("AnyGraph", "assert_marbles"),
     "errors": ("UserError",),
 }
-INTERNAL = {"Operator", "anything", "record"}  # the node's own, in a module that is public otherwise
+PARTS = {"events": ("audio", "event", "turns", "words", "replies", "playback", "asked")}  # modules of a package
+INTERNAL = {"__all__", "Operator", "anything", "record"}  # the node's own, in a module that is public otherwise
 ENTRY_POINTS = {
     "operators": "a function with the decorator `operator` ([operators.kinds](#operatorskinds)), of the same name",
     "vad": "a voice activity detector: a `BackendFactory` in [vad](#vad)",
@@ -85,8 +86,15 @@ def page() -> str:
 
 def _read(name: str) -> Module:
     path = ROOT / Path(*PACKAGE.split("."), *name.split("."))
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    text = path.read_text(encoding="utf-8")
+    if not path.is_dir():
+        return _parsed(name, path.with_suffix(".py").read_text(encoding="utf-8"))
+    text = (path / "__init__.py").read_text(encoding="utf-8")
+    if name in PARTS:  # `pass` ends each, so that no docstring of a module stands behind a constant
+        text = "\npass\n".join([text, *((path / f"{part}.py").read_text(encoding="utf-8") for part in PARTS[name])])
+    return _parsed(name, text)
+
+
+def _parsed(name: str, text: str) -> Module:
     return Module(name, text.splitlines(), ast.parse(text))
 
 

@@ -15,6 +15,7 @@ from webapi.voice_node.config import Settings, load_settings, public
 from webapi.voice_node.events import Event
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recording.call_recorder import CallRecorder
@@ -122,6 +123,7 @@ def play(
     graph: str = "default",
     graph_text: str | None = None,
     record: Path | None = None,
+    caller: CallerInfo | None = None,
     **settings: Any,
 ) -> Played:
     """Run a script of (what, seconds): one of SOUNDS, `gap` (the audio is lost, and nothing comes),
@@ -161,6 +163,7 @@ def play(
             on_trouble=failures.append,
             note=recorder.note if recorder else None,
             origin_us=origin_us,
+            caller=caller or CallerInfo(),
         )
         if recorder:
             session.tap(lambda event: events_to.event(event, origin_us))

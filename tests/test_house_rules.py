@@ -14,8 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 NODE = ROOT / "webapi" / "voice_node"
-PACKAGES = ("audio", "graph", "hearing", "operators", "playback", "reactive", "reply")
-MODULES = ("audio_io", "context", "events", "inputs", "pipeline", "vad")
+PACKAGES = ("events", "audio", "graph", "hearing", "operators", "playback", "reactive", "reply")
+MODULES = ("audio_io", "context", "inputs", "pipeline", "vad")
 MAY_WAIT = (
     "chunk_reader.py",
     "filler.py",

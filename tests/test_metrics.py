@@ -41,7 +41,8 @@ FIELDS = [
     *("t4_llm_request_done", "t5_tts_first_chunk", "t6_first_bot_audio"),
     *("barge_in", "playback_cancelled", "outcome"),
     *("latency_user_to_first_bot_chunk_ms", "latency_speech_end_to_first_bot_chunk_ms"),
-    *("vad_speech_ms", "speech_end", "heard_ms", "barge_in_stop_ms", "graph"),
+    *("vad_speech_ms", "speech_end", "heard_ms", "barge_in_stop_ms"),
+    *("caller_wait_ms", "marks", "parts", "graph"),
 ]
 PROMPT = "prompt"  # only where the bot spoke of its own accord
 A, B, C = Turn("a", 0), Turn("b", 1), Turn("c", 2)
@@ -50,7 +51,7 @@ MS = 1000
 
 def ended(t_ms: int, turn: Turn, first_voiced_ms: int, voiced_ms: int = 500) -> SpeechEnded:
     first = first_voiced_ms * MS
-    return SpeechEnded(t_ms * MS, turn, b"", 8000, first, t_ms * MS, first, t_ms * MS, voiced_ms, "silence")
+    return SpeechEnded(t_ms * MS, turn, b"", 8000, first, t_ms * MS, first, (t_ms - 200) * MS, voiced_ms, "silence")
 
 
 def asked(turn: Turn, at_ms: int = 0) -> list[Event]:
@@ -122,6 +123,15 @@ def test_a_turn_that_went_well() -> None:
         "speech_end": "silence",
         "heard_ms": 1075,
         "barge_in_stop_ms": None,
+        "caller_wait_ms": 325.0,
+        "marks": {},
+        "parts": [
+            {"name": "endpointing", "ms": 200.0, "owner": "node", "setting": "VAD_SPEECH_END_FRAMES"},
+            {"name": "node", "ms": 1.0, "owner": "node", "setting": None},
+            {"name": "language_model", "ms": 99.0, "owner": "orchestrator", "setting": None},
+            {"name": "text_to_speech", "ms": 20.0, "owner": "orchestrator", "setting": "with: tts"},
+            {"name": "node", "ms": 5.0, "owner": "node", "setting": None},
+        ],
         "graph": "default",
     }
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
-from webapi.voice_node.inputs import Input
+from webapi.voice_node.events import Asked, Prompted, Reply, SpeechEnded, Turn
+from webapi.voice_node.inputs import CallerInfo, Input
 from webapi.voice_node.reactive.tasks import Tasks
 
 
@@ -46,6 +46,9 @@ class Context:
     script: ReplyScript | None = None  # a recorded call: replies come from it, and no orchestrator is asked
     folder: Path = Path()  # of the graph's file, beside which its sounds lie
     tap_file: Callable[[str], Path | None] = Path  # where the tap of that `file` writes; None: it writes nothing
+    caller: CallerInfo = field(default_factory=CallerInfo)
+    ask: Callable[[Asked], None] = lambda _: None  # the bot is to say something, or to hang up
+    on_ended: list[Callable[[str], None]] = field(default_factory=list)  # told last, with why the session closes
     replies: Tasks = field(init=False)  # of replies, prompts and fillers
     hooks: Tasks = field(init=False)  # of the orchestrator's async hooks: a session may be idle while they run
 

@@ -1,14 +1,26 @@
-"""What comes into a session from outside: caller audio, orchestrator output, the speaker's clock, the close.
+"""What comes into a session from outside: who calls, their audio, what the orchestrator gives, and the close.
 
 What a call does is a function of these values in their order, so a recording keeps them and a replay feeds them again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from webapi.voice_node.events import AudioChunk, AudioGap, Reply, Turn
+from webapi.voice_node.events import AudioChunk, AudioGap, HangUpAsked, Reply, SayAsked, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class CallerInfo:
+    """Who calls, as LiveKit knows them when the call begins."""
+
+    identity: str = "caller"
+    name: str = ""
+    kind: str = "standard"  # standard, sip (a phone), ingress, egress, agent
+    metadata: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +53,6 @@ class Closed:
     t_us: int
 
 
-Input: TypeAlias = AudioChunk | AudioGap | OrchestratorOutput | PlayedOut | SpeakerActed | Closed
+Input: TypeAlias = (
+    AudioChunk | AudioGap | OrchestratorOutput | SayAsked | HangUpAsked | PlayedOut | SpeakerActed | Closed
+)

@@ -7,13 +7,14 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, describe, nearest
+from webapi.voice_node.events import Side
 from webapi.voice_node.orchestrator_mock import OrchestratorMock
 from webapi.voice_node.plugins import Plugins
 
@@ -22,21 +23,66 @@ PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
 CLOSE_S = 2.0
 Stamp = Callable[[str, float], None]
 
+Speech: TypeAlias = bytes | Iterable[bytes] | AsyncIterable[bytes]  # int16 mono PCM, at once or in chunks
+
 RATES_HZ = (8_000, 48_000)
 RATES = "a whole number of Hz from 8000 to 48000 is needed"
 WHOLE = "OrchestratorMock in webapi/voice_node/orchestrator_mock.py"
 REQUIRED = "get_audio_reply"  # the other methods are called where they exist
 
 
+class Call(Protocol):
+    """One call, as `on_call_started` gets it: who calls, and what the orchestrator may do of its own accord.
+
+    The methods may be called from any thread, and return at once. A wrong argument raises TypeError or ValueError.
+    All that they do is recorded with the call, and replayed at its time.
+    """
+
+    session_id: str
+    room: str
+    identity: str  # of the caller
+    name: str
+    kind: str  # standard, or sip for a phone
+    metadata: str
+    attributes: Mapping[str, str]
+    rate: int  # Hz of the caller's PCM
+
+    def transcript(self, trace_id: str, text: str, speaker: Side = "caller", final: bool = True) -> None:
+        """Tell what was said: by the caller in that turn's utterance, or by the bot in its reply.
+
+        A text with `final=False` is replaced by the next one of that turn and speaker. What is told of the bot just
+        before its audio is yielded is what `heard_text` is cut from.
+        """
+
+    def mark(self, trace_id: str, name: str) -> None:
+        """Put a stamp on a turn, with the time of now: metrics.jsonl has it under `marks`."""
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a JSON message to the room's clients: they get the event `message_sent` with it."""
+
+    def say(self, chunks: Speech, interruptible: bool = True) -> str:
+        """Begin a turn of the bot's own, when the caller is silent and no reply is pending. Returns its trace_id.
+
+        `chunks` is PCM as of `get_audio_reply`: an async iterator, an iterable, or bytes.
+        """
+        ...
+
+    def hang_up(self, reason: str = "") -> None:
+        """End the call, when what plays or waits to be said was heard."""
+
+
 class Orchestrator(Protocol):
     """Answers one caller. PCM is int16 mono at AUDIO_TARGET_RATE (8 kHz unless set); times are monotonic seconds.
 
-    Every method but `get_audio_reply` may be a plain function or an `async def`. Plain ones run between two audio
-    frames, so they must not block. An exception in `on_speech_ended`, `get_audio_reply` or `is_interruptible` ends the
-    turn with the outcome `failed`; in another method it becomes a HookFailed event. A class may also have:
+    Only `get_audio_reply` is required. The other methods may be plain functions or `async def`. Plain ones run between
+    two audio frames, so they must not block. An exception in `on_speech_ended`, `get_audio_reply` or `is_interruptible`
+    ends the turn with the outcome `failed`; in another method it becomes a HookFailed event. A class may also have:
 
+    - `on_call_started(call)`: first of all hooks, with a `Call`; no reply is asked for until it has returned;
+    - `on_call_ended(reason)`: last of all hooks;
     - `on_partial_audio(trace_id, pcm)`: a piece of the utterance that goes on;
-    - `on_playback_ended(trace_id, heard_ms, completed)`: how much of the reply was heard;
+    - `on_playback_ended(trace_id, heard_ms, completed[, heard_text])`: how much of the reply was heard. A method that
+      takes four arguments gets the words too: None where no words of the reply were told;
     - `is_interruptible(trace_id) -> bool`: whether the caller may interrupt the reply.
 
     The node sets `on_tts_first_chunk` and `on_llm_request_done`. Call them with `(trace_id, ts)`, from any thread,
@@ -81,7 +127,7 @@ def _wrong(_: str, made: Any) -> str:
     reply = getattr(made, REQUIRED, None)
     if not callable(reply):
         return f"the class lacks {REQUIRED}. {WHOLE} is a whole one."
-    if not _takes(reply, None, "trace_id", b""):
+    if not takes(reply, None, "trace_id", b""):
         return f"{REQUIRED} does not take (self, trace_id, user_pcm). {WHOLE} is a whole one."
     rate = getattr(made, "reply_rate", None)
     if not (rate is None or hasattr(rate, "__get__") or _is_rate(rate)):
@@ -89,7 +135,7 @@ def _wrong(_: str, made: Any) -> str:
     abstract = getattr(made, "__abstractmethods__", None)
     if abstract:
         return f"the class is abstract: it lacks {', '.join(sorted(abstract))}."
-    if made is not OrchestratorMock and not _takes(made):
+    if made is not OrchestratorMock and not takes(made):
         return "its constructor needs arguments: give each of them a default, and take settings from the environment."
     return ""
 
@@ -108,7 +154,7 @@ def reply_rate_of(orchestrator: Any, default: int) -> int:
     return int(rate)
 
 
-def _takes(function: Callable[..., Any], *args: Any) -> bool:
+def takes(function: Callable[..., Any], *args: Any) -> bool:
     """Whether it can be called with these. Where Python can't tell, it can."""
     try:
         inspect.signature(function).bind(*args)

@@ -17,6 +17,7 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.context import Context, ReplyScript
 from webapi.voice_node.errors import as_exception
 from webapi.voice_node.events import (
+    Asked,
     AudioChunk,
     AudioGap,
     CallerAudio,
@@ -27,7 +28,7 @@ from webapi.voice_node.events import (
     SpeechStarted,
 )
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.inputs import Closed, Input
+from webapi.voice_node.inputs import CallerInfo, Closed, Input
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import VOICED, BuildInfo
 from webapi.voice_node.playback.sink import Sink
@@ -37,7 +38,8 @@ from webapi.voice_node.reactive.direct import DirectSubject, handled_by, merged,
 Tap = Callable[[Event], None]
 Probe = Callable[[Any], None]  # gets what every detector gives, Voiced and AudioGap: for pictures, not for decisions
 CLOSE_S = 2.0  # how long a closing session waits for its tasks; a task that ignores its cancel is left behind
-HOOKS_S = 1.0  # of that, how long the orchestrator's last hooks may take before they are cancelled too
+HOOKS_S = 1.0  # of that, how long the orchestrator's hooks may take before they are cancelled too
+LAST_HOOK_S = 0.7  # and of the rest, its very last one, `on_call_ended`
 
 
 class Taps:
@@ -105,14 +107,18 @@ class Session:
         script: ReplyScript | None = None,
         origin_us: int | None = None,
         tap_file: Callable[[str], Path | None] = Path,
+        caller: CallerInfo = CallerInfo(),  # noqa: B008 - it is immutable
     ) -> None:
         loop = asyncio.get_running_loop()
         self._clock = clock
         self._closed_us: int | None = None
-        self.context = Context(session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file)
+        self.context = Context(
+            session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file, caller, self.ask
+        )
         self.origin_us = clock() if origin_us is None else origin_us
         self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap
         self._caller: DirectSubject[CallerAudio] = DirectSubject()
+        self._asked: DirectSubject[Asked] = DirectSubject()
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
         self._taps = Taps(taps, loop, self._on_trouble)
@@ -121,7 +127,12 @@ class Session:
         playback: Subject[Playback] = Subject()
         played: DirectSubject[Played] | None = DirectSubject() if graph.readers("played") else None
         self._speaker = Speaker(sink, playback, self.context, played)
-        ports = {"caller": self._caller, "playback": playback, "played": played or rx.never()}
+        ports = {
+            "caller": self._caller,
+            "playback": playback,
+            "played": played or rx.never(),
+            "asked": self._asked,
+        }
         streams = build_streams(graph, ports, self.context, probe)
         scheduler = AsyncIOScheduler(loop)
 
@@ -173,8 +184,11 @@ class Session:
         """Whether neither the caller speaks nor a reply is made or played."""
         return self.idle and not self._speaking
 
-    async def close(self) -> None:
-        """Cancel the reply, flush the sink, wait for tasks (2 s at most), and pass the last events to the observers."""
+    async def close(self, reason: str = "closed") -> None:
+        """Cancel the reply, flush the sink, wait for tasks (2 s at most), and pass the last events to the observers.
+
+        The orchestrator is told the `reason` last.
+        """
         self._closed_us = self._clock()
         if self.context.note:
             self.context.note(Closed(self._closed_us))
@@ -190,7 +204,11 @@ class Session:
         await self._done(HOOKS_S)  # the reply's task was cancelled by the dispose
         self.context.replies.cancel_all()
         self.context.hooks.cancel_all()
-        hanging = await self._done(CLOSE_S - HOOKS_S)
+        for tell in self.context.on_ended:
+            tell(reason)
+        await self._done(LAST_HOOK_S)
+        self.context.hooks.cancel_all()
+        hanging = await self._done(CLOSE_S - HOOKS_S - LAST_HOOK_S)
         if hanging:
             self._on_trouble(TimeoutError(f"{hanging} task(s) of the orchestrator ignore that they are cancelled"))
         self._taps.drain()
@@ -210,6 +228,19 @@ class Session:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # an operator may raise anything; only this session ends with it
+            self._fail(as_exception(error))
+
+    def ask(self, asked: Asked) -> None:
+        """The bot is to say something of its own accord, or to hang up."""
+        if self._closed_us is not None:
+            return
+        if self.context.note:
+            self.context.note(asked)
+        try:
+            self._asked.on_next(asked)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._fail(as_exception(error))
 
     def _notice(self, value: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
-from webapi.voice_node.graph.edges import FEEDBACK, edges, shown_arguments
+from webapi.voice_node.graph.edges import FEEDBACK, UNDRAWN, edges, shown_arguments
 from webapi.voice_node.graph.spec import INPUTS, GraphSpec, StepSpec
 
 COLUMNS = 80
@@ -53,7 +53,10 @@ class _Drawing:
 
     def _step(self, step: StepSpec) -> list[str]:
         """An operator and its arguments, in as many rows as they take."""
-        notes = [*shown_arguments(step), *(f"{name} ◄ {stream}" for name, stream in step.reads.items())]
+        notes = [
+            *shown_arguments(step),
+            *(f"{name} ◄ {stream}" for name, stream in step.reads.items() if stream != UNDRAWN),
+        ]
         head = f"│ {step.operator:12} "
         together = ", ".join(note.replace(" ", "\N{NO-BREAK SPACE}") for note in notes)
         rows = textwrap.wrap(together, COLUMNS - self._width - len(head)) or [""]

@@ -50,4 +50,17 @@ class PromptDue(NamedTuple):
     prompt: str
 
 
-Decision: TypeAlias = Started | Ended | Interrupted | Halted | Resumed | PromptDue
+class SayDue(NamedTuple):
+    """The bot begins turn `turn`, which the orchestrator has asked for."""
+
+    turn: int
+    trace_id: str
+
+
+class HangUpDue(NamedTuple):
+    """The bot hangs up."""
+
+    reason: str
+
+
+Decision: TypeAlias = Started | Ended | Interrupted | Halted | Resumed | PromptDue | SayDue | HangUpDue

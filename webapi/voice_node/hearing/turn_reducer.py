@@ -4,8 +4,9 @@
     reply    -------------------------▶▶▶▶▶▶▶▶▶▶▶▶
     decides  -------S-----------------E----------SB      N = 6, M = 10
 
-It only composes four parts, each with its own state: when an utterance begins (onset.py), when it ends (endpoint.py),
-what a voice does to a reply (interruption.py), and when the bot begins a turn (prompts.py).
+It only composes five parts, each with its own state: when an utterance begins (onset.py), when it ends (endpoint.py),
+what a voice does to a reply (interruption.py), when the bot begins a turn (prompts.py), and when it does what the
+orchestrator has asked for (requests.py).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from webapi.voice_node.events import SHORT_INTERRUPTION, Playback
-from webapi.voice_node.hearing import endpoint, interruption, onset, prompts
-from webapi.voice_node.hearing.decisions import Decision, Ended, PromptDue, Resumed, Started
+from webapi.voice_node.hearing import endpoint, interruption, onset, prompts, requests
+from webapi.voice_node.hearing.decisions import Decision, Ended, HangUpDue, PromptDue, Resumed, SayDue, Started
 from webapi.voice_node.hearing.endpoint import END, Endpoint
 from webapi.voice_node.hearing.interruption import NO_DECISION, PendingReply
 from webapi.voice_node.hearing.onset import NO_RUN, Onset
+from webapi.voice_node.hearing.requests import Request, SayRequest
 from webapi.voice_node.hearing.turn_rule import TurnRule
 from webapi.voice_node.hearing.turn_state import TurnState
 from webapi.voice_node.hearing.utterance import Utterance, carry
@@ -62,6 +64,24 @@ def playback(s: TurnState, event: Playback) -> TurnState:
     return s if reply is s.reply else s._replace(reply=reply)
 
 
+def request(s: TurnState, request: Request) -> TurnState:
+    """The orchestrator asks for something, which waits: see `meet_request`."""
+    return s._replace(requests=(*s.requests, request))
+
+
+def meet_request(s: TurnState, number: int, t_us: int) -> Step:
+    """Meet the first request that waits, where that is possible now. `number` is that of the frame to come."""
+    speaking, replying = s.utterance is not None, s.reply is not None
+    if not s.requests or not requests.is_due(s.requests[0], speaking, replying):
+        return s, NO_DECISION
+    first, *others = s.requests
+    s = s._replace(requests=tuple(others))
+    if not isinstance(first, SayRequest):
+        return s, (HangUpDue(first.reason),)
+    s, turn = _begin_own_turn(s._replace(silence=s.silence._replace(since=None)), number, t_us)
+    return s, (SayDue(turn, first.trace_id),)
+
+
 def oldest_needed(s: TurnState, number: int, rule: TurnRule) -> int:
     """The first frame that an utterance may still ask for after frame `number`: those before it can go."""
     if s.utterance:
@@ -100,7 +120,7 @@ def _caller(
     if voice:
         turn, first, first_us, _, count = utterance
         utterance = Utterance(turn, first, first_us, t_us, count + 1)
-    s = TurnState(run, silence, utterance, reply, s.silence, s.turns, s.heard_from)
+    s = TurnState(run, silence, utterance, reply, s.silence, s.turns, s.heard_from, s.requests)
     return _continue(s, utterance, number, probability is not None, rule)
 
 
@@ -132,7 +152,8 @@ def _start(s: TurnState, number: int, t_us: int, rule: TurnRule) -> Step:
         utterance = carry(reply.to, utterance, number, rule)
         if reply.since is not None:
             silence = endpoint.learn_pause(silence, run.first_frame - reply.since, rule)
-    s = TurnState(run, silence, utterance, left, prompts.at_onset(s.silence), s.turns + 1, s.heard_from)
+    quiet = prompts.at_onset(s.silence)
+    s = TurnState(run, silence, utterance, left, quiet, s.turns + 1, s.heard_from, s.requests)
     return s, (Started(utterance, run.first_us), *decided)
 
 
@@ -154,6 +175,12 @@ def _prompt(s: TurnState, voice: bool, number: int, t_us: int, rule: TurnRule) -
     silence, prompt = prompts.frame(s.silence, busy, voice, number, rule)
     if not prompt:
         return s if silence is s.silence else s._replace(silence=silence), NO_DECISION
+    s, turn = _begin_own_turn(s._replace(silence=silence), number, t_us)
+    return s, (PromptDue(turn, prompt),)
+
+
+def _begin_own_turn(s: TurnState, number: int, t_us: int) -> tuple[TurnState, int]:
+    """The bot begins a turn. Also gives its number."""
     nothing_said = Utterance(s.turns, number, t_us, t_us, 0)
     reply = PendingReply(nothing_said, playing=False, prompt=True)
-    return s._replace(reply=reply, turns=s.turns + 1, silence=silence), (PromptDue(nothing_said.turn, prompt),)
+    return s._replace(reply=reply, turns=s.turns + 1), nothing_said.turn

@@ -8,6 +8,7 @@ from webapi.voice_node.hearing.endpoint import Endpoint
 from webapi.voice_node.hearing.interruption import PendingReply
 from webapi.voice_node.hearing.onset import NO_RUN, Onset
 from webapi.voice_node.hearing.prompts import Silence
+from webapi.voice_node.hearing.requests import Request
 from webapi.voice_node.hearing.utterance import Utterance
 
 
@@ -21,3 +22,4 @@ class TurnState(NamedTuple):
     silence: Silence = Silence()
     turns: int = 0  # turns so far
     heard_from: int = 0  # the first frame since the audio last stopped
+    requests: tuple[Request, ...] = ()  # of the orchestrator, that wait

@@ -6,15 +6,19 @@ from collections import deque
 from collections.abc import Callable
 
 from webapi.voice_node.events import (
+    SAY,
     US_PER_S,
+    Asked,
     AudioGap,
     BargeIn,
     Frame,
     HaltReply,
+    HungUp,
     PartialAudio,
     Playback,
     Prompted,
     ResumeReply,
+    SayAsked,
     SpeechEnded,
     SpeechStarted,
     Superseded,
@@ -24,13 +28,24 @@ from webapi.voice_node.events import (
     Voiced,
 )
 from webapi.voice_node.hearing import turn_reducer
-from webapi.voice_node.hearing.decisions import Decision, Ended, Halted, Interrupted, PromptDue, Resumed, Started
+from webapi.voice_node.hearing.decisions import (
+    Decision,
+    Ended,
+    Halted,
+    HangUpDue,
+    Interrupted,
+    PromptDue,
+    Resumed,
+    SayDue,
+    Started,
+)
+from webapi.voice_node.hearing.requests import HangUpRequest, SayRequest
 from webapi.voice_node.hearing.turn_rule import TurnRule
 from webapi.voice_node.hearing.turn_state import TurnState
 
 
 class TurnScan:
-    """Takes voiced frames and playback, gives turn events to `emit`.
+    """Takes voiced frames, playback and what the orchestrator asks for; gives turn events to `emit`.
 
     `rule_for` makes the rule from the length of a frame in µs, `name` the Turn from its number.
     The state is renewed before an event is emitted, because what follows from it may come back through playback.
@@ -48,6 +63,8 @@ class TurnScan:
         self._rule: TurnRule | None = None  # known with the first frame
         self._state = TurnState()
         self._speaking = name(0)  # the turn of the last utterance that started
+        self._said: Turn | None = None  # the last turn that the orchestrator asked for: it has its own trace_id
+        self._telling = False
         self._kept: deque[Frame] = deque()
 
     def on_next(self, value: Voiced | AudioGap) -> None:
@@ -69,6 +86,8 @@ class TurnScan:
             self._tell(decisions, frame.t_us)
         if spoke and speaks:
             self._emit(PartialAudio(frame.t_us, self._speaking, frame.pcm))
+        if self._state.requests:
+            self._meet_requests(frame.t_us)
         oldest = turn_reducer.oldest_needed(self._state, frame.number, rule)
         while kept[0].number < oldest:
             kept.popleft()
@@ -76,6 +95,23 @@ class TurnScan:
     def on_playback(self, event: Playback) -> None:
         """What the speaker reports."""
         self._state = turn_reducer.playback(self._state, event)
+        if self._state.requests:
+            self._meet_requests(event.t_us)
+
+    def on_asked(self, asked: Asked) -> None:
+        """The orchestrator asks for a turn, or to hang up."""
+        request = SayRequest(asked.trace_id) if isinstance(asked, SayAsked) else HangUpRequest(asked.reason)
+        self._state = turn_reducer.request(self._state, request)
+        self._meet_requests(asked.t_us)
+
+    def _meet_requests(self, t_us: int) -> None:
+        """Meet those that can be met. Not while other decisions are told: they may come back here by `on_playback`."""
+        while not self._telling:
+            number = self._kept[-1].number + 1 if self._kept else 0
+            self._state, decisions = turn_reducer.meet_request(self._state, number, t_us)
+            if not decisions:
+                return
+            self._tell(decisions, t_us)
 
     def _begin(self, frame: Frame) -> TurnRule:
         self._rule = self._rule_for(length_us(frame))
@@ -88,11 +124,15 @@ class TurnScan:
         if gap.unheard:
             self._state, silenced = turn_reducer.unheard(self._state)
             if silenced is not None:
-                self._emit(Unheard(gap.t_us, self._name(silenced)))
+                self._telling = True
+                self._emit(Unheard(gap.t_us, self._turn(silenced)))
+                self._telling = False
+        self._meet_requests(gap.t_us)
 
     def _tell(self, decisions: tuple[Decision, ...], t_us: int) -> None:
         """Emit an event for each. The audio of an utterance that starts comes last: a barge-in must not wait for it."""
         so_far: PartialAudio | None = None
+        self._telling = True
         for decision in decisions:
             self._emit(self._event(decision, t_us))
             if isinstance(decision, Started):
@@ -101,6 +141,7 @@ class TurnScan:
                 so_far = PartialAudio(t_us, self._speaking, pcm)
         if so_far is not None:
             self._emit(so_far)
+        self._telling = False
 
     def _event(self, decision: Decision, t_us: int) -> TurnEvent:
         if isinstance(decision, Started):
@@ -108,7 +149,12 @@ class TurnScan:
             return SpeechStarted(t_us, self._speaking, decision.voiced_us, self._kept[-1].number)
         if isinstance(decision, Ended):
             return self._ended(decision, t_us)
-        turn = self._name(decision.turn)
+        if isinstance(decision, HangUpDue):
+            return HungUp(t_us, self._turn(max(0, self._state.turns - 1)), decision.reason)
+        if isinstance(decision, SayDue):
+            self._said = Turn(decision.trace_id, decision.turn)
+            return Prompted(t_us, self._said, SAY)
+        turn = self._turn(decision.turn)
         if isinstance(decision, Halted):
             return HaltReply(t_us, turn)
         if isinstance(decision, Resumed):
@@ -116,6 +162,10 @@ class TurnScan:
         if isinstance(decision, PromptDue):
             return Prompted(t_us, turn, decision.prompt)
         return self._interrupted(decision, turn, t_us)
+
+    def _turn(self, number: int) -> Turn:
+        said = self._said
+        return said if said is not None and said.number == number else self._name(number)
 
     def _interrupted(self, decision: Interrupted, turn: Turn, t_us: int) -> TurnEvent:
         by = self._name(decision.by)

@@ -6,13 +6,8 @@ asked. (LiveKit's own `queued_duration` has been wrong after a clear: livekit/no
 
 from __future__ import annotations
 
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, ReplyAudio
+from webapi.voice_node.events import US_PER_S, ReplyAudio, length_us
 from webapi.voice_node.playback.sample_queue import SampleQueue
-
-
-def length_us(pcm: bytes | bytearray, rate: int) -> int:
-    """How long `pcm` (int16 mono at `rate` Hz) plays, in µs, rounded down."""
-    return len(pcm) // BYTES_PER_SAMPLE * US_PER_S // rate
 
 
 class Playout:

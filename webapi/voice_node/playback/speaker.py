@@ -26,11 +26,12 @@ from webapi.voice_node.events import (
     ResumeReply,
     Turn,
     Uninterruptible,
+    length_us,
 )
 from webapi.voice_node.inputs import PlayedOut, SpeakerActed
 from webapi.voice_node.playback.fades import FADE_MS, fade_in
 from webapi.voice_node.playback.playing_reply import PlayingReply
-from webapi.voice_node.playback.playout import Playout, length_us
+from webapi.voice_node.playback.playout import Playout
 from webapi.voice_node.playback.sink import Sink
 
 

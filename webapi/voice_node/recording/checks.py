@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import types
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -100,6 +101,8 @@ def _fits(content: Any, kind: Any) -> bool:
         return any(content == each and type(content) is type(each) for each in get_args(kind))
     if origin in (Union, types.UnionType):
         return any(_fits(content, each) for each in get_args(kind))
+    if origin is Mapping:
+        return isinstance(content, dict)  # read from JSON, so all in it is
     if kind is int:
         return type(content) is int and 0 <= content <= LARGEST
     if kind is float:
@@ -110,6 +113,8 @@ def _fits(content: Any, kind: Any) -> bool:
 def _words(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(map(repr, get_args(kind)))
+    if get_origin(kind) is Mapping:
+        return "an object"
     names = {int: f"a whole number from 0 to {LARGEST}", str: "a text", bool: "true or false", float: "a number"}
     return names.get(kind, getattr(kind, "__name__", str(kind)))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from webapi.voice_node.clock.replay_loops import run_paced
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap
+from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap, HangUpAsked, SayAsked
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.settings_used import vad_backends
@@ -112,6 +112,8 @@ async def _run(
             break
         if isinstance(given, (AudioChunk, AudioGap)):
             session.feed(given)
+        elif isinstance(given, (SayAsked, HangUpAsked)):
+            session.ask(given)
         elif isinstance(given, PlayedOut):
             session.played_out(given.t_us)
         elif script and script.tell and isinstance(given, OrchestratorOutput):

@@ -6,11 +6,21 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import replace
 
-from webapi.voice_node.events import AudioChunk, AudioGap, HookFailed, Prompted, SpeechEnded, Turn
+from webapi.voice_node.events import (
+    SAY,
+    AudioChunk,
+    AudioGap,
+    HangUpAsked,
+    HookFailed,
+    Prompted,
+    SayAsked,
+    SpeechEnded,
+    Turn,
+)
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 from webapi.voice_node.recording.recorded_call import RecordedCall
 from webapi.voice_node.replay.recorded_replies import RecordedReplies
-from webapi.voice_node.replay.recorded_reply import RecordedReply, is_hook_failure, read_replies, turn_of
+from webapi.voice_node.replay.recorded_reply import RecordedReply, is_of_reply, read_replies
 
 LAST = 1 << 60  # in the order of inputs: after everything else of the same moment
 
@@ -30,6 +40,8 @@ class MatchedReplies(RecordedReplies):
         for order, given in enumerate(call.inputs()):
             if isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed):
                 self._schedule(given.value.t_us, given, order)
+            elif isinstance(given, (SayAsked, HangUpAsked)):
+                self._schedule(given.t_us, given, order)
             elif isinstance(given, SpeakerActed):
                 self.learn_act(given)
 
@@ -43,13 +55,14 @@ class MatchedReplies(RecordedReplies):
     def prompt(self, prompted: Prompted) -> None:
         """Schedule what the recording has for the prompt of that name that is nearest in time, from now on."""
         t_us = prompted.t_us
-        same = (each for each in self._recorded.values() if each.prompt == prompted.prompt)
+        names = (prompted.prompt, prompted.turn.trace_id if prompted.prompt == SAY else "")
+        same = (each for each in self._recorded.values() if (each.prompt, each.say_id) == names)
         nearest = min(same, key=lambda each: abs(each.ended_us - t_us), default=RecordedReply(t_us, t_us, t_us))
         self._schedule_reply(nearest, prompted.turn, t_us)
 
     def cut(self, turn: Turn) -> None:
         """Drop what is still scheduled of this turn's reply."""
-        self._due = [due for due in self._due if turn_of(due[2]) != turn or is_hook_failure(due[2])]
+        self._due = [due for due in self._due if not is_of_reply(due[2], turn)]
         heapq.heapify(self._due)
 
     def merged_into(self, inputs: Iterator[Input]) -> Iterator[Input]:

@@ -10,6 +10,7 @@ from typing import Any
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import (
     BYTES_PER_SAMPLE,
+    SAY,
     US_PER_S,
     HookFailed,
     ReplyAudio,
@@ -34,6 +35,7 @@ class RecordedReply:
     last_us: int  # its end
     ended_us: int  # when the end was decided
     prompt: str = ""  # the name of a prompt, which has no audio of the caller
+    say_id: str = ""  # the trace_id of what the orchestrator asked to say
     cut_us: int | None = None  # when the reply was cut, and had not been played to its end
     values: list[tuple[int, OrchestratorOutput | PlayedOut]] = field(default_factory=list)  # (order of inputs, value)
 
@@ -95,7 +97,8 @@ def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]
                 found[turn] = RecordedReply(us(line, "t_first_byte"), us(line, "t_last_byte"), us(line, "t"))
             elif line["event"] == "prompted":
                 at_us = us(line, "t")
-                found[turn] = RecordedReply(at_us, at_us, at_us, str(line["prompt"]))
+                prompt = str(line["prompt"])
+                found[turn] = RecordedReply(at_us, at_us, at_us, prompt, str(line["trace_id"]) if prompt == SAY else "")
             elif line["event"] == "reply_cut" and turn in found:
                 found[turn].cut_us = us(line, "t")
             elif line["event"] == "playback_ended" and turn in found and found[turn].cut_us is not None:
@@ -120,6 +123,13 @@ def turn_of(given: Input) -> Turn:
     """Return the turn of an orchestrator's output, or of the end of a playback."""
     assert isinstance(given, (OrchestratorOutput, PlayedOut))  # noqa: S101 - for the type checker: no other has a turn
     return given.value.turn if isinstance(given, OrchestratorOutput) else given.turn
+
+
+def is_of_reply(given: Input, turn: Turn) -> bool:
+    """Whether this was given for the reply of that turn."""
+    if not isinstance(given, (OrchestratorOutput, PlayedOut)) or is_hook_failure(given):
+        return False
+    return turn_of(given) == turn
 
 
 def is_hook_failure(given: Input) -> bool:

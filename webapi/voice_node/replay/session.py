@@ -9,7 +9,7 @@ from webapi.voice_node.clock.replay_loops import this_loop
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import ReplyScript
-from webapi.voice_node.events import record
+from webapi.voice_node.events import Event, HungUp, record
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
@@ -47,9 +47,15 @@ class ReplaySession:
         """
         self.loop = this_loop()
         self.sink = ReplaySink(self.loop)
+        self.hung_up = False  # the bot: nothing more is heard then
         self._result = result
         self._failures: list[Exception] = []
         self._metrics = Metrics(identity.session_id, identity.room, graph.name, result.metrics.append)
+
+        def take(event: Event) -> None:
+            result.events.append(record(event, identity.origin_us))
+            self.hung_up = self.hung_up or isinstance(event, HungUp)
+
         self.session = Session(
             graph,
             settings=settings,
@@ -57,7 +63,7 @@ class ReplaySession:
             clock=self.loop.clock_us,
             session_id=identity.session_id,
             room=identity.room,
-            taps=[lambda event: result.events.append(record(event, identity.origin_us)), self._metrics],
+            taps=[take, self._metrics],
             on_failure=self._failures.append,
             on_trouble=lambda error: result.problems.append(str(error)),
             probe=result.watch,

@@ -95,11 +95,14 @@ async def _run(
         if mix:
             mix(chunk, sink.played())
         running.raise_failure()
+        if running.hung_up:
+            break
     result.seconds = loop.now_us / US_PER_S
-    session.lost("the recording is over")
+    if not running.hung_up:
+        session.lost("the recording is over")
     silence = bytes(CHUNK_BYTES)
     last_us = loop.now_us + TAIL_S * US_PER_S
-    while not session.idle and loop.now_us < last_us:
+    while not (session.idle or running.hung_up) and loop.now_us < last_us:
         due_us += CHUNK_US
         await loop.until(due_us)
         if mix:

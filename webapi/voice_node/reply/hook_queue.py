@@ -7,10 +7,12 @@ import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from webapi.voice_node.events import BYTES_PER_SAMPLE, Turn
 from webapi.voice_node.reactive.tasks import Tasks
+
+Done: TypeAlias = Callable[[BaseException | None], None]
 
 WAITING_S = 30  # of partial audio; what is older is dropped
 WAITING = 1500  # hooks that wait: 30 s of one for each frame
@@ -23,7 +25,7 @@ class HookCall:
     hook: str
     turn: Turn
     start: Callable[[], Awaitable[Any]]
-    done: Callable[[BaseException | None], None] | None = None  # gets its end, and then `failed` does not
+    done: Done | None = None  # gets its end, and then `failed` does not
 
 
 @dataclass

@@ -19,7 +19,8 @@ from webapi.voice_node.events import (
     Turn,
     seconds,
 )
-from webapi.voice_node.reply.hook_queue import HookCall, HookQueue
+from webapi.voice_node.orchestrator import Call, takes
+from webapi.voice_node.reply.hook_queue import Done, HookCall, HookQueue
 
 
 class Hooks:
@@ -35,6 +36,7 @@ class Hooks:
         self._context = context
         self._tell = tell
         self._own: Turn | None = None
+        self._started: asyncio.Future[None] | None = None
         self._queue = HookQueue(context.hooks, context.settings.reply_timeout_ms / 1000, rate, self.report)
         self._failures: dict[tuple[Turn, str], int] = {}  # of the present turns: how often each hook failed
 
@@ -51,9 +53,33 @@ class Hooks:
         """Soon: if this start is a barge-in, that event comes next, and the reply must be silent first."""
         self._soon("on_speech_started", event.turn, seconds(event.t_us))
 
-    def playback_ended(self, event: PlaybackEnded) -> None:
+    def call_started(self, call: Call) -> None:
+        """Soon, and first of all: the call begins. `started` waits until the hook has returned."""
+        method = self._method("on_call_started")
+        if method is None:
+            return
+        turn = self._context.turn(0)
+        self._started = self._context.loop.create_future()
+        self._context.loop.call_soon(self._run, "on_call_started", turn, method, (call,), self._on_started)
+
+    async def started(self) -> None:
+        """Returns when `on_call_started` has, or has failed."""
+        if self._started is not None:
+            await asyncio.wait([self._started])
+
+    def call_ended(self, reason: str, turn: Turn) -> None:
+        """Now, and last of all."""
+        method = self._method("on_call_ended")
+        if method is not None:
+            self._run("on_call_ended", turn, method, (reason,))
+
+    def playback_ended(self, event: PlaybackEnded, heard_text: str | None) -> None:
         """Soon: how much of the reply was heard."""
-        self._soon("on_playback_ended", event.turn, event.heard_ms, event.completed)
+        told: tuple[Any, ...] = (event.heard_ms, event.completed)
+        method = self._method("on_playback_ended")
+        if method is not None and takes(method, event.turn.trace_id, *told, heard_text):
+            told = (*told, heard_text)
+        self._soon("on_playback_ended", event.turn, *told)
 
     def stop_playback(self, turn: Turn) -> None:
         """Now: the reply is cancelled."""
@@ -133,21 +159,39 @@ class Hooks:
         method = self._method(hook)
         if method is None or turn == self._own:
             return
+        if hook == "on_partial_audio" and is_async(method):
+            self._queue.add_partial(hook, turn, lambda pcm: method(turn.trace_id, pcm), *args)
+        else:
+            self._run(hook, turn, method, (turn.trace_id, *args))
+
+    def _run(
+        self, hook: str, turn: Turn, method: Callable[..., Any], args: tuple[Any, ...], done: Done | None = None
+    ) -> None:
+        """Call a hook, or put it behind the others that are to be awaited. `done` gets its end."""
         if is_async(method):
-            if hook == "on_partial_audio":
-                self._queue.add_partial(hook, turn, lambda pcm: method(turn.trace_id, pcm), *args)
-            else:
-                self._queue.add(HookCall(hook, turn, lambda: method(turn.trace_id, *args)))
+            self._queue.add(HookCall(hook, turn, lambda: method(*args), done))
             return
+        error: BaseException | None = None
         try:
-            result = method(turn.trace_id, *args)
+            result = method(*args)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as raised:
+            error = raised
+        else:
+            if inspect.isawaitable(result):
+                self._queue.add(HookCall(hook, turn, lambda: result, done))
+                return
+        if done is not None:
+            done(error)
+        elif error is not None:
             self.report(hook, turn, error)
-            return
-        if inspect.isawaitable(result):
-            self._queue.add(HookCall(hook, turn, lambda: result))
+
+    def _on_started(self, error: BaseException | None) -> None:
+        if error is not None:
+            self.report("on_call_started", self._context.turn(0), error)
+        if self._started is not None and not self._started.done():
+            self._started.set_result(None)
 
 
 def is_async(method: Callable[..., Any]) -> bool:

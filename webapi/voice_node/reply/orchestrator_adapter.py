@@ -10,9 +10,12 @@ from reactivex import Observable, abc
 
 from webapi.voice_node.context import Context, ReplyScript
 from webapi.voice_node.events import (
+    SAY,
     SHORT_INTERRUPTION,
     CutOutcome,
     HaltReply,
+    HeardText,
+    HungUp,
     LlmRequestDone,
     PartialAudio,
     Playback,
@@ -30,6 +33,7 @@ from webapi.voice_node.events import (
     TurnEvent,
 )
 from webapi.voice_node.orchestrator import Orchestrator, reply_rate_of
+from webapi.voice_node.reply.call import OrchestratorCall, close_quietly
 from webapi.voice_node.reply.filler import FillerRule
 from webapi.voice_node.reply.hooks import Hooks
 from webapi.voice_node.reply.outputs import OrchestratorOutputs
@@ -37,6 +41,7 @@ from webapi.voice_node.reply.pacing import QueueDepth
 from webapi.voice_node.reply.pause_gate import PauseGate
 from webapi.voice_node.reply.prompts import is_file
 from webapi.voice_node.reply.reply_maker import ReplyMaker
+from webapi.voice_node.reply.spoken_words import SpokenWords
 
 
 class OrchestratorAdapter:
@@ -62,11 +67,16 @@ class OrchestratorAdapter:
         self._context = context
         self._tell = tell
         self._gate = PauseGate()  # of the present reply
-        self._outputs = OrchestratorOutputs(context, tell)
+        self._words = SpokenWords()
+        self._outputs = OrchestratorOutputs(context, tell, self._words.take)
         self._hooks = Hooks(orchestrator, context, rate, self._outputs.tell)
-        self._maker = ReplyMaker(orchestrator, context, self._hooks, depth, reply_rate_of(orchestrator, rate), late)
+        self._call = OrchestratorCall(context, rate, self._outputs.tell, self._words.made_ms)
+        reply_rate = reply_rate_of(orchestrator, rate)
+        self._maker = ReplyMaker(orchestrator, context, self._hooks, self._call, depth, reply_rate, late)
         if context.script:
-            context.script.connect(tell)
+            context.script.connect(self._take_recorded)
+        self._hooks.call_started(self._call)
+        context.on_ended.append(lambda reason: self._hooks.call_ended(reason, self._call.present))
         for name, event in (("on_llm_request_done", LlmRequestDone), ("on_tts_first_chunk", TtsFirstChunk)):
             _set(orchestrator, name, self._outputs.stamp(event, lambda: self.answering))
 
@@ -79,7 +89,10 @@ class OrchestratorAdapter:
         if isinstance(event, PartialAudio):
             self._hooks.partial_audio(event)
             return False
+        if isinstance(event, HungUp):
+            return False
         if isinstance(event, SpeechStarted):
+            self._call.begin(event.turn)
             self._hooks.tell_counts(before=event.turn)
             self._hooks.speech_started(event)
             return False
@@ -101,11 +114,11 @@ class OrchestratorAdapter:
         """What the bot says of its own accord. Where that is a file, no hook is called for the turn."""
 
         def ask(gate: PauseGate) -> Observable[Reply]:
-            if is_file(prompted.prompt):
+            if prompted.prompt != SAY and is_file(prompted.prompt):
                 self._hooks.leave_out(prompted.turn)
             return self._maker.prompt(prompted, gate)
 
-        return self._take_turn(prompted.turn, prompted.t_us, lambda script: script.prompt(prompted), ask)
+        return self._take_turn(prompted.turn, None, lambda script: script.prompt(prompted), ask)
 
     def cut(self, turn: Turn, outcome: CutOutcome, t_us: int) -> Observable[Reply]:
         """An empty stream that cuts the reply of `turn` when it is subscribed: `switch_map` puts it in the reply's
@@ -123,6 +136,8 @@ class OrchestratorAdapter:
         def begin(_: Any) -> Observable[Reply]:
             self._cut(self.answering, "closed", self._context.clock())
             self._hooks.tell_counts()
+            for speech in self._call.drop_speeches():
+                self._context.replies.spawn(close_quietly(speech))
             return rx.empty()
 
         return rx.defer(begin)
@@ -130,14 +145,19 @@ class OrchestratorAdapter:
     def _take_turn(
         self,
         turn: Turn,
-        t_us: int,
+        cut_us: int | None,
         read: Callable[[ReplyScript], None],
         ask: Callable[[PauseGate], Observable[Reply]],
     ) -> Observable[Reply]:
-        """The reply of a turn, asked for when it is subscribed. A reply that may still be heard is cut first."""
+        """The reply of a turn, asked for when it is subscribed. A reply that may still be heard is cut at `cut_us`.
+
+        None: there is none. It may have ended just now, and the end has not come here yet.
+        """
 
         def begin(_: Any) -> Observable[Reply]:
-            self._cut(self.answering, "superseded", t_us)
+            self._call.begin(turn)
+            if cut_us is not None:
+                self._cut(self.answering, "superseded", cut_us)
             self.answering = turn
             self._gate = PauseGate()
             if self._context.script:
@@ -167,7 +187,14 @@ class OrchestratorAdapter:
         elif isinstance(event, PlaybackEnded):
             if self.answering == event.turn:
                 self.answering = None
-            self._hooks.playback_ended(event)
+            heard = self._words.heard(event)
+            if heard is not None:
+                self._tell(HeardText(event.t_us, event.turn, heard))
+            self._hooks.playback_ended(event, heard)
+
+    def _take_recorded(self, value: Reply) -> None:
+        self._words.take(value)
+        self._tell(value)
 
     def _raise(self, error: Exception) -> None:
         raise error  # the playback port has no errors: an error there is a fault, and must not be lost

@@ -16,8 +16,12 @@ from webapi.voice_node.reactive.direct import handled_by
 class OrchestratorOutputs:
     """Every value that comes from the orchestrator's side goes through here, each once."""
 
-    def __init__(self, context: Context, tell: Callable[[Reply], None]) -> None:
+    def __init__(
+        self, context: Context, tell: Callable[[Reply], None], watch: Callable[[Reply], None] = lambda _: None
+    ) -> None:
+        """`watch` gets every value too, before it is passed on."""
         self._context = context
+        self._watch = watch
         self._tell = tell
         self._first_chunk_of: Turn | None = None
 
@@ -70,6 +74,7 @@ class OrchestratorOutputs:
     def _note(self, value: Reply) -> None:
         if self._context.note:
             self._context.note(OrchestratorOutput(value))
+        self._watch(value)
 
 
 def _runs(loop: asyncio.AbstractEventLoop) -> bool:

@@ -10,10 +10,11 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from webapi.voice_node.context import Context
-from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
+from webapi.voice_node.events import SAY, Prompted, Reply, SpeechEnded, Turn
 from webapi.voice_node.orchestrator import Orchestrator
 from webapi.voice_node.reactive.async_iterator import from_async_iterator
 from webapi.voice_node.reactive.direct import merged
+from webapi.voice_node.reply.call import OrchestratorCall
 from webapi.voice_node.reply.filler import Filler, FillerRule
 from webapi.voice_node.reply.hooks import Hooks
 from webapi.voice_node.reply.pacing import Pacing, QueueDepth
@@ -34,6 +35,7 @@ class ReplyMaker:
         orchestrator: Orchestrator,
         context: Context,
         hooks: Hooks,
+        call: OrchestratorCall,
         depth: QueueDepth,
         rate: int,
         late: FillerRule | None,
@@ -41,6 +43,7 @@ class ReplyMaker:
         self._orchestrator = orchestrator
         self._context = context
         self._hooks = hooks
+        self._call = call
         self._depth = depth
         self._rate = rate
         self._late = late
@@ -66,12 +69,27 @@ class ReplyMaker:
 
     def prompt(self, prompted: Prompted, gate: PauseGate) -> Observable[Reply]:
         """What the bot says of its own accord; an empty reply where the orchestrator has no sound for it."""
+        if prompted.prompt == SAY:
+            return self._said(prompted.turn, gate)
 
         async def get() -> AsyncIterator[bytes]:
+            await self._hooks.started()
             chunks = await self._sound(prompted.prompt, prompted.turn)
             return single_chunk(b"") if chunks is None else chunks
 
         return self._spoken(ReplySource(get), prompted.turn, gate)
+
+    def _said(self, turn: Turn, gate: PauseGate) -> Observable[Reply]:
+        """What the orchestrator has asked to say."""
+        chunks, may_interrupt = self._call.take_speech(turn.trace_id)
+
+        async def get() -> AsyncIterator[bytes]:
+            return chunks
+
+        async def interruptible() -> bool:
+            return may_interrupt
+
+        return self._spoken(ReplySource(get, interruptible), turn, gate)
 
     def _spoken(self, source: ReplySource, turn: Turn, gate: PauseGate) -> Observable[Reply]:
         """The reply's stream."""

@@ -30,6 +30,7 @@ class ReplySource:
 
 async def answer_of(orchestrator: Any, hooks: Hooks, ended: SpeechEnded) -> AsyncIterator[bytes]:
     """Ask the orchestrator for its reply to an utterance: `on_speech_ended`, then `get_audio_reply`."""
+    await hooks.started()
     await hooks.speech_ended(ended)
     return await iterator_of(orchestrator.get_audio_reply(ended.turn.trace_id, ended.pcm), "get_audio_reply")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from webapi.voice_node.events import (
@@ -11,6 +11,7 @@ from webapi.voice_node.events import (
     BargeIn,
     Event,
     LlmRequestDone,
+    Mark,
     PlaybackEnded,
     PlaybackPaused,
     PlaybackResumed,
@@ -22,6 +23,7 @@ from webapi.voice_node.events import (
     SpeechEnded,
     SpeechStarted,
     Superseded,
+    Transcript,
     TtsFirstChunk,
     Turn,
 )
@@ -43,6 +45,9 @@ class OpenTurn:
     stopped_us: int | None = None  # from here on nothing of the reply is heard
     heard_ms: int | None = None
     heard_all: bool = False
+    last_voiced_us: int | None = None  # of the utterance
+    marks: Mapping[str, int] = field(default_factory=dict)  # the orchestrator's stamps by name; the first counts
+    said: Mapping[str, str] = field(default_factory=dict)  # the words of the caller and of the bot
     prompt: str | None = None  # the name of a prompt: the bot began, without a turn of the caller
 
     @property
@@ -105,7 +110,12 @@ def _learn(turn: OpenTurn, event: Event) -> OpenTurn:
     if isinstance(event, SpeechEnded):
         # A superseded utterance is carried into this one, which then began earlier than its own first frame.
         times = _with_time(turn.times, 0, event.t_first_voiced_us)
-        return replace(turn, times=times, voiced_ms=event.voiced_ms, speech_end=event.reason).at(2, event.t_us)
+        turn = replace(turn, times=times, voiced_ms=event.voiced_ms, speech_end=event.reason)
+        return replace(turn, last_voiced_us=event.t_last_voiced_us).at(2, event.t_us)
+    if isinstance(event, Mark):
+        return turn if event.mark in turn.marks else replace(turn, marks={**turn.marks, event.mark: event.t_us})
+    if isinstance(event, Transcript):
+        return _with_words(turn, event) if event.final else turn
     if isinstance(event, ReplyStarted):
         return turn.at(3, event.t_us)
     if isinstance(event, LlmRequestDone):
@@ -125,6 +135,12 @@ def _learn(turn: OpenTurn, event: Event) -> OpenTurn:
     if isinstance(event, ReplyCut):
         return replace(turn, cut=turn.cut or event.outcome)
     return turn
+
+
+def _with_words(turn: OpenTurn, event: Transcript) -> OpenTurn:
+    """Return the turn with more words of the caller or of the bot."""
+    before = turn.said.get(event.speaker, "")
+    return replace(turn, said={**turn.said, event.speaker: f"{before} {event.text}".strip()})
 
 
 def _outcome(turn: OpenTurn) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from webapi.voice_node.events import US_PER_MS, seconds
 from webapi.voice_node.report.open_turns import ClosedTurn
+from webapi.voice_node.report.parts import parts
 
 OUTCOMES = ("completed", "barged_in", "superseded", "failed", "timeout", "empty", "closed")
 TIMES = (
@@ -54,6 +55,9 @@ def turn_line(closed: ClosedTurn, *, session_id: str, room: str, graph: str, ori
         "speech_end": turn.speech_end,
         "heard_ms": turn.heard_ms,
         "barge_in_stop_ms": _ms(turn.barge_us, stop_us),
+        "caller_wait_ms": _ms(turn.last_voiced_us, t6),
+        "marks": {name: seconds(t_us - origin_us) for name, t_us in turn.marks.items()},
+        "parts": parts(times, turn.last_voiced_us, turn.marks),
         "graph": graph,
         **({} if turn.prompt is None else {"prompt": turn.prompt}),
     }

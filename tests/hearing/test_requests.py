@@ -1,0 +1,25 @@
+"""Requests of the orchestrator: timelines of speech and replies, and when each is met."""
+
+from __future__ import annotations
+
+import pytest
+
+from webapi.voice_node.hearing.requests import HangUpRequest, Request, SayRequest, is_due
+
+SAY, HANG_UP = SayRequest("s-say-0000"), HangUpRequest("goodbye")
+
+
+@pytest.mark.parametrize(
+    ("request_", "speech", "reply", "due"),
+    [
+        (SAY, "-----", "-----", "^----"),
+        (SAY, "SSS--", "-----", "---^-"),
+        (SAY, "-----", "RR---", "--^--"),
+        (SAY, "SS---", "--RR-", "----^"),
+        (HANG_UP, "-----", "RR---", "--^--"),
+        (HANG_UP, "SSS--", "-----", "^----"),  # not for the caller
+    ],
+)
+def test_it_is_met_when_it_can_be(request_: Request, speech: str, reply: str, due: str) -> None:
+    met = [is_due(request_, s == "S", r == "R") for s, r in zip(speech, reply, strict=True)]
+    assert met.index(True) == due.index("^")

@@ -1,0 +1,98 @@
+"""Orchestrators that use the call object."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from typing import Any, ClassVar
+
+from webapi.voice_node.orchestrator import Call
+from webapi.voice_node.orchestrator_mock import tone
+
+
+class Talkative:
+    """Notes every hook, and tells words and stamps with each reply: a tone of two seconds."""
+
+    last: ClassVar[Talkative]
+
+    def __init__(self) -> None:
+        self.hooks: list[tuple[Any, ...]] = []
+        self.call: Call
+        type(self).last = self
+        Talkative.last = self
+
+    def on_call_started(self, call: Call) -> None:
+        self.call = call
+        self.hooks.append(("on_call_started",))
+
+    def on_call_ended(self, reason: str) -> None:
+        self.hooks.append(("on_call_ended", reason))
+
+    def on_speech_started(self, trace_id: str, ts: float) -> None:
+        self.hooks.append(("on_speech_started", trace_id))
+
+    def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool, heard_text: str | None) -> None:
+        self.hooks.append(("on_playback_ended", trace_id, heard_ms, completed, heard_text))
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        self.hooks.append(("get_audio_reply", trace_id))
+        self.call.transcript(trace_id, "good", final=False)
+        self.call.transcript(trace_id, "Good morning.")
+        self.call.mark(trace_id, "speech_to_text")
+        await asyncio.sleep(0.2)
+        for at, sentence in enumerate(("Good morning.", "A table for how many people, please?")):
+            self.call.transcript(trace_id, sentence, speaker="bot")
+            yield tone(0.5 + at, 8000, 440)
+
+
+class Announces(Talkative):
+    """Says something of its own accord half a second after the call began, and when the caller begins to talk."""
+
+    async def on_call_started(self, call: Call) -> None:  # type: ignore[override]  # async here
+        super().on_call_started(call)
+        asyncio.get_running_loop().call_later(0.5, self._say, "Your table is ready.")
+
+    def on_speech_started(self, trace_id: str, ts: float) -> None:
+        super().on_speech_started(trace_id, ts)
+        self._say("You have called.")
+
+    def _say(self, text: str) -> None:
+        trace_id = self.call.say(tone(0.4, 8000, 440))
+        self.hooks.append(("say", trace_id))
+        self.call.transcript(trace_id, text, speaker="bot")
+
+
+class Leaves(Talkative):
+    """Hangs up while its first reply is made."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        self.call.hang_up("the caller said goodbye")
+        async for chunk in super().get_audio_reply(trace_id, user_pcm):
+            yield chunk
+
+
+class FromThreads(Talkative):
+    """Does all of it from another thread."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        def act() -> None:
+            self.call.transcript(trace_id, "hello")
+            self.call.mark(trace_id, "looked_up")
+            self.call.send({"table": [4, None, {"at": "eight"}]})
+            self.call.say([tone(0.1, 8000, 440)], interruptible=False)
+
+        thread = threading.Thread(target=act)
+        thread.start()
+        thread.join()
+        yield tone(0.2, 8000, 440)
+
+
+class Mistaken(Talkative):
+    """Names turns that are not there."""
+
+    def on_call_started(self, call: Call) -> None:
+        super().on_call_started(call)
+        call.transcript("s-0007", "of a turn to come")
+        call.mark("nobody's", "x")
+        call.transcript(17, "no id")  # type: ignore[arg-type]  # that is the point

@@ -1,0 +1,136 @@
+"""The values that flow through the graph. All are immutable.
+
+Time is `t_us`: integer microseconds on the session's one clock, read once, where the value's cause came in. A value
+that follows from another has the stamp of its cause, so no operator reads a clock.
+PCM is little-endian int16, mono, as `bytes`.
+"""
+
+from __future__ import annotations
+
+from webapi.voice_node.events.asked import (
+    SAY,
+    Asked,
+    HangUpAsked,
+    SayAsked,
+)
+from webapi.voice_node.events.audio import (
+    BYTES_PER_SAMPLE,
+    ROOM_RATE_HZ,
+    US_PER_MS,
+    US_PER_S,
+    AudioChunk,
+    AudioGap,
+    CallerAudio,
+    Frame,
+    Voiced,
+    length_us,
+)
+from webapi.voice_node.events.event import (
+    Event,
+    Turn,
+    record,
+    seconds,
+)
+from webapi.voice_node.events.playback import (
+    FillerStarted,
+    FramesDropped,
+    Playback,
+    PlaybackEnded,
+    PlaybackPaused,
+    PlaybackResumed,
+    PlaybackStarted,
+    Played,
+)
+from webapi.voice_node.events.replies import (
+    CutOutcome,
+    FillerAudio,
+    HookFailed,
+    LlmRequestDone,
+    Reply,
+    ReplyAudio,
+    ReplyCut,
+    ReplyEnded,
+    ReplyOutcome,
+    ReplyStarted,
+    TtsFirstChunk,
+    Uninterruptible,
+)
+from webapi.voice_node.events.turns import (
+    SHORT_INTERRUPTION,
+    BargeIn,
+    HaltReply,
+    HungUp,
+    PartialAudio,
+    Prompted,
+    ResumeReply,
+    SpeechEnded,
+    SpeechStarted,
+    Superseded,
+    TurnEvent,
+    Unheard,
+)
+from webapi.voice_node.events.words import (
+    HeardText,
+    Mark,
+    MessageSent,
+    Side,
+    Transcript,
+)
+
+__all__ = [
+    "BYTES_PER_SAMPLE",
+    "ROOM_RATE_HZ",
+    "SAY",
+    "SHORT_INTERRUPTION",
+    "US_PER_MS",
+    "US_PER_S",
+    "Asked",
+    "AudioChunk",
+    "AudioGap",
+    "BargeIn",
+    "CallerAudio",
+    "CutOutcome",
+    "Event",
+    "FillerAudio",
+    "FillerStarted",
+    "Frame",
+    "FramesDropped",
+    "HaltReply",
+    "HangUpAsked",
+    "HeardText",
+    "HookFailed",
+    "HungUp",
+    "LlmRequestDone",
+    "Mark",
+    "MessageSent",
+    "PartialAudio",
+    "Playback",
+    "PlaybackEnded",
+    "PlaybackPaused",
+    "PlaybackResumed",
+    "PlaybackStarted",
+    "Played",
+    "Prompted",
+    "Reply",
+    "ReplyAudio",
+    "ReplyCut",
+    "ReplyEnded",
+    "ReplyOutcome",
+    "ReplyStarted",
+    "ResumeReply",
+    "SayAsked",
+    "Side",
+    "SpeechEnded",
+    "SpeechStarted",
+    "Superseded",
+    "Transcript",
+    "TtsFirstChunk",
+    "Turn",
+    "TurnEvent",
+    "Unheard",
+    "Uninterruptible",
+    "Voiced",
+    "length_us",
+    "record",
+    "seconds",
+]

@@ -1,0 +1,58 @@
+"""What belongs to a turn, and is told to observers: the base of all events, and how one is written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, NamedTuple
+
+from webapi.voice_node.events.audio import US_PER_S
+
+
+class Turn(NamedTuple):
+    """The turn that a value belongs to: one utterance of the caller and the reply to it, or one prompt."""
+
+    trace_id: str  # unique per turn
+    number: int  # 0, 1, 2… within the session
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A value that observers get (metrics, log, clients, recordings). `name` is the class's name in snake case."""
+
+    t_us: int
+    turn: Turn
+    name: ClassVar[str] = "event"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # No zero-argument super() here: dataclass(slots=True) builds the class anew and would lose its cell.
+        cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+def record(event: Event, origin_us: int) -> dict[str, Any]:
+    """The event as events.jsonl, the log and the room's clients get it: `event`, `t` (stream seconds), ids, its fields.
+
+    Microsecond fields become seconds since `origin_us` (the session's start) without the `_us`; audio is left out.
+    """
+    line: dict[str, Any] = {
+        "event": event.name,
+        "t": seconds(event.t_us - origin_us),
+        "turn_index": event.turn.number,
+        "trace_id": event.turn.trace_id,
+    }
+    for field in fields(event):
+        value = getattr(event, field.name)
+        if field.name in ("t_us", "turn") or isinstance(value, bytes):
+            continue
+        if isinstance(value, Turn):
+            line[field.name] = value.trace_id
+        elif field.name.endswith("_us"):
+            line[field.name.removesuffix("_us")] = seconds(value - origin_us)
+        else:
+            line[field.name] = value
+    return line
+
+
+def seconds(us: int) -> float:
+    """Microseconds as seconds, rounded to the microsecond so that the same integer always prints the same digits."""
+    return round(us / US_PER_S, 6)

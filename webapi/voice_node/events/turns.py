@@ -1,0 +1,109 @@
+"""What the caller does, and what follows from it for a reply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from webapi.voice_node.events.event import Event, Turn
+
+SHORT_INTERRUPTION = "cough"  # the reason of a SpeechEnded that was too short to interrupt a reply; not answered
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted(Event):
+    """An utterance has started: `start_frames` voiced frames came in a row."""
+
+    t_first_voiced_us: int  # arrival of the first of them
+    frame: int = 0  # number of the last of them, counted from the start of the session
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded(Event):
+    """An utterance is over: `end_frames` unvoiced frames in a row, or the caller's audio stopped. Has its audio."""
+
+    pcm: bytes  # pre-roll, speech, hangover; and, before them, the utterance of a superseded turn
+    rate: int  # Hz
+    t_first_byte_us: int  # arrival of the first sample of pcm; uneven, so only the length of pcm says how long it is
+    t_last_byte_us: int  # arrival of the last sample of pcm
+    t_first_voiced_us: int  # arrival of the utterance's first voiced frame
+    t_last_voiced_us: int  # arrival of its last voiced frame
+    voiced_ms: int  # voiced frames in it
+    reason: str  # "silence", "noise" (only noise kept it open), "too_long", "cough", or why the audio stopped
+    frame: int = 0  # number of the last frame in pcm
+
+
+@dataclass(frozen=True, slots=True)
+class BargeIn(Event):
+    """The caller talked over the reply of `turn`, which was playing."""
+
+    by: Turn  # the interrupting turn
+    t_first_voiced_us: int  # arrival of the interrupting speech's first voiced frame
+    frame: int = 0  # number of the frame with which it was decided
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded(Event):
+    """The caller went on before anything of the reply of `turn` was heard: they had only paused."""
+
+    by: Turn  # the turn that carries the utterance on
+
+
+@dataclass(frozen=True, slots=True)
+class Prompted(Event):
+    """The bot begins a turn: a greeting, or a question after a long silence."""
+
+    prompt: str  # as the graph names it
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp(Event):
+    """The bot hangs up."""
+
+    reason: str  # for people
+
+
+class PartialAudio(NamedTuple):
+    """A piece of an utterance that goes on. The first one has the pre-roll, too."""
+
+    t_us: int
+    turn: Turn
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """The reply of `turn` was playing, and nobody can hear it any more."""
+
+    t_us: int
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class HaltReply:
+    """The reply of `turn` is playing and halts."""
+
+    t_us: int
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeReply:
+    """The reply of `turn` goes on with the sample at which it halted."""
+
+    t_us: int
+    turn: Turn
+
+
+TurnEvent: TypeAlias = (
+    SpeechStarted
+    | PartialAudio
+    | SpeechEnded
+    | BargeIn
+    | Superseded
+    | Prompted
+    | Unheard
+    | HaltReply
+    | ResumeReply
+    | HungUp
+)

@@ -1,0 +1,181 @@
+"""What an orchestrator may do of its own accord in a call, from any thread."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from webapi.voice_node.context import Context
+from webapi.voice_node.events import (
+    HangUpAsked,
+    HookFailed,
+    Mark,
+    MessageSent,
+    Reply,
+    SayAsked,
+    Side,
+    Transcript,
+    Turn,
+)
+from webapi.voice_node.orchestrator import Speech
+from webapi.voice_node.reply.chunk_reader import close
+from webapi.voice_node.reply.prompts import single_chunk
+
+LONGEST_TEXT = 10_000  # characters of one transcript: some ten minutes of speech
+LONGEST_NAME = 100  # characters of a mark's name
+LONGEST_REASON = 500
+LARGEST_MESSAGE = 15_000  # bytes: LiveKit's limit for one data packet is 15 KiB
+
+
+class OrchestratorCall:
+    """One call as `on_call_started` gets it (the Protocol `Call`). Every method returns at once.
+
+    What it does happens in the loop's next round, in the order of the calls: `tell` gets what is told of a turn. A
+    mistake in an argument raises TypeError or ValueError where it is made. What names a turn that is not there becomes
+    a HookFailed.
+    """
+
+    def __init__(
+        self, context: Context, rate: int, tell: Callable[[Reply], None], made_ms: Callable[[str], int]
+    ) -> None:
+        """`rate`: Hz of the caller's PCM. `made_ms`: how much audio of the reply with that trace_id has come."""
+        self.session_id = context.session_id
+        self.room = context.room
+        self.identity = context.caller.identity
+        self.name = context.caller.name
+        self.kind = context.caller.kind
+        self.metadata = context.caller.metadata
+        self.attributes: Mapping[str, str] = MappingProxyType(dict(context.caller.attributes))
+        self.rate = rate
+        self._context = context
+        self._tell = tell
+        self._made_ms = made_ms
+        self._ids = itertools.count()
+        self._to_say: dict[str, tuple[Speech, bool]] = {}  # what waits for its turn
+        self._said: dict[str, Turn] = {}  # the turns that `say` has begun
+        self._held: dict[str, list[Callable[[Turn], Reply]]] = {}  # what is told of turns that have not begun
+        self.present = context.turn(0)  # the latest
+        self._own_id = re.compile(re.escape(self.session_id) + r"-(\d{4,9})\Z")
+
+    def transcript(self, trace_id: str, text: str, speaker: Side = "caller", final: bool = True) -> None:
+        """Tell what was said: by the caller in that turn's utterance, or by the bot in its reply."""
+        if not isinstance(text, str) or len(text) > LONGEST_TEXT:
+            raise ValueError(f"text is {_shown(text)}; a text of at most {LONGEST_TEXT} characters is needed")
+        if speaker not in ("caller", "bot"):
+            raise ValueError(f"speaker is {speaker!r}; 'caller' or 'bot' is needed")
+        at_ms = self._made_ms(trace_id) if speaker == "bot" else None
+        clock, final = self._context.clock, bool(final)
+        self._of_turn("transcript", trace_id, lambda turn: Transcript(clock(), turn, text, speaker, final, at_ms))
+
+    def mark(self, trace_id: str, name: str) -> None:
+        """Put a stamp on the turn, with the time of now."""
+        if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
+            raise ValueError(f"name is {_shown(name)}; a text of 1 to {LONGEST_NAME} characters is needed")
+        self._of_turn("mark", trace_id, lambda turn: Mark(self._context.clock(), turn, name))
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send a JSON message to the room's clients: they get the event `message_sent` with it."""
+        if not isinstance(message, Mapping):
+            raise TypeError(f"message is {type(message).__name__}; a mapping is needed")
+        text = json.dumps(dict(message), allow_nan=False, ensure_ascii=False)
+        if len(text.encode()) > LARGEST_MESSAGE:
+            raise ValueError(f"the message has {len(text.encode())} bytes; at most {LARGEST_MESSAGE} can be sent")
+        copy = json.loads(text)
+        self._soon(lambda: self._tell(MessageSent(self._context.clock(), self.present, copy)))
+
+    def say(self, chunks: Speech, interruptible: bool = True) -> str:
+        """Begin a turn of the bot's own, as soon as the caller is silent and no reply is pending. Returns its trace_id.
+
+        `chunks`: PCM as of `get_audio_reply`: an async iterator, an iterable, or bytes.
+        """
+        if not isinstance(chunks, (AsyncIterable, Iterable)):
+            raise TypeError(f"chunks is {type(chunks).__name__}; bytes, an iterable or an async iterator is needed")
+        trace_id = f"{self.session_id}-say-{next(self._ids):04d}"
+        self._to_say[trace_id] = chunks, bool(interruptible)
+        self._soon(lambda: self._context.ask(SayAsked(self._context.clock(), trace_id)))
+        return trace_id
+
+    def hang_up(self, reason: str = "") -> None:
+        """End the call, after what plays was heard."""
+        if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
+            raise ValueError(f"reason is {_shown(reason)}; a text of at most {LONGEST_REASON} characters is needed")
+        self._soon(lambda: self._context.ask(HangUpAsked(self._context.clock(), reason)))
+
+    # ------------------------------------------------------------ for the adapter
+
+    def begin(self, turn: Turn) -> None:
+        """A turn begins."""
+        if turn.number >= self.present.number:
+            self.present = turn
+        if turn.trace_id in self._to_say:
+            self._said[turn.trace_id] = turn
+            self._soon(partial(self._tell_held, turn))
+
+    def take_speech(self, trace_id: str) -> tuple[AsyncIterator[bytes], bool]:
+        """Return what `say` got for that turn, and whether it may be interrupted."""
+        chunks, interruptible = self._to_say.pop(trace_id)
+        if isinstance(chunks, AsyncIterable):
+            return aiter(chunks), interruptible
+        if isinstance(chunks, (bytes, bytearray, memoryview)):
+            return single_chunk(bytes(chunks)), interruptible
+        return _one_by_one(chunks), interruptible
+
+    def drop_speeches(self) -> list[Speech]:
+        """Forget what has not been said, and return it, to be closed."""
+        left = [chunks for chunks, _ in self._to_say.values()]
+        self._to_say.clear()
+        return left
+
+    # ------------------------------------------------------------
+
+    def _tell_held(self, turn: Turn) -> None:
+        for make in self._held.pop(turn.trace_id, ()):
+            self._tell(make(turn))
+
+    def _of_turn(self, hook: str, trace_id: str, make: Callable[[Turn], Reply]) -> None:
+        def tell() -> None:
+            turn = self._turn(trace_id)
+            if turn is not None:
+                self._tell(make(turn))
+            elif trace_id in self._to_say:
+                self._held.setdefault(trace_id, []).append(make)
+            else:
+                detail = f"this call has no turn with the trace_id {_shown(trace_id)}"
+                self._tell(HookFailed(self._context.clock(), self.present, f"call.{hook}", detail))
+
+        self._soon(tell)
+
+    def _turn(self, trace_id: str) -> Turn | None:
+        """The turn of that id, if it has begun."""
+        if trace_id in self._said:
+            return self._said[trace_id]
+        found = self._own_id.match(trace_id) if isinstance(trace_id, str) else None
+        number = int(found[1]) if found else -1
+        return self._context.turn(number) if 0 <= number <= self.present.number else None
+
+    def _soon(self, act: Callable[[], object]) -> None:
+        if not self._context.loop.is_closed():
+            self._context.loop.call_soon_threadsafe(act)
+
+
+async def _one_by_one(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def close_quietly(speech: Speech) -> None:
+    """Close what was not said, if it can be closed. What that raises is ignored."""
+    with suppress(Exception, asyncio.CancelledError):
+        await close(speech)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
