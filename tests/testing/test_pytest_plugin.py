@@ -132,7 +132,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 def pytest_in(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """`pytest …` in the project."""
-    return project.runpytest_subprocess("-p", "webapi.voice_node.pytest_plugin", *arguments)
+    return project.runpytest_subprocess("-p", "webapi.voice_node.testing.pytest_plugin", *arguments)
 
 
 def test_the_life_of_a_test(project: pytest.Pytester) -> None:
@@ -181,26 +181,27 @@ def test_the_example_of_the_documents(project: pytest.Pytester) -> None:
     pytest_in(project).assert_outcomes(passed=1)
 
 
-def test_the_plugin_costs_a_pytest_next_to_nothing() -> None:
-    heavy = "{'numpy', 'livekit', 'pydantic', 'reactivex', 'soxr', 'asyncio'}"
-    code = f"import pytest, sys; before = {heavy} & set(sys.modules); import webapi.voice_node.pytest_plugin\n"
-    code += f"print(sorted(({heavy} & set(sys.modules)) - before))"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert ran.stdout == "[]\n"
-
-
 def installed(folder: Path) -> Path:
     """A folder with the plug-in as the wheel installs it: a module of its own, with an entry point."""
     said = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert '"webapi/voice_node/pytest_plugin.py" = "voice_node_pytest.py"' in said
+    assert '"webapi/voice_node/testing/pytest_plugin.py" = "voice_node_pytest.py"' in said
     assert '[project.entry-points.pytest11]\nvoice_node = "voice_node_pytest"\n' in said
     information = folder / "voice_node-9.dist-info"
     information.mkdir(parents=True)
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: voice-node\nVersion: 9\n")
     (information / "entry_points.txt").write_text("[pytest11]\nvoice_node = voice_node_pytest\n")
-    shutil.copy(ROOT / "webapi" / "voice_node" / "pytest_plugin.py", folder / "voice_node_pytest.py")
+    shutil.copy(ROOT / "webapi" / "voice_node" / "testing" / "pytest_plugin.py", folder / "voice_node_pytest.py")
     return folder
+
+
+def test_the_plugin_costs_a_pytest_next_to_nothing(tmp_path: Path) -> None:
+    heavy = "{'numpy', 'livekit', 'pydantic', 'reactivex', 'soxr', 'asyncio', 'webapi'}"
+    code = f"import pytest, sys; before = {heavy} & set(sys.modules); import voice_node_pytest\n"
+    code += f"print(voice_node_pytest.__file__, sorted(({heavy} & set(sys.modules)) - before))"
+    site = installed(tmp_path / "site")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(site), str(ROOT)))}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout == f"{site / 'voice_node_pytest.py'} []\n"
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def loaded(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_it_is_loaded_by_its_entry_point_and_naming_it_too_changes_nothing(loaded: pytest.Pytester) -> None:
     loaded.makepyfile(TEST)
     loaded.runpytest_subprocess("--update-marbles").assert_outcomes(passed=1)
-    loaded.runpytest_subprocess("-p", "webapi.voice_node.pytest_plugin").assert_outcomes(passed=1)
+    loaded.runpytest_subprocess("-p", "webapi.voice_node.testing.pytest_plugin").assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize("ours_first", [False, True])

@@ -68,7 +68,7 @@ def _hidden_by() -> str:
     except ValueError:  # a module without a spec
         found = None
     places = [Path(place) for place in (found and found.submodule_search_locations) or ()]
-    if any((place / "voice_node" / "testing.py").is_file() for place in places):
+    if any((place / "voice_node" / "testing" / "__init__.py").is_file() for place in places):
         return ""
     where = str(places[0]) if places else "no folder"
     return f"assert_marbles is not available, because another package 'webapi' ({where}) hides that of voice-node"
