@@ -51,3 +51,19 @@ def test_it_is_told_of_the_session_of_what_it_gives_and_of_what_follows(monkeypa
     context = cast(Context, object())
     pipeline.build_streams(graph, {"caller": Subject()}, context)
     assert passed == [BuildInfo(context, first, middle), BuildInfo(context, last, last)]
+
+
+def test_an_argument_named_like_a_keyword_has_an_underscore_in_python_alone() -> None:
+    given = []
+
+    @operator(takes=AUDIO)
+    def odd(*, with_: int, in_: Annotated[Observable[Any], VOICED], rate: int = 1) -> Stage[Any]:
+        """Odd."""
+        given.append((with_, in_, rate))
+        return lambda source: source
+
+    assert list(odd.arguments.model_fields) == ["with", "rate"]
+    assert odd.streams == {"in": VOICED}
+    other: Observable[Any] = Subject()
+    odd.made_with({"with": 2, "in": other})
+    assert given == [(2, other, 1)]

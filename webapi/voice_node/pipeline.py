@@ -273,7 +273,7 @@ def build_streams(
             arguments.update({name: streams[read] for name, read in step.reads.items()})
             if operator.wants_info:
                 arguments["info"] = BuildInfo(context, step.gives, following.gives)
-            source = operator(**arguments)(source)
+            source = operator.made_with(arguments)(source)
             if probe and step.gives.name == VOICED.name:
                 source = probed(source, probe)
         streams[stream.name] = shared(source) if graph.readers(stream.name) > 1 else source

@@ -74,5 +74,10 @@ class Plugins(Mapping[str, T]):
         return loaded
 
 
+def yaml_name(parameter: str) -> str:
+    """How a graph spells a parameter of a plug-in: without a trailing underscore, so `with_` is written `with`."""
+    return parameter[:-1] if parameter.endswith("_") and len(parameter) > 1 else parameter
+
+
 def _package(point: EntryPoint) -> str:
     return f"the package {point.dist.name} {point.dist.version}" if point.dist else "a package without a name"

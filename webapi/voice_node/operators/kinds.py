@@ -1,7 +1,8 @@
 """What may flow between operators, and how an operator declares what it takes and gives.
 
 An operator is a function with keyword arguments that returns `Observable -> Observable`. Its name, its arguments, their
-types and limits stand in its signature and nowhere else: the graph loader reads them from there.
+types and limits stand in its signature and nowhere else: the graph loader reads them from there. An
+argument whose name is a keyword of Python has an underscore behind it in the signature: `with_`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from reactivex import Observable
 
 from webapi.voice_node.context import Context
 from webapi.voice_node.events import ROOM_RATE_HZ
+from webapi.voice_node.plugins import yaml_name
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -94,6 +96,11 @@ class Operator(Generic[P, T]):
         """The stage: `Observable -> Observable`."""
         return self.build(*args, **kwargs)
 
+    def made_with(self, arguments: Mapping[str, Any]) -> Stage[T]:
+        """The stage, with arguments by the names that graphs use: `with` for the parameter `with_`."""
+        build: Callable[..., Stage[T]] = self.build
+        return build(**{self._parameters[name]: value for name, value in arguments.items()})
+
     def accepts(self, kind: Kind) -> bool:
         """Whether a stream of `kind` may flow in. A rate or length that is None in `takes` may be any."""
         return any(kind.name == t.name and t.rate in (None, kind.rate) and t.ms in (None, kind.ms) for t in self.takes)
@@ -103,13 +110,18 @@ class Operator(Generic[P, T]):
         return get_type_hints(self.build, include_extras=True)
 
     @functools.cached_property
+    def _parameters(self) -> dict[str, str]:
+        """The parameters of the function by the names that graphs use."""
+        return {yaml_name(name): name for name in inspect.signature(self.build).parameters}
+
+    @functools.cached_property
     def streams(self) -> dict[str, Kind]:
         """Arguments that name another stream, with what it must carry: annotated `Annotated[Observable[X], KIND]`."""
         found = {}
         for name, hint in self._hints.items():
             kinds = [extra for extra in get_args(hint)[1:] if isinstance(extra, Kind)]
             if name != "return" and kinds:
-                found[name] = kinds[0]
+                found[yaml_name(name)] = kinds[0]
         return found
 
     @functools.cached_property
@@ -121,11 +133,12 @@ class Operator(Generic[P, T]):
     def arguments(self) -> type[BaseModel]:
         """The YAML-given arguments as a pydantic model, derived from the signature."""
         fields: dict[str, Any] = {}
-        for name, parameter in inspect.signature(self.build).parameters.items():
-            if name in self.streams or (name == "info" and self.wants_info):
+        parameters = inspect.signature(self.build).parameters
+        for written, name in self._parameters.items():
+            if written in self.streams or (name == "info" and self.wants_info):
                 continue
-            default = ... if parameter.default is inspect.Parameter.empty else parameter.default
-            fields[name] = (self._hints[name], default)
+            default = parameters[name].default
+            fields[written] = (self._hints[name], ... if default is inspect.Parameter.empty else default)
         return create_model(f"{self.name} arguments", __config__=ConfigDict(extra="forbid", strict=True), **fields)
 
     @property
