@@ -8,6 +8,8 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
+from webapi.voice_node.errors.hidden_values import without_hidden
+
 PrintLine: TypeAlias = Callable[[str], None]
 """Prints one line of text, without its line end: to the terminal, to stderr or into a test's list."""
 
@@ -26,12 +28,14 @@ LONGEST = 500  # characters of an error that is described
 
 
 def describe(error: BaseException) -> str:
-    """`TypeError: what it says`, for an event: without memory addresses, so that a replay writes the same bytes."""
+    """`TypeError: what it says`, for an event: without hidden values (see hidden_values.py), and without memory
+    addresses, so that a replay writes the same bytes.
+    """
     try:
         text = f"{type(error).__name__}: {str(error) or INSIDE if isinstance(error, CancelledError) else error}"
     except Exception:  # its own __str__ is broken
         text = type(error).__name__
-    text = ADDRESS.sub("…", text)
+    text = ADDRESS.sub("…", without_hidden(text))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 

@@ -11,6 +11,7 @@ from datetime import timezone
 from typing import Any
 
 from webapi.voice_node.config import DEV_SECRET
+from webapi.voice_node.errors.hidden_values import without_hidden
 
 MIN_SECRET = 6  # characters; to hide a shorter one would garble every line, and it protects nothing
 JWT = re.compile(r"eyJ[\w-]{8,}\.[\w-]+\.[\w-]+")
@@ -47,11 +48,11 @@ def short_line(record: dict[str, Any], *, colour: bool) -> str:
 
 
 def hider(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that replaces these secrets, and access tokens, in a line that is ready to be written."""
+    """A function that replaces these secrets, access tokens and hidden values in a line that is ready to be written."""
     forms = {form for s in secrets for form in (s, json.dumps(s)[1:-1], json.dumps(s, ensure_ascii=False)[1:-1])}
     known = sorted((s for s in forms if len(s) >= MIN_SECRET and s != DEV_SECRET), key=len, reverse=True)
     pattern = re.compile("|".join([*map(re.escape, known), JWT.pattern]))
-    return lambda line: pattern.sub(HIDDEN, line)
+    return lambda line: without_hidden(pattern.sub(HIDDEN, line))
 
 
 def _plain(value: object) -> object:
