@@ -175,6 +175,18 @@ def test_the_orchestrator_can_be_made_or_is_named() -> None:
     assert "nowhere:Bot" in check.found
 
 
+def test_an_orchestrator_is_made_with_what_the_graph_gives_it(tmp_path: Path) -> None:
+    name = "tests.replay.test_with:Keyed"
+    graph = tmp_path / "mine.yaml"
+    text = (Path(__file__).parents[2] / "graphs" / "default.yaml").read_text()
+    graph.write_text(text.replace('"${ORCHESTRATOR}"', '"${ORCHESTRATOR}", with: {api_key: "in ${LK_ROOM}"}'))
+    assert node.check_orchestrator(settings(orchestrator=name, voice_graph=str(graph))).state == "ok"
+    without = node.check_orchestrator(settings(orchestrator=name))
+    assert without.state == "fail"
+    assert "default.yaml:" in without.found
+    assert "its constructor needs arguments: api_key. Give them in the graph, as reply: {" in without.found
+
+
 def test_vad_backends() -> None:
     assert node.check_vad(settings(vad_backend="webrtc")).state == "ok"
     default = node.check_vad(settings(vad_backend="sierra"))

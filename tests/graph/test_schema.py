@@ -91,3 +91,15 @@ def test_all_operators_and_their_words_are_in_it(capsys: pytest.CaptureFixture[s
 def test_the_readme_shows_the_default_graph_as_it_is() -> None:
     _, _, graph = our_graphs()["default"].read_text(encoding="utf-8").partition("\n")
     assert graph in (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("orchestrator", "made_with", "right"),
+    [("mock", "{reply: echo, think_ms: '${ANYTHING}'}", True), ("mock", "{replay: echo}", False),
+     ("mock", "{think_ms: -1}", False), ("mock", "5", False), ("mybot:Bot", "{a: [{b: '${KEY}'}]}", True)],
+)  # fmt: skip
+def test_with_is_a_map_and_that_of_a_known_orchestrator_is_described(
+    orchestrator: str, made_with: str, right: bool
+) -> None:
+    graph = yaml.safe_load(changed("orchestrator: mock", f"orchestrator: '{orchestrator}', with: {made_with}"))
+    assert VALIDATOR.is_valid(graph) is right

@@ -133,3 +133,21 @@ def test_without_watching_it_is_read_when_asked_for(tmp_path: Path) -> None:
 
     scene = play(tmp_path / "g.yaml", script, watch=False)
     assert len(scene.loaded) == 1
+
+
+def test_arguments_of_the_orchestrator_are_checked_and_taken_over(tmp_path: Path) -> None:
+    def made_with(given: str) -> str:
+        return DEFAULT.replace('"${ORCHESTRATOR}"', f"mock, with: {given}")
+
+    async def script(scene: Scene) -> None:
+        scene.save(made_with("{think: 5}"))
+        await asyncio.sleep(3)
+        assert scene.loaded == []
+        scene.save(made_with("{think_ms: 5}"))
+        await asyncio.sleep(3)
+
+    scene = play(tmp_path / "g.yaml", script)
+    assert "OrchestratorMock has no argument 'think'. Did you mean 'think_ms'?" in scene.refused[0]
+    (graph,) = scene.loaded
+    (reply,) = (step for stream in graph.streams for step in stream.steps if step.operator == "reply")
+    assert reply.arguments["with"].values == {"think_ms": 5}

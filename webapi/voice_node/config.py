@@ -8,12 +8,13 @@ from __future__ import annotations
 import ipaddress
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webapi.voice_node.errors import UserError
@@ -68,6 +69,13 @@ def _whole(default: int, low: int, high: int, description: str) -> Any:
     return _var(default, f"a whole number from {low} to {high}", description, ge=low, le=high)
 
 
+@dataclass(frozen=True)
+class _EnvFile:
+    """Where variables are read from, besides the environment. It makes no settings unlike others."""
+
+    path: str | Path | None = field(default=".env", compare=False)
+
+
 class Settings(BaseSettings):
     """All settings of the node, immutable. Made by `load_settings`, whose errors are for users."""
 
@@ -79,6 +87,7 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,  # an input may be a secret
         str_strip_whitespace=True,
     )
+    _origin: _EnvFile = PrivateAttr(_EnvFile())
 
     livekit_url: Url = _var(
         "ws://localhost:7880", "a ws://, wss://, http:// or https:// URL with a host", "The LiveKit server."
@@ -235,9 +244,21 @@ def _load(
         settings = made_of(**{"_env_file": env_file, **given})  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         wrong += bad_values(error, Settings, lambda name: where if name in given else _origin(name, env_file))
+    else:
+        settings._origin = _EnvFile(env_file)
     if wrong:  # raised outside the except block, as the traceback of the cause could show a secret
         raise UserError("\n".join(wrong))
     return settings
+
+
+def environment_variable(settings: Settings, name: str) -> str | None:
+    """A variable that is no setting, from where the settings are read: the environment, then their `.env`.
+
+    None where it is not set or blank. Settings that read no environment (`pinned_settings`) have none.
+    """
+    if isinstance(settings, _Pinned):
+        return None
+    return os.environ.get(name) or _read_env_file(settings._origin.path).get(name) or None
 
 
 def public(settings: Settings) -> dict[str, object]:

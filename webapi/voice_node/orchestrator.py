@@ -15,8 +15,9 @@ from typing import Any, Protocol, TypeAlias, cast
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.events import Side
+from webapi.voice_node.errors.hidden_values import without_hidden
 from webapi.voice_node.orchestrator_mock import OrchestratorMock
-from webapi.voice_node.plugins import Plugins
+from webapi.voice_node.plugins import Plugins, yaml_name
 
 ENTRY_POINTS = "voice_node.orchestrators"
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
@@ -135,8 +136,30 @@ def _wrong(_: str, made: Any) -> str:
     abstract = getattr(made, "__abstractmethods__", None)
     if abstract:
         return f"the class is abstract: it lacks {', '.join(sorted(abstract))}."
-    if made is not OrchestratorMock and not takes(made):
-        return "its constructor needs arguments: give each of them a default, and take settings from the environment."
+    return ""
+
+
+def _wrong_arguments(name: str, made: type, given: Iterable[str]) -> str:
+    """What keeps the constructor from being called with arguments of these names, or ""."""
+    try:
+        signature = inspect.signature(made)
+    except ValueError:  # written in C
+        return ""
+    try:
+        signature.bind(**dict.fromkeys(given))
+    except TypeError as error:
+        needed = [
+            yaml_name(each.name)
+            for each in signature.parameters.values()
+            if each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        ]
+        missing = [each for each in needed if each not in {yaml_name(one) for one in given}]
+        if not missing:
+            return f"its constructor can't be called so: {error}."
+        return (
+            f"its constructor needs arguments: {', '.join(missing)}. Give them in the graph, as "
+            f"reply: {{orchestrator: {name}, with: {{{missing[0]}: …}}}}, or give each of them a default."
+        )
     return ""
 
 
@@ -169,7 +192,7 @@ BUILT_IN: dict[str, type] = {"mock": OrchestratorMock, "echo": OrchestratorMock}
 ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, BUILT_IN, _wrong)
 
 
-def find_orchestrator(name: str) -> type:
+def find_class(name: str) -> type:
     """The class that `name` names: `mock`, `echo`, that of an installed package, or `package.module:Class`.
 
     Raises UserError, which names ORCHESTRATOR, where the module, the class or one of its methods is missing.
@@ -178,22 +201,47 @@ def find_orchestrator(name: str) -> type:
     return _class_at(name, where) if ":" in name else _named(name, where)
 
 
-def load_orchestrator(name: str, settings: Settings, rate: int | None = None) -> Orchestrator:
-    """A new orchestrator of the class that `find_orchestrator(name)` gives, made without arguments.
+def find_orchestrator(name: str, given: Iterable[str] = ()) -> type:
+    """The class that `find_class(name)` gives. `given`: the names of the arguments that it will be made with.
+
+    Raises UserError as `find_class` does, and where its constructor needs other arguments.
+    """
+    made = find_class(name)
+    reason = _wrong_arguments(name, made, given)
+    if reason:
+        raise UserError(f"ORCHESTRATOR={name}: {reason}")
+    return made
+
+
+def told_by_node(name: str, made: type) -> tuple[str, ...]:
+    """The arguments that the node gives to the constructor itself, and a graph therefore can't."""
+    if made is not OrchestratorMock:
+        return ()
+    return ("reply", "rate") if name == "echo" else ("rate",)
+
+
+def load_orchestrator(
+    name: str, settings: Settings, rate: int | None = None, arguments: Mapping[str, Any] | None = None
+) -> Orchestrator:
+    """A new orchestrator of the class that `find_orchestrator(name)` gives, made with these keyword arguments.
 
     `rate` (Hz) is that of the turns in its graph; AUDIO_TARGET_RATE unless given. Only the mock is told of it.
     Raises UserError as `find_orchestrator` does, and where the constructor raises.
     """
-    made = find_orchestrator(name)
+    given = dict(arguments or {})
+    made = find_orchestrator(name, given)
     if made is OrchestratorMock:
         says = "echo" if name == "echo" else settings.mock_reply
-        return OrchestratorMock(says, think_ms=settings.mock_think_ms, rate=rate or settings.audio_target_rate)
+        told = {"reply": says, "think_ms": settings.mock_think_ms, "rate": rate or settings.audio_target_rate}
+        return OrchestratorMock(**{**told, **given})
     try:
-        return cast(Orchestrator, made())
+        return cast(Orchestrator, made(**given))
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise UserError(f"ORCHESTRATOR={name}: making it failed: {describe(error)}") from error
+        reason = describe(error)
+        cause = error if without_hidden(str(error)) == str(error) else None  # a traceback shows the cause's own text
+    raise UserError(f"ORCHESTRATOR={name}: making it failed: {reason}") from cause
 
 
 async def close_orchestrator(orchestrator: Any) -> None:

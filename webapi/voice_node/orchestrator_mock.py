@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from webapi.voice_node.audio_io import read_wav, resample_pcm
+from webapi.voice_node.errors.allowed_values import MockReply
 
 FRAME_MS = 20  # the length of the first chunk
 CHUNK_MS = 100  # of those after it: text-to-speech is also faster than real time
@@ -17,6 +19,10 @@ TONE_HZ = 440
 LEVEL = 0.3  # of full scale, −10 dBFS
 QUIET_FRAMES = 40  # after the beep
 EDGE_MS = 5  # tones rise and fall over this, so that they don't click
+
+# What a graph may give under `with`. Their checks are made when the graph is read, and not here.
+Reply = Annotated[MockReply, Field(description="What it answers: beep, echo, tone:SECONDS, or the path of a WAV.")]
+ThinkMs = Annotated[int, Field(ge=0, le=600_000, description="How long it thinks before it answers, in ms.")]
 
 
 class OrchestratorMock:
@@ -29,7 +35,7 @@ class OrchestratorMock:
     on_tts_first_chunk: Callable[[str, float], None] | None = None
     on_llm_request_done: Callable[[str, float], None] | None = None
 
-    def __init__(self, reply: str = "beep", *, think_ms: int = 120, rate: int = 8000) -> None:
+    def __init__(self, reply: Reply = "beep", *, think_ms: ThinkMs = 120, rate: int = 8000) -> None:
         self.calls: list[tuple[str, str]] = []
         self._think_s = think_ms / 1000
         self._rate = rate

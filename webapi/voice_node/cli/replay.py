@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,7 +63,8 @@ def replay(
     other, changed = _graph_and_settings(against or ())
     problems: list[str] = []
     found = find_recordings(recordings, problems)
-    load = load_graph if all(map(is_call, found)) else load_and_check  # a recorded call needs no orchestrator
+    answered = partial(load_graph, recorded=orchestrator == "recorded")  # a recorded call needs no orchestrator
+    load = answered if all(map(is_call, found)) else load_and_check
     if other or changed:  # a problem with them is raised once, and not for each recording
         load(other or settings.voice_graph, settings.model_copy(update=checked_settings(changed)))
     for problem in problems:

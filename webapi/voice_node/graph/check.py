@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.orchestrator import Orchestrator, find_orchestrator, load_orchestrator
+from webapi.voice_node.graph.spec import GraphSpec, StepSpec
+from webapi.voice_node.orchestrator import Orchestrator, find_class, find_orchestrator
+from webapi.voice_node.reply.constructor import constructor_of
+from webapi.voice_node.reply.given_arguments import GivenArguments, make_orchestrator
+
+
+def orchestrators_of(graph: GraphSpec) -> list[str]:
+    """The names of the orchestrators that answer in the graph."""
+    return [name for _, name, _ in _answerers(graph)]
 
 
 def make_orchestrators(graph: GraphSpec, settings: Settings) -> list[Orchestrator]:
@@ -16,8 +23,12 @@ def make_orchestrators(graph: GraphSpec, settings: Settings) -> list[Orchestrato
 
     For the start of the node only, as a constructor may take long. Raises UserError, with the place.
     """
-    made: list[Orchestrator] = []
-    _checked(graph, lambda who, rate: made.append(load_orchestrator(who, settings, rate)))
+    made = []
+    for step, name, given in _answerers(graph):
+        try:
+            made.append(make_orchestrator(name, settings, step.gives.rate, given))
+        except UserError as error:
+            raise _placed(error, step, given) from error.__cause__
     return made
 
 
@@ -26,15 +37,23 @@ def load_and_check(name: str, settings: Settings) -> GraphSpec:
 
     Raises UserError, with the place, for a wrong graph or orchestrator.
     """
-    return _checked(load_graph(name, settings), lambda who, _: find_orchestrator(who))
+    graph = load_graph(name, settings)
+    for step, who, given in _answerers(graph):
+        try:
+            find_orchestrator(who, map(constructor_of(find_class(who)).keyword, given.values) if given else ())
+        except UserError as error:
+            raise _placed(error, step, None) from error.__cause__
+    return graph
 
 
-def _checked(graph: GraphSpec, check: Callable[[str, int | None], object]) -> GraphSpec:
-    """Call `check` with the name and the reply rate (Hz) of each orchestrator."""
+def _answerers(graph: GraphSpec) -> Iterator[tuple[StepSpec, str, GivenArguments | None]]:
+    """Each operator that has an orchestrator, with its name and its arguments."""
     for step in (step for stream in graph.streams for step in stream.steps):
         if "orchestrator" in step.arguments:
-            try:
-                check(str(step.arguments["orchestrator"]), step.gives.rate)
-            except UserError as error:
-                raise UserError(f"{step.place}: {step.operator}: {error}") from error
-    return graph
+            given = step.arguments.get("with")
+            yield step, str(step.arguments["orchestrator"]), given if isinstance(given, GivenArguments) else None
+
+
+def _placed(error: UserError, step: StepSpec, given: GivenArguments | None) -> UserError:
+    """The error with the operator's place. What `given` is wrong about has the place of `with` already."""
+    return error if given else UserError(f"{step.place}: {step.operator}: {error}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from webapi.voice_node.graph.spec import INPUTS, GraphSpec, StepSpec
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import Kind
+from webapi.voice_node.reply.given_arguments import GivenArguments
 
 FEEDBACK = "playback"  # the input port that leads back from the speaker: drawings show it apart from the others
 UNDRAWN = "asked"  # the input port that every `turn_events` reads: a line for it in each drawing would tell nothing
@@ -50,14 +51,39 @@ def edges(graph: GraphSpec) -> list[Edge]:
 
 
 def shown_arguments(step: StepSpec, *, defaults: bool = True) -> list[str]:
-    """The operator's arguments as `name: value`; with `defaults=False` without those at their default."""
+    """The operator's arguments as `name: value`; with `defaults=False` without those at their default.
+
+    What an orchestrator is made with is shown as `with.KEY.KEY: value`, with the names of variables, and beside it the
+    orchestrator in any case.
+    """
     fields = TABLE[step.operator].arguments.model_fields
-    return [
-        f"{name}: {_shown(value)}"
-        for name, value in step.arguments.items()
-        if defaults or value != fields[name].default
-    ]
+    made_with = any(isinstance(value, GivenArguments) for value in step.arguments.values())
+    found: list[str] = []
+    for name, value in step.arguments.items():
+        if isinstance(value, GivenArguments):
+            found += _leaves(name, dict(value.written))
+            continue
+        always = made_with and name == "orchestrator"
+        if value != fields[name].default or always or (defaults and name != "with"):
+            found.append(f"{name}: {_shown(value)}")
+    return found
+
+
+def _leaves(path: str, value: Any) -> Iterator[str]:
+    """The values in a map or a list, each with the keys and indices that lead to it."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _leaves(f"{path}.{key}", inner)
+    elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        for i, item in enumerate(value):
+            yield from _leaves(f"{path}.{i}", item)
+    elif isinstance(value, list):
+        yield f"{path}: [{', '.join(map(_shown, value))}]"
+    else:
+        yield f"{path}: {'{}' if value == {} else _shown(value)}"
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "null"
     return str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())

@@ -39,8 +39,11 @@ def graphs_at(name: str) -> list[str]:
     return found
 
 
-def load_graph(name: str, settings: Settings) -> GraphSpec:
-    """The graph `name`: a graph's name, or a path that ends in .yaml or .yml. UserError with all mistakes in it."""
+def load_graph(name: str, settings: Settings, *, recorded: bool = False) -> GraphSpec:
+    """The graph `name`: a graph's name, or a path that ends in .yaml or .yml. UserError with all mistakes in it.
+
+    `recorded`: a recording answers in it, so its orchestrator need not be installed.
+    """
     is_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
     path = Path(name) if is_path else find_graphs().get(name)
     if (path or Path(name)).is_dir():
@@ -58,4 +61,4 @@ def load_graph(name: str, settings: Settings) -> GraphSpec:
         raise UserError(f"{path}: not a text file: byte {error.start} is not UTF-8") from None
     except OSError as error:
         raise UserError(f"graph {path}: can't be read: {error.strerror}") from None
-    return read_graph(text, path, settings)
+    return read_graph(text, path, settings, recorded=recorded)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webapi.voice_node.errors import UserError, nearest
+from webapi.voice_node.graph.variable_names import as_written
 from webapi.voice_node.graph.yaml_parser import Marked, Place
 
 
@@ -20,7 +21,7 @@ class Problems:
 
     def add(self, place: Place, text: str) -> None:
         """Note a mistake, at a place in the file."""
-        self._lines[f"{place}: {text}"] = None
+        self._lines[as_written(f"{place}: {text}")] = None
 
     def raise_any(self) -> None:
         """Raise UserError with one line for each mistake; do nothing where there is none."""

@@ -10,7 +10,7 @@ from webapi.voice_node.graph.draft import GraphDraft, StreamDraft, is_known, rea
 from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, GraphSpec, StreamSpec
 from webapi.voice_node.graph.step_reader import StepReader
-from webapi.voice_node.graph.variables import hide_variables
+from webapi.voice_node.graph.variable_names import hide_variables
 from webapi.voice_node.graph.yaml_parser import Marked, parse
 from webapi.voice_node.operators.kinds import Kind
 

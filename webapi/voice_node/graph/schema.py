@@ -6,20 +6,29 @@ What depends on the whole graph (kinds that fit, unused or missing streams) only
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
-from pydantic import SecretStr
+from pydantic import PydanticUserError, SecretStr, TypeAdapter
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.draft import STREAM_NAME
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, VERSION
+from webapi.voice_node.graph.variable_names import VARIABLE as VARIABLE_IN
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import Operator
+from webapi.voice_node.orchestrator import ORCHESTRATORS, told_by_node
+from webapi.voice_node.reply.constructor import Constructor, constructor_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema: TypeAlias = dict[str, Any]
 
 STREAMS: Schema = {"$ref": "#/$defs/streams"}
+WITH: Schema = {
+    "description": "Keyword arguments of the orchestrator's constructor. ${VARIABLE} is a setting, or else any "
+    "variable of the environment or .env; a secret is written so.",
+    "type": ["object", "null"],
+}
 VARIABLE: Schema = {"$ref": "#/$defs/variable"}
 
 
@@ -30,6 +39,8 @@ def graph_schema() -> Schema:
         arguments = operator.arguments.model_json_schema(ref_template="#/$defs/{model}")
         defs.update(arguments.pop("$defs", {}))
         defs[f"{operator.name} arguments"] = _arguments(operator, arguments)
+    defs["reply arguments"]["properties"]["with"] = WITH
+    defs["reply arguments"]["allOf"] = _made_with(defs)
     return {
         "$schema": DIALECT,
         "title": "A voice_node graph",
@@ -139,6 +150,45 @@ def _arguments(operator: Operator[Any, Any], model: Schema) -> Schema:
         "type": "object" if _required(operator) else ["object", "null"],
         "additionalProperties": False,
         "required": _required(operator),
+        "properties": properties,
+    }
+
+
+def _made_with(defs: Schema) -> list[Schema]:
+    """What `with` may have for each orchestrator that has a name; `defs` gets it. The packages of all are imported."""
+    found = []
+    for name in ORCHESTRATORS:
+        try:
+            made = ORCHESTRATORS[name]
+        except UserError:  # a broken package: only a graph that names it is told so
+            continue
+        defs[f"{name} with"] = _constructor(constructor_of(made), told_by_node(name, made))
+        named = {"required": ["orchestrator"], "properties": {"orchestrator": {"const": name}}}
+        found.append({"if": named, "then": {"properties": {"with": {"$ref": f"#/$defs/{name} with"}}}})
+    return found
+
+
+def _constructor(constructor: Constructor, told: tuple[str, ...]) -> Schema:
+    """The arguments of a constructor by name. A value may be a variable; nested ones are not checked."""
+    properties: Schema = {}
+    for name, parameter in constructor.parameters.items():
+        if name in told:
+            continue
+        try:
+            described = TypeAdapter(cast(Any, parameter.hint)).json_schema()
+        except (PydanticUserError, TypeError, NameError):  # no type of pydantic's, or none that JSON has
+            described = {}
+        shown: Schema = {key: described.pop(key) for key in ("title", "description") if key in described}
+        plain = set(described) <= {"type", "enum", "const", "minimum", "maximum", "minLength", "maxLength", "pattern"}
+        if plain and described.get("type") not in (None, "object", "array"):
+            shown["anyOf"] = [described, {"type": "string", "pattern": VARIABLE_IN.pattern}]
+        if isinstance(parameter.default, (str, int, float, bool)):
+            shown["default"] = parameter.default
+        properties[name] = shown
+    return {
+        "description": f"What {constructor.name} is made with.",
+        "type": ["object", "null"],
+        "additionalProperties": constructor.others is not None,
         "properties": properties,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -12,10 +12,13 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import nearest
 from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.spec import INPUTS, StepSpec
-from webapi.voice_node.graph.variables import filled_in, only_variable
+from webapi.voice_node.graph.variable_names import only_variable
+from webapi.voice_node.graph.variables import filled_in
+from webapi.voice_node.graph.with_reader import WithReader
 from webapi.voice_node.graph.yaml_parser import Marked, Place
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import REPLIES, TURNS, Kind, Operator
+from webapi.voice_node.reply.given_arguments import GivenArguments
 
 ONLY_ONE = {  # kinds of which a graph can have only one maker, and what to do instead
     TURNS.name: "join the voiced frames before it (combine)",
@@ -100,9 +103,23 @@ class StepReader:
         return given
 
     def _arguments(self, operator: AnyOperator, place: Place, given: dict[str, Marked]) -> dict[str, Any] | None:
+        """The arguments, without those that name streams, checked; None where one is wrong."""
+        before = len(self._problems)
+        bodies = {name: given[name] for name in _for_constructors(operator) if name in given}
+        written = {name: value for name, value in given.items() if name not in {*operator.streams, *bodies}}
+        arguments = self._values(operator, place, written)
+        for name, body in bodies.items():
+            who: str | None = arguments.get("orchestrator") if arguments else None
+            where = given["orchestrator"].place if "orchestrator" in given else body.place
+            reader = WithReader(f"{operator.name}: {name}", body, self._settings, self._problems)
+            made_with = reader.read(who, where, recorded=bool(self._context["recorded"]))
+            if arguments is not None:
+                arguments[name] = made_with
+        return arguments if len(self._problems) == before else None
+
+    def _values(self, operator: AnyOperator, place: Place, written: dict[str, Marked]) -> dict[str, Any] | None:
         """The arguments that are values, checked against the operator's signature; None where one is wrong."""
         before = len(self._problems)
-        written = {name: value for name, value in given.items() if name not in operator.streams}
         values = {name: filled_in(value, self._settings, self._problems) for name, value in written.items()}
         if len(self._problems) > before:
             return None
@@ -114,10 +131,10 @@ class StepReader:
                 if problem["type"] == "missing":
                     self._problems.add(place, f"{operator.name}: the argument {name!r} is missing")
                     continue
-                variable = only_variable(given[name].plain())
+                variable = only_variable(written[name].plain())
                 shown = repr(values[name]) if variable is None else f"{variable}={values[name]}"
                 why = problem["ctx"]["error"] if problem["type"] == "value_error" else _lower(problem["msg"])
-                self._problems.add(given[name].place, f"{operator.name}: {name}: {shown}: {why}")
+                self._problems.add(written[name].place, f"{operator.name}: {name}: {shown}: {why}")
             return None
 
     def _reads(
@@ -156,6 +173,12 @@ class StepReader:
                 f"{operator.name}: {other} in line {at.line} makes {gives} already, and both would use the same "
                 f"trace_ids: {ONLY_ONE[gives]}",
             )
+
+
+def _for_constructors(operator: AnyOperator) -> list[str]:
+    """The arguments of an operator that hold those of a constructor."""
+    fields = operator.arguments.model_fields.items()
+    return [name for name, each in fields if GivenArguments in (each.annotation, *get_args(each.annotation))]
 
 
 def _lower(text: str) -> str:

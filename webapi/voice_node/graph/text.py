@@ -58,8 +58,9 @@ class _Drawing:
             *(f"{name} ◄ {stream}" for name, stream in step.reads.items() if stream != UNDRAWN),
         ]
         head = f"│ {step.operator:12} "
-        together = ", ".join(note.replace(" ", "\N{NO-BREAK SPACE}") for note in notes)
-        rows = textwrap.wrap(together, COLUMNS - self._width - len(head)) or [""]
+        room = COLUMNS - self._width - len(head)
+        whole = (note.replace(" ", "\N{NO-BREAK SPACE}") if len(note) < room else note for note in notes)
+        rows = textwrap.wrap(", ".join(whole), room) or [""]
         rows = [row.replace("\N{NO-BREAK SPACE}", " ") for row in rows]
         return [(head if i == 0 else "│".ljust(len(head))) + row for i, row in enumerate(rows)]
 

@@ -1,32 +1,18 @@
-"""`${VARIABLE}` in a graph file: the value of a setting."""
+"""`${VARIABLE}` in a graph file: the value of a setting; for an orchestrator also that of any other variable."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
 
-from webapi.voice_node.config import Settings
+from webapi.voice_node.config import Settings, environment_variable
 from webapi.voice_node.errors import nearest
 from webapi.voice_node.errors.advice import SETTINGS_LIST
 from webapi.voice_node.graph.problem_list import Problems
+from webapi.voice_node.graph.variable_names import IN_YAML, only_variable
 from webapi.voice_node.graph.yaml_parser import Marked, Place
-
-VARIABLE = re.compile(r"\$\{([^{}]*)\}")
-IN_YAML = re.compile(r"\$\(([^()]*)\)")  # as long as ${…}, and plain text also inside YAML's own braces
-
-
-def hide_variables(text: str) -> str:
-    """The file's text with `$(NAME)` for `${NAME}`, so that YAML reads no map there; every place stays the same."""
-    return VARIABLE.sub(r"$(\1)", text)
-
-
-def only_variable(value: object) -> str | None:
-    """The name of the variable where the value is nothing else, else None."""
-    found = IN_YAML.fullmatch(str(value))
-    return found[1] if found else None
 
 
 def filled_in(marked: Marked, settings: Settings, problems: Problems) -> Any:
@@ -40,8 +26,52 @@ def filled_in(marked: Marked, settings: Settings, problems: Problems) -> Any:
     return IN_YAML.sub(lambda found: str(_setting(found[1], marked.place, settings, problems)), value)
 
 
+class Variables:
+    """Fills in the variables of nested values: settings, else what the environment or `.env` has.
+
+    `hidden` collects the values of those that are no settings, by name: no text for people may have them in it.
+    """
+
+    def __init__(self, settings: Settings, problems: Problems) -> None:
+        self._settings = settings
+        self._problems = problems
+        self.hidden: dict[str, str] = {}
+
+    def filled_in(self, marked: Marked) -> Any:
+        """The value, with lists and maps in it; a setting alone keeps its type, any other variable is a string."""
+        if marked.is_map:
+            return {key.plain(): self.filled_in(value) for key, value in marked.pairs}
+        if isinstance(marked.value, list):
+            return [self.filled_in(item) for item in marked.value]
+        if not isinstance(marked.value, str):
+            return marked.value
+        variable = only_variable(marked.value)
+        if variable is not None:
+            return self._value(variable, marked.place)
+        return IN_YAML.sub(lambda found: str(self._value(found[1], marked.place)), marked.value)
+
+    def _value(self, variable: str, place: Place) -> Any:
+        if variable in _names(self._settings):
+            return _setting(variable, place, self._settings, self._problems)
+        value = environment_variable(self._settings, variable)
+        if value is None:
+            near = nearest(variable, _names(self._settings))
+            self._problems.add(
+                place,
+                f"${{{variable}}}: this variable is not set, neither in the environment nor in .env, and it is no "
+                f"setting of the node.{near}",
+            )
+            return None
+        self.hidden[variable] = value
+        return value
+
+
+def _names(settings: Settings) -> list[str]:
+    return [name.upper() for name in type(settings).model_fields]
+
+
 def _setting(variable: str, place: Place, settings: Settings, problems: Problems) -> Any:
-    names = [name.upper() for name in type(settings).model_fields]
+    names = _names(settings)
     if variable not in names:
         hint = nearest(variable, names)
         problems.add(place, f"${{{variable}}}: there is no such setting.{hint} See {SETTINGS_LIST}")

@@ -13,7 +13,7 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.server import dev_server
 from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.files.preflight import check_writable
-from webapi.voice_node.graph.check import load_and_check, make_orchestrators
+from webapi.voice_node.graph.check import load_and_check, make_orchestrators, orchestrators_of
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.metrics import MetricsFile
@@ -83,7 +83,8 @@ async def run_node(
 def _checked(settings: Settings) -> tuple[GraphSpec, VoiceActivityDetector]:
     """The graph and a VAD, made to check them. UserError for what would otherwise fail in the first turn."""
     graph = load_and_check(settings.voice_graph, settings)
-    find_orchestrator(settings.orchestrator)
+    if settings.orchestrator not in orchestrators_of(graph):
+        find_orchestrator(settings.orchestrator)
     vad = VoiceActivityDetector(settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms)
     check_writable(settings)
     check_recordings(settings)

@@ -12,9 +12,10 @@ from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.events import CutOutcome, Playback, Prompted, Reply, SpeechEnded, Superseded, TurnEvent, Unheard
 from webapi.voice_node.operators.kinds import PLAYBACK, REPLIES, TURNS, BuildInfo, Stage, becomes, operator
-from webapi.voice_node.orchestrator import load_orchestrator, null_orchestrator, unknown
+from webapi.voice_node.orchestrator import null_orchestrator, unknown
 from webapi.voice_node.reactive.direct import DirectObservable
 from webapi.voice_node.reply.filler import FillerRule
+from webapi.voice_node.reply.given_arguments import GivenArguments, make_orchestrator
 from webapi.voice_node.reply.orchestrator_adapter import OrchestratorAdapter
 from webapi.voice_node.reply.pacing import QueueDepth
 from webapi.voice_node.reply.prompts import Prompt
@@ -38,6 +39,7 @@ Answerer = Annotated[str, AfterValidator(_known)]
 def reply(
     *,
     orchestrator: Answerer = "mock",
+    with_: GivenArguments | None = None,
     ahead_ms: AheadMs = 400,
     filler: Prompt | None = None,
     filler_after_ms: LateMs = 800,
@@ -49,6 +51,7 @@ def reply(
         turns  --S---E------------SB-----E-----------|
         out    --------R-a-a-a-a--C--------R-a-a-a-Z-C|     R reply started, a audio, C cut, Z ended
 
+    `with`: keyword arguments of the orchestrator's constructor.
     `ahead_ms`: how far the audio may be ahead of the room: that deep is the queue, and half of it rides over a stall.
     `filler`: said where no audio of a reply has come `filler_after_ms` after it was asked for; the reply follows it.
     """
@@ -59,7 +62,7 @@ def reply(
         def subscribe(
             observer: abc.ObserverBase[Reply], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            adapter = _adapter(orchestrator, info, depth, late, observer.on_next)
+            adapter = _adapter((orchestrator, with_), info, depth, late, observer.on_next)
 
             def answer(event: Any) -> Observable[Reply]:
                 if isinstance(event, SpeechEnded):
@@ -81,12 +84,17 @@ def reply(
 
 
 def _adapter(
-    name: str, info: BuildInfo, depth: QueueDepth, late: FillerRule | None, tell: Callable[[Reply], None]
+    made: tuple[str, GivenArguments | None],
+    info: BuildInfo,
+    depth: QueueDepth,
+    late: FillerRule | None,
+    tell: Callable[[Reply], None],
 ) -> OrchestratorAdapter:
-    """The orchestrator `name`, ready for one session; in a recorded call, one that is never asked."""
+    """The orchestrator of a name, made with arguments, ready for one session; in a recorded call it is never asked."""
     context, rate = info.context, info.gives.rate
     assert rate is not None  # noqa: S101 - for the type checker: turns have one
-    orchestrator = null_orchestrator() if context.script else load_orchestrator(name, context.settings, rate)
+    name, given = made
+    orchestrator = null_orchestrator() if context.script else make_orchestrator(name, context.settings, rate, given)
     return OrchestratorAdapter(orchestrator, context, depth, rate, tell, late)
 
 

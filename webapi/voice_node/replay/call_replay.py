@@ -46,7 +46,7 @@ def replay_call(
     call = read_call(folder)
     identity, settings = _identity_and_settings(call, changes)
     if changes.graph:
-        graph = load_graph(changes.graph, settings)
+        graph = load_graph(changes.graph, settings, recorded=not changes.live)
     else:
         path = folder / f"{Path(call.header['graph']).name}.yaml"
         graph = read_graph(call.graph, path, settings, recorded=not changes.live)

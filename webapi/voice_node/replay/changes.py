@@ -8,10 +8,9 @@ from typing import Any
 
 from webapi.voice_node.clock.replay_loops import Pace
 from webapi.voice_node.config import load_settings, shown, with_hidden_secrets
-from webapi.voice_node.graph.settings_used import settings_used
+from webapi.voice_node.graph.settings_used import settings_of_orchestrators, settings_used
 from webapi.voice_node.graph.spec import GraphSpec
 
-OF_THE_ORCHESTRATOR = ("ORCHESTRATOR", "MOCK_REPLY", "MOCK_THINK_MS")  # settings
 LIVE_TOLERANCE_S = 0.05  # an orchestrator that is asked again never answers in the same millisecond; nor is real time
 
 
@@ -40,7 +39,7 @@ class ReplayChanges:
         unheard = [
             f"{name} changes nothing where the recording answers; --orchestrator live asks again"
             for name in names
-            if name in used.intersection(OF_THE_ORCHESTRATOR) and not asked
+            if name in used & settings_of_orchestrators(graph) and not asked
         ]
         return unused + unheard
 

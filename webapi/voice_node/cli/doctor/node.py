@@ -6,6 +6,7 @@ from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.files.preflight import check_writable
+from webapi.voice_node.graph.check import make_orchestrators, orchestrators_of
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.orchestrator import load_orchestrator
 from webapi.voice_node.vad import VoiceActivityDetector, available_backends
@@ -21,9 +22,17 @@ def check_graph(settings: Settings) -> CheckResult:
 
 
 def check_orchestrator(settings: Settings) -> CheckResult:
-    """The orchestrator can be made."""
+    """The orchestrators of the graph can be made, each with what the graph gives it, and that of the settings too."""
     try:
-        load_orchestrator(settings.orchestrator, settings)
+        graph = load_graph(settings.voice_graph, settings)
+    except UserError:
+        graph = None  # check_graph says why
+    names = orchestrators_of(graph) if graph else []
+    try:
+        if graph:
+            make_orchestrators(graph, settings)
+        if settings.orchestrator not in names:
+            load_orchestrator(settings.orchestrator, settings)
     except UserError as error:
         return CheckResult("orchestrator", "fail", str(error), "Mend it, or set ORCHESTRATOR=mock")
     return CheckResult("orchestrator", "ok", settings.orchestrator)
