@@ -25,7 +25,7 @@ from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.orchestrator_mock import OrchestratorMock
-from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
+from webapi.voice_node.room.session_port import MakeSession, SessionPort, SessionRequest
 
 REPLY = "tone:30"  # as MOCK_REPLY
 THINK_MS = 120  # the default of MOCK_THINK_MS
@@ -105,7 +105,7 @@ class Probed:
 def probing(make_session: MakeSession, doors: Doors) -> MakeSession:
     """The same sessions, watched."""
 
-    def make(call: Call) -> SessionPort:
+    def make(call: SessionRequest) -> SessionPort:
         def tap(event: Event) -> None:
             if isinstance(event, BargeIn):  # told in the loop's next round: its flush is the last one noted
                 NOTES.flushes[-1].first_voiced_s = event.t_first_voiced_us / US_PER_S

@@ -24,7 +24,8 @@ from webapi.voice_node.room import session_keeper
 from webapi.voice_node.room.connection import Connection
 from webapi.voice_node.room.data_messages import RoomMessages
 from webapi.voice_node.room.host import Host
-from webapi.voice_node.room.session_port import Call, SessionPort
+from webapi.voice_node.room.session_port import SessionPort, SessionRequest
+from webapi.voice_node.room.text_streams import TextStream
 from webapi.voice_node.room.track_reader import NUMBER
 from webapi.voice_node.room.track_sink import TrackSink
 
@@ -84,6 +85,9 @@ class Participant:
     track_publications: dict[str, Publication]
     joined_at: datetime = datetime(2026, 1, 1, tzinfo=timezone.utc)
     kind: int = rtc.ParticipantKind.PARTICIPANT_KIND_STANDARD
+    name: str = ""
+    metadata: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
     disconnect_reason: int | None = None
 
 
@@ -93,9 +97,13 @@ class FakeMessages:
 
     room: object = None
     sent: list[dict[str, Any]] = field(default_factory=list)
+    texts: list[TextStream] = field(default_factory=list)
 
     def send(self, message: dict[str, Any], *, only: str | None = None) -> None:
         self.sent.append(message)
+
+    def send_text(self, stream: TextStream) -> None:
+        self.texts.append(stream)
 
 
 class FakeRoom:
@@ -108,17 +116,19 @@ class FakeRoom:
         self.lines: list[dict[str, Any]] = []  # of metrics.jsonl
         self.messages = FakeMessages()
         self.sessions = SessionFactory(graph, settings, self.lines.append)
-        self.calls: list[Call] = []
+        self.calls: list[SessionRequest] = []
         self.made_at_s: list[float] = []  # when a session was asked for
         self.make_error: Exception | None = None  # raised then
         self.tracks: list[Track] = []
+        self.removed: list[str] = []
         self._handlers: dict[str, Callable[..., None]] = {}
         self.people: dict[str, Participant] = {}
         self._connection = SimpleNamespace(up=True, room=SimpleNamespace(on=self._on, remote_participants=self.people))
         monkeypatch.setattr(session_keeper, "clock_us", loop.clock_us)
         monkeypatch.setattr(room_caller, "clock_us", loop.clock_us)
         monkeypatch.setattr(room_caller, "frames_of", lambda track: track)
-        self.host = Host("demo", self._make, cast(TrackSink, Ear(loop)), cast(RoomMessages, self.messages), 30.0)
+        messages, ears = cast(RoomMessages, self.messages), cast(TrackSink, Ear(loop))
+        self.host = Host("demo", self._make, ears, messages, 30.0, self._remove)
 
     async def __aenter__(self) -> FakeRoom:
         self._running = asyncio.create_task(self.host.run())
@@ -130,6 +140,12 @@ class FakeRoom:
         self._running.cancel()
         await asyncio.wait([self._running])
         await self.host.close()
+
+    async def _remove(self, identity: str) -> None:
+        """The node takes a participant out."""
+        self.removed.append(identity)
+        if identity in self.people:
+            self.leave(identity, rtc.DisconnectReason.PARTICIPANT_REMOVED)
 
     # ------------------------------------------------------------ what happens in it
 
@@ -164,10 +180,10 @@ class FakeRoom:
         publication.muted = muted
         self.emit("track_muted" if muted else "track_unmuted", self.people[identity], publication)
 
-    def leave(self, identity: str) -> None:
+    def leave(self, identity: str, reason: int = rtc.DisconnectReason.CLIENT_INITIATED) -> None:
         """The caller leaves, and the server says so."""
         gone = self.people.pop(identity)
-        gone.disconnect_reason = rtc.DisconnectReason.CLIENT_INITIATED
+        gone.disconnect_reason = reason
         self.emit("participant_disconnected", gone)
 
     def lose(self) -> None:
@@ -188,7 +204,7 @@ class FakeRoom:
         self.loop.call_soon(self._handlers["track_subscribed"], self.tracks[-1], publication, caller)
 
     def emit(self, name: str, *arguments: object) -> None:
-        """Call the node's handler for LiveKit's message of that name."""
+        """SessionRequest the node's handler for LiveKit's message of that name."""
         self._handlers[name](*arguments)
 
     async def say(self, seconds: float, *, wait_s: float = 0.0, stall_s: float = 0.0) -> None:
@@ -209,7 +225,7 @@ class FakeRoom:
     def _on(self, name: str, handler: Callable[..., None]) -> None:
         self._handlers[name] = handler
 
-    def _make(self, call: Call) -> SessionPort:
+    def _make(self, call: SessionRequest) -> SessionPort:
         self.made_at_s.append(self.loop.time())
         if self.make_error is not None:
             raise self.make_error

@@ -13,7 +13,7 @@ from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.node.live_session import SessionFactory
-from webapi.voice_node.room.session_port import Call, MakeSession, SessionPort
+from webapi.voice_node.room.session_port import MakeSession, SessionPort, SessionRequest
 
 READY_S = 20.0
 
@@ -39,7 +39,7 @@ class Node:
             },
         )
         self.stop = asyncio.Event()
-        self.calls: list[Call] = []
+        self.calls: list[SessionRequest] = []
         self.lines: list[dict[str, Any]] = []
         self.logs: list[dict[str, Any]] = []
         graph = load_graph("default", self.settings)
@@ -47,7 +47,7 @@ class Node:
         self._runner = LiveKitRunner(self.settings, self._make, grace_s=grace_s)
         self.running: asyncio.Task[None] | None = None
 
-    def _make(self, call: Call) -> SessionPort:
+    def _make(self, call: SessionRequest) -> SessionPort:
         self.calls.append(call)
         return self._make_session(call)
 

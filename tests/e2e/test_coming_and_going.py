@@ -221,7 +221,7 @@ def test_a_session_that_will_not_close_does_not_keep_the_node(livekit_url: str, 
         def cut(self, reason: str) -> None:
             pass
 
-        async def close(self) -> None:
+        async def close(self, reason: str = "closed") -> None:
             await asyncio.Event().wait()
 
     async def scenario() -> None:

@@ -173,7 +173,7 @@ def test_a_caller_who_leaves_is_followed_by_the_next_with_a_session_of_their_own
                     await bob.say(vowel(0.5) + silence(0.5))
                     turn = await bob.wait_for_event("speech_ended", session_id=node.calls[1].session_id)
                     assert turn["turn_index"] == 0
-        assert [call.identity for call in node.calls] == ["alice", "bob"]
+        assert [call.caller.identity for call in node.calls] == ["alice", "bob"]
         assert node.logged("ignored")[0]["identity"] == "bob"
 
     run(scenario())
@@ -190,7 +190,7 @@ def test_neither_a_bot_nor_somebody_without_a_microphone_is_a_caller(livekit_url
             await bob.wait_for_event("listening_to", identity="bob")
             await node.until(lambda: node.logged("ignored"))
             assert [line["identity"] for line in node.logged("ignored")] == ["another-bot"]
-            assert [call.identity for call in node.calls] == ["bob"]
+            assert [call.caller.identity for call in node.calls] == ["bob"]
 
     run(scenario())
 

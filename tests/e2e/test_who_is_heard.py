@@ -56,7 +56,7 @@ def test_another_caller_is_heard_soon_after_the_server_is_back(livekit_server: A
                 await node.until(lambda: node.logged("reconnected"), 60)
                 await bob.wait_for_event("listening_to", identity="bob")
                 await is_answered(bob, session_id=node.calls[-1].session_id)
-        assert [call.identity for call in node.calls] == ["alice", "bob"]
+        assert [call.caller.identity for call in node.calls] == ["alice", "bob"]
 
     run(scenario())
 
@@ -112,6 +112,6 @@ def test_audio_that_is_encrypted_end_to_end_is_refused_with_one_warning(livekit_
         assert [e for e in observer.events if e["event"] == "not_heard"] == [
             {"event": "not_heard", "identity": "eve", "reason": "encrypted"}
         ]
-        assert [call.identity for call in node.calls] == ["bob"]
+        assert [call.caller.identity for call in node.calls] == ["bob"]
 
     run(scenario())

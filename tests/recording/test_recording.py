@@ -21,7 +21,7 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.files.json_line import json_line
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.inputs import Closed
+from webapi.voice_node.inputs import CallerInfo, Closed
 from webapi.voice_node.recording.call_recorder import CallRecorder
 from webapi.voice_node.recording.recorded_call import read_call
 from webapi.voice_node.recording.retention import check_recordings, new_recording, prune
@@ -235,7 +235,9 @@ def test_a_recording_has_the_graph_that_answered_and_not_what_its_file_has_becom
     check_recordings(settings)
     graph = load_graph(str(path), settings)
     path.write_text("version: 2")
-    recorder = new_recording(settings, graph, session_id="s", room="r", origin_us=0, on_problem=pytest.fail)
+    recorder = new_recording(
+        settings, graph, session_id="s", room="r", origin_us=0, caller=CallerInfo(), on_problem=pytest.fail
+    )
     recorder.close()
     (call,) = (tmp_path / "calls").iterdir()
     assert read_call(call).graph == (GRAPHS / "default.yaml").read_text()

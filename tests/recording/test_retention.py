@@ -15,11 +15,12 @@ import pytest
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.events import AudioChunk
 from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.node import live_session
 from webapi.voice_node.recording import retention
 from webapi.voice_node.recording.call_recorder import CallRecorder
 from webapi.voice_node.recording.retention import new_recording, prune
-from webapi.voice_node.room.session_port import Call
+from webapi.voice_node.room.session_port import SessionRequest
 
 
 def old_call(folder: Path, name: str, megabytes: float) -> Path:
@@ -32,7 +33,9 @@ def old_call(folder: Path, name: str, megabytes: float) -> Path:
 def recording(folder: Path, said: list[str]) -> CallRecorder:
     settings = load_settings(None, record_dir=str(folder), record_max_mb=10, vad_backend="sierra")
     graph = load_graph("default", settings)
-    return new_recording(settings, graph, session_id="s", room="r", origin_us=0, on_problem=said.append)
+    return new_recording(
+        settings, graph, session_id="s", room="r", origin_us=0, caller=CallerInfo(), on_problem=said.append
+    )
 
 
 def megabytes(folder: Path) -> float:
@@ -115,5 +118,5 @@ def test_a_call_that_can_not_be_recorded_is_served(tmp_path: Path, monkeypatch: 
 
     monkeypatch.setattr(live_session, "new_recording", fails)
     settings = load_settings(None, record_dir=str(tmp_path))
-    call = cast(Call, SimpleNamespace(session_id="s", room="r"))
+    call = cast(SessionRequest, SimpleNamespace(session_id="s", room="r"))
     assert live_session.new_recorder(call, load_graph("default", settings), settings, 0) is None

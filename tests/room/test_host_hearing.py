@@ -83,7 +83,7 @@ def test_another_caller_is_heard_soon_after_the_room_is_back(play: Play) -> None
         await answered(room, session_id=room.calls[-1].session_id)
 
     room = play(scene)
-    assert [call.identity for call in room.calls] == ["alice", "bob"]
+    assert [call.caller.identity for call in room.calls] == ["alice", "bob"]
 
 
 def test_the_same_caller_who_is_back_a_moment_after_another_keeps_their_session(play: Play) -> None:
@@ -99,7 +99,7 @@ def test_the_same_caller_who_is_back_a_moment_after_another_keeps_their_session(
         await answered(room, turn_index=1)
 
     room = play(scene)
-    assert [call.identity for call in room.calls] == ["alice"]
+    assert [call.caller.identity for call in room.calls] == ["alice"]
     assert listening(room) == [("alice", "first"), (None, "connection_lost"), ("alice", "again")]
 
 
@@ -139,7 +139,7 @@ def test_while_the_sdk_reconnects_nobody_else_takes_the_seat(play: Play) -> None
         await asyncio.sleep(BACK_S - 0.2)
         assert len(room.calls) == 1
         await asyncio.sleep(0.4)
-        assert [call.identity for call in room.calls] == ["alice", "bob"]
+        assert [call.caller.identity for call in room.calls] == ["alice", "bob"]
 
     play(scene)
 
@@ -347,7 +347,7 @@ def test_the_seat_is_given_up_where_somebody_else_publishes(play: Play, order: s
         await answered(room, turn_index=1, session_id=room.calls[-1].session_id)
 
     room = play(scene)
-    assert [call.identity for call in room.calls] == ["alice", "bob"]
+    assert [call.caller.identity for call in room.calls] == ["alice", "bob"]
     assert listening(room)[-1] == ("bob", "first")
 
 
@@ -371,7 +371,7 @@ def test_a_caller_whose_audio_does_not_come_keeps_nobody_else_from_the_seat(play
         await answered(room, session_id=room.calls[-1].session_id)
 
     room = play(scene)
-    assert [call.identity for call in room.calls] == ["alice", "bob", "alice"]
+    assert [call.caller.identity for call in room.calls] == ["alice", "bob", "alice"]
 
 
 # ---------------------------------------------------------------- kinds of participants
@@ -387,6 +387,6 @@ def test_a_recorder_and_an_ingress_are_no_callers(play: Play, logged: list[dict[
         await answered(room)
 
     room = play(scene)
-    assert [call.identity for call in room.calls] == ["phone"]
+    assert [call.caller.identity for call in room.calls] == ["phone"]
     ignored = {line["identity"]: line["reason"] for line in logged if line.get("event") == "ignored"}
     assert ignored == {"recorder": "of kind egress", "stream": "of kind ingress"}

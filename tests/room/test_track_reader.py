@@ -53,7 +53,7 @@ class Recorder:
         self.stamps_ms.append(t_us / 1000)
         self.story.append(reason)
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "closed") -> None:
         """Nothing to close."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from loguru import logger
@@ -15,6 +16,7 @@ from webapi.voice_node.room.bounded import bounded
 from webapi.voice_node.room.connection import Connection, Joiner
 from webapi.voice_node.room.data_messages import RoomMessages
 from webapi.voice_node.room.host import GRACE_S, Host
+from webapi.voice_node.room.removal import remove_participant
 from webapi.voice_node.room.session_port import MakeSession
 from webapi.voice_node.room.track_sink import TrackSink
 
@@ -60,8 +62,10 @@ class LiveKitRunner:
         """
         sink, messages = TrackSink(), RoomMessages()
         self._messages = messages
-        host = self._host = Host(self._settings.lk_room, self._make_session, sink, messages, self._grace_s)
-        joiner = Joiner(self._settings, sink, host.register_handlers)
+        settings = self._settings
+        remove = partial(remove_participant, settings)
+        host = self._host = Host(settings.lk_room, self._make_session, sink, messages, self._grace_s, remove)
+        joiner = Joiner(settings, sink, host.register_handlers)
         connection: Connection | None = None
         ending = [asyncio.create_task(stop.wait()), asyncio.create_task(host.run())]
         try:

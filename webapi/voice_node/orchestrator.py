@@ -14,8 +14,8 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, describe, nearest
-from webapi.voice_node.events import Side
 from webapi.voice_node.errors.hidden_values import without_hidden
+from webapi.voice_node.events import Side
 from webapi.voice_node.orchestrator_mock import OrchestratorMock
 from webapi.voice_node.plugins import Plugins, yaml_name
 

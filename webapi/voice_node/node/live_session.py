@@ -10,13 +10,14 @@ from loguru import logger
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import describe
+from webapi.voice_node.events import HungUp
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.node.event_log import event_tap
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recording.call_recorder import CallRecorder
 from webapi.voice_node.recording.retention import new_recording
-from webapi.voice_node.room.session_port import Call, SessionPort
+from webapi.voice_node.room.session_port import SessionPort, SessionRequest
 
 WriteLine = Callable[[dict[str, Any]], None]
 
@@ -32,42 +33,50 @@ class SessionFactory:
         self._settings = settings
         self._write = write
 
-    def __call__(self, call: Call) -> SessionPort:
+    def __call__(self, request: SessionRequest) -> SessionPort:
         """The session for a call. Raises what the orchestrator's constructor raises."""
         graph = self.graph
-        return LiveSession(call, graph, self._settings, self._write, is_outdated=lambda: self.graph is not graph)
+        return LiveSession(request, graph, self._settings, self._write, is_outdated=lambda: self.graph is not graph)
 
 
 class LiveSession:
     """The session of one caller in one room, with everything that is written about it."""
 
     def __init__(
-        self, call: Call, graph: GraphSpec, settings: Settings, write: WriteLine, *, is_outdated: Callable[[], bool]
+        self,
+        request: SessionRequest,
+        graph: GraphSpec,
+        settings: Settings,
+        write: WriteLine,
+        *,
+        is_outdated: Callable[[], bool],
     ) -> None:
-        log = logger.bind(session_id=call.session_id, room=call.room)
+        log = logger.bind(session_id=request.session_id, room=request.room)
 
         def on_turn(line: dict[str, Any]) -> None:
             write(line)
-            call.send({"event": "turn", **line})
+            request.send({"event": "turn", **line})
 
-        began_us = call.since_us
-        self._recorder = new_recorder(call, graph, settings, began_us)
+        began_us = request.since_us
+        self._recorder = new_recorder(request, graph, settings, began_us)
         self._session = Session(
             graph,
             settings=settings,
-            sink=call.sink,
-            clock=call.clock,
-            session_id=call.session_id,
-            room=call.room,
-            taps=[call.tap],
-            on_failure=call.broke,
+            sink=request.sink,
+            clock=request.clock,
+            session_id=request.session_id,
+            room=request.room,
+            taps=[request.tap],
+            on_failure=request.broke,
             on_trouble=lambda error: log.opt(exception=error).error(str(error)),
             note=self._recorder.note if self._recorder else None,
             origin_us=began_us,
+            caller=request.caller,
         )
-        self._metrics = Metrics(call.session_id, call.room, graph.name, on_turn)
+        self._session.tap(lambda event: request.hang_up(event.reason) if isinstance(event, HungUp) else None)
+        self._metrics = Metrics(request.session_id, request.room, graph.name, on_turn)
         self._session.tap(self._metrics)
-        self._session.tap(event_tap(call.session_id, call.room, began_us))
+        self._session.tap(event_tap(request.session_id, request.room, began_us))
         if self._recorder:
             write_event = self._recorder.event
             self._session.tap(lambda event: write_event(event, began_us))
@@ -92,26 +101,32 @@ class LiveSession:
         """The caller does not speak, and no reply is made or played."""
         return self._session.between_turns
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "closed") -> None:
         """End the session, and write what is left: the line of each turn, and the recording."""
-        await self._session.close()
+        await self._session.close(reason)
         self._metrics.close()
         if self._recorder:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
 
 
-def new_recorder(call: Call, graph: GraphSpec, settings: Settings, began_us: int) -> CallRecorder | None:
+def new_recorder(request: SessionRequest, graph: GraphSpec, settings: Settings, began_us: int) -> CallRecorder | None:
     """The recorder of a call; None where RECORD_DIR is off or can't be written. The call is served all the same."""
 
     def on_problem(why: object) -> None:
-        bound = logger.bind(event="record_failed", session_id=call.session_id, room=call.room)
+        bound = logger.bind(event="record_failed", session_id=request.session_id, room=request.room)
         bound.error(f"this call is not recorded: {why}")
 
     if settings.record_dir is None:
         return None
     try:
         return new_recording(
-            settings, graph, session_id=call.session_id, room=call.room, origin_us=began_us, on_problem=on_problem
+            settings,
+            graph,
+            session_id=request.session_id,
+            room=request.room,
+            origin_us=began_us,
+            caller=request.caller,
+            on_problem=on_problem,
         )
     except Exception as error:  # whatever is wrong with the folder, the call is served
         on_problem(error if isinstance(error, OSError) else describe(error))

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors.bad_settings import is_secret
 from webapi.voice_node.events import US_PER_S, Reply
-from webapi.voice_node.inputs import Input, OrchestratorOutput
+from webapi.voice_node.inputs import CallerInfo, Input, OrchestratorOutput
 
 LONGEST_S = 18 * 3600  # of a call: a longer mix does not fit into a WAV
 EARLY_S = 60  # how long before the session's start an input may have its stamp
@@ -57,6 +57,17 @@ def check_origin(origin_us: Any) -> int:
     if type(origin_us) is not int or not 0 <= origin_us <= LATEST_ORIGIN_US:
         raise ValueError(f"origin_us is {_shown(origin_us)}, and must be a whole number from 0 to {LATEST_ORIGIN_US}")
     return origin_us
+
+
+def check_caller(recorded: Any) -> CallerInfo:
+    """Return the `caller` of call.json; an old recording has none. Raises ValueError for what is none."""
+    if recorded is None:
+        return CallerInfo()
+    try:
+        return TypeAdapter(CallerInfo).validate_python(recorded, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"caller: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
 def check_settings(recorded: Any) -> dict[str, Any]:

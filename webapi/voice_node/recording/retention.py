@@ -6,6 +6,7 @@ import platform
 import shutil
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.files.byte_writer import STEP_BYTES
 from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.recording.call_file import CALL
 from webapi.voice_node.recording.call_recorder import CallRecorder
 from webapi.voice_node.vad import used_backend
@@ -43,6 +45,7 @@ def new_recording(
     session_id: str,
     room: str,
     origin_us: int,
+    caller: CallerInfo,
     on_problem: PrintLine,
 ) -> CallRecorder:
     """Return a recorder for one call, whose folder is named by the time of its start and the session.
@@ -58,6 +61,7 @@ def new_recording(
         "room": room,
         "began": began,
         "origin_us": origin_us,
+        "caller": asdict(caller),
         "graph": graph.name,
         "settings": public(settings),
         "vads": {name: used_backend(name) for name in vad_backends(graph)},

@@ -17,7 +17,7 @@ from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut
-from webapi.voice_node.recording.checks import check_settings
+from webapi.voice_node.recording.checks import check_caller, check_settings
 from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
 from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges, checked_settings
 from webapi.voice_node.replay.matched_replies import MatchedReplies
@@ -83,9 +83,10 @@ def _identity_and_settings(call: RecordedCall, changes: ReplayChanges) -> tuple[
             if not isinstance(header[name], str) or "\0" in header[name]:
                 raise ValueError(f"{name} is no text")
         recorded = check_settings(header["settings"])
+        caller = check_caller(header.get("caller"))
     except (KeyError, ValueError) as error:
         raise UserError(f"{call.folder}: call.json lacks what a replay needs: {error}") from None
-    identity = SessionIdentity(header["session_id"], header["room"], origin_us)
+    identity = SessionIdentity(header["session_id"], header["room"], origin_us, caller)
     return identity, Settings.model_construct(**{**recorded, **checked_settings(changes.settings)})
 
 

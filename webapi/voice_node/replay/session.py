@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapi.voice_node.clock.replay_loops import this_loop
@@ -11,6 +11,7 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.context import ReplyScript
 from webapi.voice_node.events import Event, HungUp, record
 from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.replay.result import ReplayResult
@@ -25,6 +26,7 @@ class SessionIdentity:
     session_id: str
     room: str
     origin_us: int = 0
+    caller: CallerInfo = field(default_factory=CallerInfo)
 
 
 class ReplaySession:
@@ -69,6 +71,7 @@ class ReplaySession:
             probe=result.watch,
             script=script,
             tap_file=TapFiles(taps, result),
+            caller=identity.caller,
         )
 
     def raise_failure(self) -> None:

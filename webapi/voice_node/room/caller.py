@@ -7,6 +7,7 @@ import asyncio
 from livekit import rtc
 from loguru import logger
 
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.room.jitter_buffer import buffer_level_us
 from webapi.voice_node.room.participants import cancels_echo
 from webapi.voice_node.room.session_port import PendingSession, SessionPort, clock_us
@@ -20,8 +21,11 @@ MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # between two sessions where the first bro
 class Caller:
     """The state of one caller: session and track. Times are the loop's, in seconds."""
 
-    def __init__(self, room: str, identity: str) -> None:
-        self.identity = identity
+    def __init__(self, room: str, info: CallerInfo) -> None:
+        self.info = info
+        self.identity = identity = info.identity
+        self.hung_up: str | None = None  # why the bot has hung up on them
+        self.removed = False  # they were taken out of the room for that
         self.asked_sid: str | None = None  # of the track that was subscribed to last
         self.heard_sid: str | None = None  # of the track that has come and is read
         self._loop = asyncio.get_running_loop()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.clock.run import wait_set
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.room import error_messages
 from webapi.voice_node.room.announcements import Announcements
 from webapi.voice_node.room.caller import ASK_AGAIN_S, Caller
 from webapi.voice_node.room.connection import Connection
 from webapi.voice_node.room.data_messages import RoomMessages
-from webapi.voice_node.room.participants import people_in
+from webapi.voice_node.room.participants import caller_info, people_in
 from webapi.voice_node.room.session_keeper import UNHEARD, SessionKeeper
 from webapi.voice_node.room.session_port import MakeSession
 from webapi.voice_node.room.track_sink import TrackSink
@@ -26,6 +29,8 @@ IN_THE_ROOM = ("no_track", "encrypted")  # of Without.why: the caller is there
 ASKS = 3  # a track that has not come after so many subscriptions is taken for missing, until it comes
 CLOSE_TRACKS_S = 0.3  # the time limit for closing tracks when the node leaves
 
+Remove: TypeAlias = Callable[[str], Coroutine[Any, Any, None]]
+
 
 class Host:
     """Looks at the room after each change in it, and brings caller and session in line with what is there.
@@ -35,11 +40,19 @@ class Host:
     """
 
     def __init__(
-        self, room: str, make_session: MakeSession, sink: TrackSink, messages: RoomMessages, grace_s: float
+        self,
+        room: str,
+        make_session: MakeSession,
+        sink: TrackSink,
+        messages: RoomMessages,
+        grace_s: float,
+        remove: Remove,
     ) -> None:
+        """`remove` takes a participant out of the room."""
         self._room = room
         self._messages = messages
         self._grace_s = grace_s
+        self._remove = remove
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._seat: Seat | None = None  # as `who_is_heard` decided last
@@ -193,15 +206,17 @@ class Host:
         if decision.seat is None:
             await self._end_call(decision.why)
         else:
-            caller = self._caller or self._begin_call(decision.seat)
-            here = participants.get(caller.identity)
+            here = participants.get(decision.seat.identity)
+            caller = self._caller or self._begin_call(decision.seat, here)
             self._align_track(caller, here, decision.seat)
             if here is not None:
                 await self._sessions.maintain(caller)
+                self._hang_up_if_asked(caller)
         self._announcements.not_heard(not_heard(people, decision.seat))
 
-    def _begin_call(self, seat: Seat) -> Caller:
-        caller = self._caller = Caller(self._room, seat.identity)
+    def _begin_call(self, seat: Seat, here: rtc.RemoteParticipant | None) -> Caller:
+        info = CallerInfo(seat.identity) if here is None else caller_info(here)
+        caller = self._caller = Caller(self._room, info)
         self._sessions.serve(caller)
         bound = caller.log.bind(event="listening_to", reason=seat.why)
         bound.info(f"listening to {seat.identity}: {WHY[seat.why]}")
@@ -211,10 +226,17 @@ class Host:
         caller, text = self._caller, WHY[why]
         if caller is not None:
             self._detach_track(caller, text)
-            await self._sessions.end(caller)
+            reason = text if caller.hung_up is None else f"the bot hung up: {caller.hung_up}"
+            await self._sessions.end(caller, reason)
             self._caller = None
             caller.log.bind(event="call_ended", reason=why).info(f"call of {caller.identity} ended: {text}")
         self._announcements.heard(None, why)
+
+    def _hang_up_if_asked(self, caller: Caller) -> None:
+        """Take a caller out of the room, once, where the bot has hung up."""
+        if caller.hung_up is not None and not caller.removed:
+            caller.removed = True
+            self._keep(asyncio.create_task(self._remove(caller.identity), name="livekit-hang-up"))
 
     def _note_absent(self, why: str) -> None:
         """The caller is not in the room any more; see who_is_heard.Without."""

@@ -7,12 +7,24 @@ from collections.abc import Collection, Iterable
 from livekit import rtc
 from livekit.protocol.models import AudioTrackFeature
 
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.room.who_is_heard import AudioTrack, Person
 
 
 def people_in(participants: Iterable[rtc.RemoteParticipant], missing: Collection[str] = ()) -> tuple[Person, ...]:
     """The participants and their audio tracks. `missing`: sids of tracks that were asked for and do not come."""
     return tuple(_person(participant, missing) for participant in participants)
+
+
+def caller_info(participant: rtc.RemoteParticipant) -> CallerInfo:
+    """Who a participant is."""
+    return CallerInfo(
+        participant.identity,
+        participant.name or "",
+        _name(rtc.ParticipantKind, participant.kind, "PARTICIPANT_KIND_"),
+        participant.metadata or "",
+        dict(participant.attributes),
+    )
 
 
 def _person(participant: rtc.RemoteParticipant, missing: Collection[str]) -> Person:

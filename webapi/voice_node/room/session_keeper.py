@@ -14,7 +14,8 @@ from webapi.voice_node.events import Event, PlaybackStarted, record
 from webapi.voice_node.room.bounded import bounded
 from webapi.voice_node.room.caller import Caller
 from webapi.voice_node.room.data_messages import RoomMessages
-from webapi.voice_node.room.session_port import Call, MakeSession, PendingSession, SessionPort, clock_us
+from webapi.voice_node.room.session_port import MakeSession, PendingSession, SessionPort, SessionRequest, clock_us
+from webapi.voice_node.room.text_streams import TextStreams
 from webapi.voice_node.room.track_sink import TrackSink
 
 POLL_S = 0.1  # how often an outdated session is looked at, until it is between two turns
@@ -49,7 +50,8 @@ class SessionKeeper:
             if not (caller.broken or caller.session.between_turns):
                 self._look_again_in(POLL_S)
                 return
-            await bounded(caller.detach_session().close(), CLOSE_S, "closing the session before")
+            why = "the session broke" if caller.broken else "the graph was changed"
+            await bounded(caller.detach_session().close(why), CLOSE_S, "closing the session before")
         if caller.is_waiting:
             left_s = caller.not_before_s - self._loop.time()
             if left_s > 0:
@@ -61,14 +63,14 @@ class SessionKeeper:
         """Make a session for the caller. One that can't be made is treated as one that broke."""
         session_id, before, replaces_broken = secrets.token_hex(6), caller.session_id, caller.broken
         made: list[SessionPort] = []
-        call = self._call(caller, session_id, made)
+        request = self._request(caller, session_id, made)
         caller.begin_session(session_id)
         try:
-            made.append(self._make_session(call))
+            made.append(self._make_session(request))
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # an orchestrator may raise anything
-            call.broke(as_exception(error))
+            request.broke(as_exception(error))
             return
         caller.attach_session(made[0])
         if caller.broken:
@@ -79,19 +81,24 @@ class SessionKeeper:
         elif before is not None:
             self._report_switch(caller, before)
 
-    async def end(self, caller: Caller) -> None:
+    async def end(self, caller: Caller, reason: str) -> None:
         """Close the caller's session, within CLOSE_S, and drop what is still to be played of it."""
-        await bounded(caller.session.close(), CLOSE_S, "closing the session")
+        await bounded(caller.session.close(reason), CLOSE_S, "closing the session")
         self._sink.clear()
 
-    def _call(self, caller: Caller, session_id: str, made: list[SessionPort]) -> Call:
+    def _request(self, caller: Caller, session_id: str, made: list[SessionPort]) -> SessionRequest:
         """What the session is made from. `made` holds the session once it is made."""
 
         def send(message: Mapping[str, Any]) -> None:
             self._messages.send({**message, "session_id": session_id})
 
+        streams = TextStreams(caller.identity)
+
         def tap(event: Event) -> None:
             send(record(event, made[0].origin_us))
+            stream = streams.of(event)
+            if stream is not None:
+                self._messages.send_text(stream)
             if self._unheard and isinstance(event, PlaybackStarted):
                 made[0].cut(UNHEARD)
 
@@ -103,9 +110,15 @@ class SessionKeeper:
             send({"event": "session_broke", "detail": str(error)})
             self._changed.set()
 
+        def hang_up(reason: str) -> None:
+            caller.hung_up = reason
+            self._changed.set()
+
         since_us = caller.session.since_us if isinstance(caller.session, PendingSession) else None
         since_us = clock_us() if since_us is None else since_us
-        return Call(session_id, self._room, caller.identity, self._sink, clock_us, since_us, tap, send, broke)
+        return SessionRequest(
+            session_id, self._room, caller.info, self._sink, clock_us, since_us, tap, send, broke, hang_up
+        )
 
     def _report_switch(self, caller: Caller, before: str) -> None:
         """Log and send that a session with another graph has replaced session `before`."""

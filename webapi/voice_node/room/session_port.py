@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from webapi.voice_node.events import Event
+from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.playback.sink import Sink
 
 MAX_WAITING = 200  # chunks of 10 ms (2 s) that are kept for a session that is not made yet
@@ -26,8 +27,8 @@ class Listener(Protocol):
     def lost(self, reason: str, t_us: int) -> None:
         """The caller's audio stopped at `t_us`."""
 
-    async def close(self) -> None:
-        """End the session, within a bounded time."""
+    async def close(self, reason: str = "closed") -> None:
+        """End the session, within a bounded time. `reason` is for the orchestrator."""
 
 
 class SessionPort(Listener, Protocol):
@@ -54,21 +55,22 @@ class SessionPort(Listener, Protocol):
 
 
 @dataclass(frozen=True)
-class Call:
+class SessionRequest:
     """What a session is made from."""
 
     session_id: str
     room: str
-    identity: str  # the caller's
+    caller: CallerInfo
     sink: Sink
     clock: Callable[[], int]  # microseconds, monotonic
     since_us: int  # when it begins on that clock: now, or when the audio arrived that waits for it
     tap: Callable[[Event], None]  # sends an event to the room's clients; the first tap, so that they get it soonest
     send: Callable[[Mapping[str, Any]], None]  # sends a JSON message to the room's clients; adds `session_id`
     broke: Callable[[Exception], None]  # the session takes no audio any more: it is closed and replaced
+    hang_up: Callable[[str], None] = lambda _: None  # takes the caller out of the room; gets the reason
 
 
-MakeSession = Callable[[Call], SessionPort]
+MakeSession = Callable[[SessionRequest], SessionPort]
 
 
 def clock_us() -> int:
@@ -103,7 +105,7 @@ class PendingSession:
     def cut(self, reason: str) -> None:
         """Do nothing: nothing plays."""
 
-    async def close(self) -> None:
+    async def close(self, reason: str = "closed") -> None:
         """Do nothing."""
 
     def pass_on(self, session: SessionPort) -> None:
