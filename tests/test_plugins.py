@@ -20,7 +20,7 @@ from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.orchestrator import load_orchestrator
-from webapi.voice_node.plugins import Plugins
+from webapi.voice_node.plugins import LazyTable, Plugins
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "shout"
@@ -157,3 +157,25 @@ def test_the_example_package_installs_and_all_three_are_used(tmp_path: Path) -> 
 def quieter(pcm: bytes) -> bytes:
     """A tenth of it."""
     return (np.frombuffer(pcm, "<i2") // 10).astype("<i2").tobytes()
+
+
+def test_a_lazy_table_imports_what_is_asked_for_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lazy_one.py").write_text("class Thing: ...\n")
+    (tmp_path / "lazy_two.py").write_text("raise RuntimeError('imported')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    table: LazyTable[Any] = LazyTable({"one": "lazy_one:Thing", "two": "lazy_two:Thing", "three": int})
+    assert list(table) == ["one", "two", "three"]
+    assert "two" in table
+    assert "four" not in table
+    assert "lazy_one" not in sys.modules
+    assert table["one"].__name__ == "Thing"
+    assert table["three"] is int
+
+
+@pytest.mark.parametrize("place", ["json:Nothing", "no_such_package_of_ours:Thing"])
+def test_what_a_lazy_table_cannot_import_is_told(place: str) -> None:
+    table: LazyTable[Any] = LazyTable({"one": place})
+    with pytest.raises(UserError, match=f"'one' can't be used: .*({place})"):
+        table["one"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
@@ -10,6 +11,37 @@ from typing import Any, TypeVar
 from webapi.voice_node.errors import UserError, describe
 
 T = TypeVar("T")
+
+
+class LazyTable(Mapping[str, T]):
+    """A table of things that are imported when they are first asked for.
+
+    `places` has for each name either the thing itself or its place as `package.module:name`. Access raises UserError
+    where the import fails.
+    """
+
+    def __init__(self, places: Mapping[str, T | str]) -> None:
+        self._places = places
+
+    def __getitem__(self, name: str) -> T:
+        place = self._places[name]
+        if not isinstance(place, str):
+            return place
+        module, _, member = place.partition(":")
+        try:
+            found: T = getattr(importlib.import_module(module), member)
+        except (ImportError, AttributeError) as error:
+            raise UserError(f"{name!r} can't be used: {describe(error)} ({place})") from error
+        return found
+
+    def __contains__(self, name: object) -> bool:  # that of Mapping would import
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 class Plugins(Mapping[str, T]):
