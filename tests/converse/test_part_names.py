@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from webapi.voice_node.converse import part_names
 from webapi.voice_node.converse.part_names import LlmChoice, PartChoice, choose
 from webapi.voice_node.converse.parts import LanguageModel, Message
+from webapi.voice_node.plugins import Plugins
 
 
 class Scripted:
@@ -46,7 +47,7 @@ class Graph(BaseModel):
 @pytest.fixture(autouse=True)
 def _parts(monkeypatch: pytest.MonkeyPatch) -> None:
     table: dict[str, type] = {"llm.scripted": Scripted, "llm.any": TakesAny, "tts.loud": Scripted}
-    monkeypatch.setattr(part_names, "PARTS", part_names.Plugins("part", "voice_node.none", table))
+    monkeypatch.setattr(part_names, "PARTS", Plugins("part", "voice_node.none", table))
 
 
 def made(**arguments: Any) -> Any:

@@ -91,7 +91,7 @@ WRONG = {
     ),
     "an orchestrator that is not there": (
         changed("orchestrator: mock", "orchestrator: mok"),
-        "g.yaml:13:38: reply: orchestrator: 'mok': there is none of that name. Did you mean 'mock'? There are: echo",
+        "g.yaml:13:38: reply: orchestrator: 'mok': there is none of that name. Did you mean 'mock'? There are: ",
     ),
     "an orchestrator that is no class's path": (
         changed("orchestrator: mock", "orchestrator: 'my bot:Bot'"),

@@ -17,7 +17,7 @@ from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.errors.hidden_values import without_hidden
 from webapi.voice_node.events import Side
 from webapi.voice_node.orchestrator_mock import OrchestratorMock
-from webapi.voice_node.plugins import Plugins, yaml_name
+from webapi.voice_node.plugins import LazyTable, Plugins, yaml_name
 
 ENTRY_POINTS = "voice_node.orchestrators"
 PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z")
@@ -188,7 +188,10 @@ def takes(function: Callable[..., Any], *args: Any) -> bool:
     return True
 
 
-BUILT_IN: dict[str, type] = {"mock": OrchestratorMock, "echo": OrchestratorMock}  # echo: with that as its MOCK_REPLY
+# echo: the mock with that as its MOCK_REPLY. converse is imported when it is asked for: the mock starts without it.
+BUILT_IN: Mapping[str, type] = LazyTable(
+    {"mock": OrchestratorMock, "echo": OrchestratorMock, "converse": "webapi.voice_node.converse.converse:Converse"}
+)
 ORCHESTRATORS: Plugins[type] = Plugins("orchestrator", ENTRY_POINTS, BUILT_IN, _wrong)
 
 
