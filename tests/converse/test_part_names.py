@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from webapi.voice_node.converse import part_names
 from webapi.voice_node.converse.part_names import LlmChoice, PartChoice, choose
@@ -127,3 +128,21 @@ def test_the_names_are_known_without_importing_the_parts() -> None:
 def test_the_kind_of_choice_says_its_part() -> None:
     choice: PartChoice[LanguageModel] = choose("llm", {"part": "scripted", "model": "m"})
     assert (choice.role, choice.name) == ("llm", "scripted")
+
+
+PARTS = [("stt", "openai"), ("llm", "openai"), ("tts", "openai"), ("stt", "wyoming"), ("tts", "wyoming")]
+
+
+@pytest.mark.parametrize(("role", "name"), PARTS)
+def test_a_package_that_is_missing_is_named_with_how_to_install_it(
+    role: part_names.Role, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    for module in list(sys.modules):
+        if module.startswith(f"{part_names.PACKAGE}.{name}_"):
+            monkeypatch.delitem(sys.modules, module)
+        elif module.split(".")[0] == name:
+            monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(PydanticCustomError, match=f"{name}: the package .* is not installed. Run: pip install '{name}"):
+        choose(role, {"part": name})
