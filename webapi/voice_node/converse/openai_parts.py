@@ -14,13 +14,14 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, Message, PartError, Seconds
+from webapi.voice_node.converse.remedies import LOG
 from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 
 try:
     import openai
 
-    from webapi.voice_node.converse.openai_errors import LOG, explained
+    from webapi.voice_node.converse.openai_errors import explained
 except ImportError as error:
     raise PartError("openai", "the package openai is not installed", f"Run: {install('openai')}") from error
 
