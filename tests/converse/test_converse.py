@@ -215,13 +215,15 @@ async def test_a_part_that_opens_slowly_costs_the_turns_until_it_is_ready() -> N
 # ---------------------------------------------------------------- cuts
 
 
-async def cut_after(stage: Stage, trace_id: str, seconds: float) -> None:
-    """Ask for the reply of a turn, and cancel it as the node does: the task, then `stop_playback`."""
+async def cut_after(stage: Stage, trace_id: str, seconds: float, *, playing: bool = True) -> None:
+    """Ask for the reply of a turn, and cancel it as the node does: by a barge-in where it is `playing`."""
     utterance = stage.speak(trace_id)
     task = asyncio.ensure_future(stage.play(stage.bot.get_audio_reply(trace_id, utterance), real_time=True))
     await asyncio.sleep(seconds)
     task.cancel()
     stage.bot.stop_playback(trace_id)
+    if playing:
+        stage.bot.on_barge_in_detected(trace_id)
     await asyncio.wait({task})
 
 
@@ -263,9 +265,19 @@ async def test_a_node_that_does_not_know_the_words_gets_them_estimated() -> None
 
 
 @virtual
+async def test_an_interruption_at_the_first_sample_keeps_what_the_caller_said() -> None:
+    stage = Stage()
+    await cut_after(stage, "t1", 0.35)
+    stage.bot.on_playback_ended("t1", 0, False, None)
+    await stage.turn("t2")
+    assert stage.llm.asked[-1] == [("system", "Be brief."), ("user", "hello bot\nhello bot")]
+
+
+@virtual
 async def test_a_superseded_turn_leaves_no_trace() -> None:
     stage = Stage()
-    await cut_after(stage, "t1", 0.25)
+    await cut_after(stage, "t1", 0.25, playing=False)
+    stage.bot.on_playback_ended("t1", 0, False, None)
     stage.stt.text = "hello bot are you there"
     await stage.turn("t2")
     assert stage.llm.asked[-1] == [("system", "Be brief."), ("user", "hello bot are you there")]

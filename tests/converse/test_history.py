@@ -66,6 +66,18 @@ def test_a_cut_reply_of_which_something_was_heard_is_not_withdrawn() -> None:
         assert told(history) == [*START, ("assistant", f"Hello {INTERRUPTED}")]
 
 
+def test_a_turn_that_never_was_stays_so_when_it_is_told_that_nothing_was_heard() -> None:
+    for first in (True, False):
+        history = talked()
+        for _ in range(2):
+            if first:
+                history.withdraw("t1")
+            else:
+                history.heard("t1", 0, False, None)
+            first = not first
+        assert told(history) == [START[0]]
+
+
 def test_messages_of_one_role_in_a_row_are_joined() -> None:
     history = History("")
     history.begin("t1", "Hello?")  # its reply failed

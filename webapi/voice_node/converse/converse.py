@@ -70,7 +70,7 @@ class Converse:
         self._history = History(prompt, most_turns)
         self._call: Call | None = None
         self._listening: dict[str, Listening] = {}  # the utterance that goes on, by its trace_id
-        self._cut: dict[str, bool] = {}  # whether the node has cut the reply, for each that is being made
+        self._cut: dict[str, bool] = {}  # of each reply that is being made: is it superseded?
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -149,9 +149,14 @@ class Converse:
                 self._history.withdraw(trace_id)
 
     def stop_playback(self, trace_id: str) -> None:
-        """The reply is cut. If nothing of it was heard, its turn is left out of the history."""
+        """The reply is cut. If nothing of it was heard, its turn is left out of the history: it comes again, whole."""
         if trace_id in self._cut:
             self._cut[trace_id] = True
+
+    def on_barge_in_detected(self, trace_id: str) -> None:
+        """The reply was cut while it was played: the words of its turn do not come again."""
+        if trace_id in self._cut:
+            self._cut[trace_id] = False
 
     def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool, heard_text: str | None = None) -> None:
         """Only what was heard of the reply stays in the history."""

@@ -59,7 +59,7 @@ class History:
 
     def withdraw(self, trace_id: str) -> None:
         """The turn never was: nothing of its reply was heard, and the caller's words come again with the next turn."""
-        if (turn := self._turn(trace_id)) and turn.heard is None:
+        if (turn := self._turn(trace_id)) and not turn.heard:
             turn.withdrawn = True
 
     def heard(self, trace_id: str, heard_ms: float, completed: bool, heard_text: str | None) -> None:
@@ -70,7 +70,8 @@ class History:
         turn = self._turn(trace_id)
         if turn is None:
             return
-        turn.withdrawn = False
+        if heard_ms > 0 or completed:
+            turn.withdrawn = False
         text = heard_text if heard_text is not None else words_heard(turn.bot, heard_ms, completed)
         is_cut = not completed and text and text != _full(turn.bot)
         turn.heard = f"{text} {INTERRUPTED}" if is_cut else text

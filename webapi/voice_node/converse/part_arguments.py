@@ -8,6 +8,8 @@ from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, Field, create_model
 
+from webapi.voice_node.plugins import yaml_name
+
 
 def check_arguments(made: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """The keyword arguments for `made` (a class) that `given` says, each converted to its annotation.
@@ -25,7 +27,7 @@ def check_arguments(made: Callable[..., Any], given: Mapping[str, Any]) -> dict[
             extra = "allow"
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
-        key = name.removesuffix("_")
+        key = yaml_name(name)
         names[key] = name
         fields[f"field{index}"] = (hints.get(name, Any), Field(default, alias=key))
     config = ConfigDict(extra=extra, arbitrary_types_allowed=True, hide_input_in_errors=True, protected_namespaces=())
