@@ -25,6 +25,7 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "context": ("Context",),
     "events": ALL,
     "orchestrator": ("Orchestrator", "Call", "Speech", "REQUIRED", "load_orchestrator"),
+    "converse.parts": ("SpeechToText", "LanguageModel", "TextToSpeech", "Part", "Heard", "Message", "PartError"),
     "vad": ("Backend", "BackendFactory", "VoiceActivityDetector"),
     "audio_io": ("resample_48k_to_8k", "resample_8k_to_48k", "resample_pcm", "frame_8k_20ms", "join_frames"),
     "testing": ("AnyGraph", "assert_marbles"),
@@ -36,6 +37,8 @@ ENTRY_POINTS = {
     "operators": "a function with the decorator `operator` ([operators.kinds](#operatorskinds)), of the same name",
     "vad": "a voice activity detector: a `BackendFactory` in [vad](#vad)",
     "orchestrator": "a class that meets `Orchestrator` in [orchestrator](#orchestrator)",
+    "converse.part_names": "a class that meets an interface in [converse.parts](#converseparts); the entry point is "
+    "named `stt.NAME`, `llm.NAME` or `tts.NAME`",
 }
 HEAD = """\
 <!-- Written by scripts/make_api_page.py. Do not edit this page: edit the docstrings and run the script. -->
@@ -50,7 +53,7 @@ Units are the same everywhere. PCM is little-endian int16, mono, as `bytes`. Rat
 """
 ADDED = """\
 An installed package adds to the node by entry points in its `pyproject.toml`. The package
-[examples/shout](../examples/shout) has one of each.
+[examples/shout](../examples/shout) has an operator, a VAD and an orchestrator.
 """
 PYTEST = """
 The package `voice-node` itself has an entry point in the group `pytest11`. It brings the fixture `assert_marbles` and

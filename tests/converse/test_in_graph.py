@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.converse.fakes import FakeLlm, FakeStt, FakeTts, Log
 from tests.stage import play
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.converse.converse import Converse
 from webapi.voice_node.converse.history import INTERRUPTED
+from webapi.voice_node.converse.part_names import choose
 from webapi.voice_node.converse.parts import PartError
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.reader import read_graph
@@ -148,3 +151,22 @@ def test_a_part_that_fails_is_the_reason_of_the_turn() -> None:
     assert line["outcome"] == "failed"
     details = [each.detail for each in played.of("reply_ended")]
     assert "PartError: llm at nowhere: it is lost. Find it" in details
+
+
+# ---------------------------------------------------------------- what the document shows
+
+DOCUMENT = (ROOT / "docs" / "converse.md").read_text(encoding="utf-8")
+SAMPLES: list[Any] = [yaml.safe_load(each) for each in re.findall(r"^```yaml\n(.*?)^```", DOCUMENT, re.M | re.S)]
+
+
+def test_the_documents_whole_bot_is_a_graph() -> None:
+    ((step,), *_) = SAMPLES
+    given = yaml.safe_dump(step["reply"]["with"], allow_unicode=True)
+    read_graph(graph_with(given), Path("bot.yaml"), load_settings())
+
+
+def test_the_documents_parts_are_right() -> None:
+    parts = [part for sample in SAMPLES[1:] for part in sample.items()]
+    assert {given["part"] for _, given in parts} == {"openai", "wyoming", "livekit"}
+    for role, given in parts:
+        assert choose(role, given).name == given["part"]

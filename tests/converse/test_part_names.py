@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
+from importlib.metadata import EntryPoint
 from typing import Annotated, Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from webapi.voice_node import plugins
 from webapi.voice_node.converse import part_names
 from webapi.voice_node.converse.part_names import LlmChoice, PartChoice, choose
 from webapi.voice_node.converse.parts import LanguageModel, Message
+from webapi.voice_node.errors import UserError
 from webapi.voice_node.plugins import Plugins
 
 
@@ -71,6 +75,34 @@ def test_the_key_class_is_the_argument_class_() -> None:
 
 def test_a_part_that_takes_any_argument_gets_it() -> None:
     assert made(part="any", **{"class": "a:B", "heat": 3}).given == ("a:B", {"heat": 3})
+
+
+INSTALLED = [
+    ("llm.mine", "Scripted", ""),
+    ("llm.silent", "Silent", "the class lacks chat."),
+    ("model.mine", "Scripted", "its name must begin with a role and a dot: stt., llm., tts."),
+]
+
+
+class Silent:
+    """No language model."""
+
+
+@pytest.mark.parametrize(("name", "class_name", "wrong"), INSTALLED)
+def test_an_installed_package_adds_parts(
+    name: str, class_name: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    point = EntryPoint(name, f"{__name__}:{class_name}", part_names.ENTRY_POINTS)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == point.group else [])
+    parts: Plugins[type] = Plugins("part", part_names.ENTRY_POINTS, part_names.BUILT_IN, part_names.PARTS._wrong)
+    monkeypatch.setattr(part_names, "PARTS", parts)
+    if not wrong:
+        assert "mine" in part_names.part_names("llm")
+        assert made(part="mine", model="m").given[0] == "m"
+        return
+    with pytest.raises(UserError, match=re.escape(wrong)):
+        parts[name]
 
 
 def test_each_call_makes_a_part_of_its_own() -> None:

@@ -49,8 +49,8 @@ class Part(Protocol):
 
     The constructor takes keyword arguments only: the keys that a graph may give, which are checked against its
     annotations. It connects to nothing and starts nothing; it raises PartError where the part can never work (a package
-    or a key is missing). `timeout_s`, an optional attribute, limits each wait of the conversation for the next piece of
-    a result (of a speech-to-text: since the utterance ended).
+    or a key is missing). Two attributes are optional: `timeout_s` limits each wait of the conversation for the next
+    piece of a result (of a speech-to-text: since the utterance ended), and `label` names the part in errors.
     """
 
     async def open(self) -> None:
