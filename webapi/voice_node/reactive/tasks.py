@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
-from weakref import WeakSet
 
 
 class Tasks:
@@ -18,7 +17,7 @@ class Tasks:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._running: set[asyncio.Task[Any]] = set()
-        self._cancelled: WeakSet[asyncio.Task[Any]] = WeakSet()
+        self._cancelled: set[asyncio.Task[Any]] = set()  # and not done yet
 
     def __len__(self) -> int:
         return len(self._running)
@@ -27,13 +26,13 @@ class Tasks:
         """Start `work` as a task. Whoever starts it sees to it that it raises nothing."""
         task = self._loop.create_task(work)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._forget)
         return task
 
     def cancel(self, task: asyncio.Task[Any]) -> None:
         """Cancel a task that was started here."""
-        self._cancelled.add(task)
-        task.cancel()
+        if task.cancel():
+            self._cancelled.add(task)
 
     def cancel_all(self) -> None:
         """Cancel all that run."""
@@ -43,8 +42,11 @@ class Tasks:
     @property
     def cancelled(self) -> bool:
         """Whether the running task was cancelled here."""
-        task = asyncio.current_task()
-        return task is not None and task in self._cancelled
+        return bool(self._cancelled) and asyncio.current_task() in self._cancelled
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        self._cancelled.discard(task)
 
     async def wait(self, timeout_s: float) -> int:
         """Wait until all are done, at most so long. Returns how many still run."""
