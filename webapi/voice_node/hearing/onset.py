@@ -43,7 +43,9 @@ def frame(s: Onset, voiced: bool, doubted: bool, number: int, t_us: int, rule: T
     """One frame later. `doubted`: a probability is known, and is too low for a voice (endpoint.END)."""
     if s.pause_needed:
         pause = s.pause + 1 if doubted or not voiced else 0
-        return NO_RUN if pause >= s.pause_needed else s._replace(pause=pause)
+        if pause >= s.pause_needed:
+            return NO_RUN
+        return s if pause == s.pause else s._replace(pause=pause)
     if not voiced:
         return NO_RUN
     if s.run == 0 or (doubted and s.run >= rule.start_frames):  # noise may be "voiced" for long: no voice began yet

@@ -37,12 +37,17 @@ def frame(
     echo_left: float | None = None,
 ) -> Step:
     """One frame later. `number` is the frame's position, `t_us` its arrival, `echo_left` as events.Frame has it."""
-    if not (rule.greeting or rule.idle_prompt):
-        return _caller(s, voiced, number, t_us, rule, probability, echo_left)
-    voice = voiced and (not s.onset.pause_needed if probability is None else probability >= END)
-    s, prompted = _prompt(s, voice, number, t_us, rule)
-    s, decided = _caller(s, voiced, number, t_us, rule, probability, echo_left)
-    return s, (*prompted, *decided)
+    prompted = NO_DECISION
+    if rule.greeting or rule.idle_prompt:
+        voice = voiced and (not s.onset.pause_needed if probability is None else probability >= END)
+        s, prompted = _prompt(s, voice, number, t_us, rule)
+    if s.utterance is not None:
+        s, decided = _continue(s, s.utterance, voiced, number, t_us, rule, probability)
+    elif voiced or s.onset is not NO_RUN:
+        s, decided = _await_onset(s, voiced, number, t_us, rule, probability, echo_left)
+    else:
+        return s, prompted
+    return s, prompted + decided
 
 
 def gap(s: TurnState, last_frame: int, reason: str, rule: TurnRule) -> Step:
@@ -84,15 +89,15 @@ def meet_request(s: TurnState, number: int, t_us: int) -> Step:
 
 def oldest_needed(s: TurnState, number: int, rule: TurnRule) -> int:
     """The first frame that an utterance may still ask for after frame `number`: those before it can go."""
-    if s.utterance:
+    if s.utterance is not None:
         return s.utterance.first_frame
     keep = number + 1 - rule.kept_frames
-    if s.reply and s.reply.after_pause:
+    if s.reply is not None and s.reply.after_pause:
         return min(keep, max(s.reply.to.first_frame, number + 1 - rule.max_frames // 2))
     return keep
 
 
-def _caller(
+def _await_onset(
     s: TurnState,
     voiced: bool,
     number: int,
@@ -101,40 +106,49 @@ def _caller(
     probability: float | None,
     echo_left: float | None,
 ) -> Step:
-    """What the caller does in this frame."""
-    run, utterance, reply = s.onset, s.utterance, s.reply
-    if utterance is None:
-        if interruption.caller_ignored(reply, rule) and not run.pause_needed:
-            # Whoever is still talking then starts when the reply is over.
-            return s if run is NO_RUN else s._replace(onset=NO_RUN), NO_DECISION
-        if not voiced and run is NO_RUN:
-            return s, NO_DECISION
+    """The caller is not speaking: an utterance may begin with this frame."""
+    reply = s.reply
+    if interruption.caller_ignored(reply, rule) and not s.onset.pause_needed:
+        # Whoever is still talking then starts when the reply is over.
+        return s if s.onset is NO_RUN else s._replace(onset=NO_RUN), NO_DECISION
     doubted = probability is not None and probability < END
-    run = onset.frame(run, voiced, doubted, number, t_us, rule)
-    if utterance is None:
-        s = s._replace(onset=run)
-        opens = onset.opens(run, probability, echo_left, reply is not None and reply.playing, rule)
-        return _start(s, number, t_us, rule) if opens else (s, NO_DECISION)
+    run = onset.frame(s.onset, voiced, doubted, number, t_us, rule)
+    if run is s.onset:
+        return s, NO_DECISION
+    s = TurnState(run, s.endpoint, None, reply, s.silence, s.turns, s.heard_from, s.requests)
+    opens = onset.opens(run, probability, echo_left, reply is not None and reply.playing, rule)
+    return _start(s, number, t_us, rule) if opens else (s, NO_DECISION)
+
+
+def _continue(
+    s: TurnState,
+    utterance: Utterance,
+    voiced: bool,
+    number: int,
+    t_us: int,
+    rule: TurnRule,
+    probability: float | None,
+) -> Step:
+    """The utterance has one more frame: it may interrupt a halted reply, or be over."""
+    doubted = probability is not None and probability < END
     voice = voiced if probability is None else not doubted
+    run = onset.frame(s.onset, voiced, doubted, number, t_us, rule)
     silence = endpoint.frame(s.endpoint, voice, voiced, rule)
     if voice:
         turn, first, first_us, _, count = utterance
         utterance = Utterance(turn, first, first_us, t_us, count + 1)
+    reply, interrupted = s.reply, NO_DECISION
+    if reply is not None:
+        reply, interrupted = interruption.at_voice(reply, utterance, rule)
     s = TurnState(run, silence, utterance, reply, s.silence, s.turns, s.heard_from, s.requests)
-    return _continue(s, utterance, number, probability is not None, rule)
-
-
-def _continue(s: TurnState, utterance: Utterance, number: int, sure: bool, rule: TurnRule) -> Step:
-    """The utterance has one more frame: it may interrupt a halted reply, or be over."""
-    reply, interrupted = interruption.at_voice(s.reply, utterance, rule)
     if interrupted:
-        return s._replace(reply=reply), interrupted
-    end = endpoint.ends(s.endpoint, utterance, s.onset, number, sure, rule)
+        return s, interrupted
+    end = endpoint.ends(silence, utterance, run, number, probability is not None, rule)
     if end is None:
         return s, NO_DECISION
     if end.pause_needed:
         s = s._replace(
-            onset=Onset(pause_needed=end.pause_needed), endpoint=Endpoint(pauses=s.endpoint.pauses)
+            onset=Onset(pause_needed=end.pause_needed), endpoint=Endpoint(pauses=silence.pauses)
         )  # no silence came before this end
     return _end(s, utterance, number, end.reason, rule)
 

@@ -24,4 +24,5 @@ class TurnRule(NamedTuple):
     @property
     def kept_frames(self) -> int:
         """Frames before a start that an utterance may still ask for."""
-        return max(self.preroll_frames, self.start_frames)
+        preroll, start = self.preroll_frames, self.start_frames
+        return preroll if preroll > start else start  # for each frame: `max` takes longer

@@ -75,20 +75,20 @@ class TurnScan:
         frame, kept = value.frame, self._kept
         rule = self._rule or self._begin(frame)
         kept.append(frame)
-        spoke = self._state.utterance is not None
-        self._state, decisions = turn_reducer.frame(
-            self._state, value.voiced, frame.number, frame.t_us, rule, value.probability, frame.echo_left
-        )
-        speaks = self._state.utterance is not None
+        t_us, pcm, _, number, echo_left = frame
+        before = self._state
+        after, decisions = turn_reducer.frame(before, value.voiced, number, t_us, rule, value.probability, echo_left)
+        self._state = after
+        spoke, speaks = before.utterance is not None, after.utterance is not None
         if spoke and not speaks:  # the last frame of the utterance comes before its end
-            self._emit(PartialAudio(frame.t_us, self._speaking, frame.pcm))
+            self._emit(PartialAudio(t_us, self._speaking, pcm))
         if decisions:
-            self._tell(decisions, frame.t_us)
+            self._tell(decisions, t_us)
         if spoke and speaks:
-            self._emit(PartialAudio(frame.t_us, self._speaking, frame.pcm))
+            self._emit(PartialAudio(t_us, self._speaking, pcm))
         if self._state.requests:
-            self._meet_requests(frame.t_us)
-        oldest = turn_reducer.oldest_needed(self._state, frame.number, rule)
+            self._meet_requests(t_us)
+        oldest = turn_reducer.oldest_needed(self._state, number, rule)
         while kept[0].number < oldest:
             kept.popleft()
 
