@@ -94,8 +94,10 @@ class Framer:
 
     def push(self, pcm: bytes) -> list[bytes]:
         """Return the frames that are complete now."""
-        held = self._held + pcm if self._held else pcm
         size = self._size
+        if not self._held and len(pcm) == size:  # as `resample` gives it to `window`
+            return [pcm]
+        held = self._held + pcm if self._held else pcm
         full = len(held) // size * size
         self._held = held[full:]
         return [held[at : at + size] for at in range(0, full, size)]
