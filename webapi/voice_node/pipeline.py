@@ -111,7 +111,7 @@ class Session:
     ) -> None:
         loop = asyncio.get_running_loop()
         self._clock = clock
-        self._closed_us: int | None = None
+        self._closed = False
         self.context = Context(
             session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file, caller, self.ask
         )
@@ -189,9 +189,11 @@ class Session:
 
         The orchestrator is told the `reason` last.
         """
-        self._closed_us = self._clock()
+        closed_us = self._clock()
+        self._clock = lambda: closed_us  # it stands still from here on, so all that happens now has one stamp
+        self._closed = True
         if self.context.note:
-            self.context.note(Closed(self._closed_us))
+            self.context.note(Closed(closed_us))
         try:
             self._caller.on_completed()  # cancels the reply, as a barge-in would
         except KeyboardInterrupt:
@@ -232,7 +234,7 @@ class Session:
 
     def ask(self, asked: Asked) -> None:
         """The bot is to say something of its own accord, or to hang up."""
-        if self._closed_us is not None:
+        if self._closed:
             return
         if self.context.note:
             self.context.note(asked)
@@ -248,12 +250,13 @@ class Session:
             self._speaking = isinstance(value, SpeechStarted)
 
     def _now(self) -> int:
-        """The clock. From the close on it stands still, so all that happens then has one stamp."""
-        return self._clock() if self._closed_us is None else self._closed_us
+        """The session's clock."""
+        return self._clock()
 
     def _in_order(self, t_us: int | None) -> int:
         """A stamp for the caller's audio: `t_us` or now, and not before the one of what was given last."""
-        return max(self._fed_us, self._now() if t_us is None else t_us)
+        arrived_us = self._clock() if t_us is None else t_us
+        return arrived_us if arrived_us > self._fed_us else self._fed_us  # a hundred times a second: no `max`
 
     def _fail(self, error: Exception) -> None:
         self._graph.dispose()
