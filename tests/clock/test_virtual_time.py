@@ -85,6 +85,21 @@ def test_the_clock_keeps_whole_microseconds_however_long_the_machine_has_been_up
     assert run_virtual(main(), start_us=start_us) == [20_000 * i for i in range(1, 51)]
 
 
+def test_a_jump_passes_nothing_that_is_due_before_it() -> None:
+    async def main() -> list[tuple[bool, int]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        loop.call_at(0.02, lambda: None)
+        # Before the timer, at it, in the past, and behind the timer.
+        seen = [(loop.jump(t_us), loop.now_us) for t_us in (10_000, 20_000, 5_000, 20_001)]
+        await loop.until(30_000)
+        loop.call_soon(lambda: None)
+        return [*seen, (loop.jump(40_000), loop.now_us)]
+
+    expected = [(True, 10_000), (True, 20_000), (True, 20_000), (False, 20_000), (False, 30_000)]
+    assert run_virtual(main()) == expected
+
+
 def test_what_waits_for_nothing_is_said() -> None:
     with pytest.raises(UserError, match="nothing will ever happen"):
         run_virtual(asyncio.Event().wait())

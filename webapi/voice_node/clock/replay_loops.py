@@ -34,6 +34,10 @@ class RealTimeLoop(asyncio.SelectorEventLoop):
         """Return the time in µs: the `clock` of a session."""
         return self.now_us
 
+    def jump(self, t_us: int) -> bool:
+        """Return whether `t_us` has come. Real time can't move on: see `until`."""
+        return self.now_us >= t_us
+
     async def until(self, t_us: int) -> None:
         """Wait until `t_us`; where the machine is slow, longer. Other tasks run meanwhile."""
         await asyncio.sleep(max(0, t_us - self.now_us) / 1_000_000)

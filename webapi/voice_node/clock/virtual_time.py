@@ -53,21 +53,27 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Return virtual microseconds: the `clock` of a session."""
         return self.now_us
 
+    def jump(self, t_us: int) -> bool:
+        """Move to `t_us` where nothing is due before it. Returns whether it did; if not, `until` has to wait."""
+        # asyncio has no public way to ask whether anything is due. These two have been its queues since Python 3.4.
+        ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
+        if self.now_us < t_us:
+            if ready or (timers and timers[0].when() * 1_000_000 < t_us - 0.5):
+                return False
+            self.now_us = t_us
+        return True
+
     async def until(self, t_us: int) -> None:
         """Move to `t_us`: all that is due before it is done, and nothing that is due at it, so the caller acts first.
 
         The order of two timers of the same time is undefined in asyncio, so a sleep would not guarantee that. Where
         nothing is due, this takes no iteration of the loop.
         """
-        # asyncio has no public way to ask whether anything is due. These two have been its queues since Python 3.4.
-        ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
-        while self.now_us < t_us:
-            if ready:
+        while not self.jump(t_us):
+            if self._ready:  # type: ignore[attr-defined]
                 await asyncio.sleep(0)
-            elif timers and timers[0].when() * 1_000_000 < t_us - 0.5:
-                await asyncio.sleep(timers[0].when() - self.time())
             else:
-                self.now_us = t_us
+                await asyncio.sleep(self._scheduled[0].when() - self.time())  # type: ignore[attr-defined]
 
     def run_in_executor(  # type: ignore[override]  # the stub ties func to args; here nothing is ever run
         self, executor: Executor | None, func: Any, *args: Any
@@ -129,7 +135,8 @@ class _JumpingSelector(selectors.SelectSelector):
     def _count_round(self) -> None:
         """Raise UserError where something is ready again and again, so that time would never pass."""
         if self._loop.now_us != self._at_us:
-            self._at_us, self._rounds = self._loop.now_us, 0
+            self._at_us, self._rounds = self._loop.now_us, 1
+            return
         self._rounds += 1
         if self._rounds == MOST_ROUNDS - LOOKED_AT:
             sys.setprofile(self._look)

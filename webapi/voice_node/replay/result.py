@@ -54,12 +54,12 @@ class ReplayResult:
     def watch(self, value: Any) -> None:
         """Note whether a frame was voiced, and how likely: a probe of the graph."""
         if type(value) is Voiced:
-            at = value.frame.number
+            (t_us, pcm, rate, at, _), voiced, probability = value
             if at >= len(self.voiced):
-                self.voiced.append(value.voiced)
-                self.likely.append(value.probability)
-                self.arrived_us.append(value.frame.t_us - self.origin_us)
-                self.frame_us = len(value.frame.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.frame.rate
+                self.voiced.append(voiced)
+                self.likely.append(probability)
+                self.arrived_us.append(t_us - self.origin_us)
+                self.frame_us = self.frame_us or len(pcm) // BYTES_PER_SAMPLE * US_PER_S // rate
             else:
-                self.voiced[at] = value.voiced  # where several detectors judge a frame, the last one counts
-                self.likely[at] = value.probability
+                self.voiced[at] = voiced  # where several detectors judge a frame, the last one counts
+                self.likely[at] = probability

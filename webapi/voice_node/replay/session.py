@@ -51,7 +51,7 @@ class ReplaySession:
         self.sink = ReplaySink(self.loop)
         self.hung_up = False  # the bot: nothing more is heard then
         self._result = result
-        self._failures: list[Exception] = []
+        self.failures: list[Exception] = []
         self._metrics = Metrics(identity.session_id, identity.room, graph.name, result.metrics.append)
 
         def take(event: Event) -> None:
@@ -66,7 +66,7 @@ class ReplaySession:
             session_id=identity.session_id,
             room=identity.room,
             taps=[take, self._metrics],
-            on_failure=self._failures.append,
+            on_failure=self.failures.append,
             on_trouble=lambda error: result.problems.append(str(error)),
             probe=result.watch,
             script=script,
@@ -76,8 +76,8 @@ class ReplaySession:
 
     def raise_failure(self) -> None:
         """Raise the error of an operator, where one has failed."""
-        if self._failures:
-            raise self._failures[0]
+        if self.failures:
+            raise self.failures[0]
 
     async def close(self) -> None:
         """End the session and complete its metrics. Raises the error of an operator that has failed."""
