@@ -196,4 +196,6 @@ class Hooks:
 
 def is_async(method: Callable[..., Any]) -> bool:
     """Whether a call of it only makes a coroutine, so that the call itself can wait for its place in the queue."""
+    if inspect.isroutine(method):
+        return inspect.iscoroutinefunction(method)
     return any(inspect.iscoroutinefunction(each) for each in (method, type(method).__call__))

@@ -37,9 +37,9 @@ class PieceCutter:
     def take(self, count: int) -> tuple[bytes, int]:
         """The next `count` pieces as one, or as many as are there, but at least one; and its length in µs."""
         count = max(1, min(count, self.pieces))
-        piece = self._held[self._at : self._at + count * self._size]
-        self._at += count * self._size
-        if not self.pieces:  # a large chunk is not kept in memory while the next one is waited for
+        end = self._at + count * self._size
+        piece, self._at = self._held[self._at : end], end
+        if len(self._held) - end < self._size:  # a large chunk is not kept in memory while the next one is waited for
             self._held, self._at = self._held[self._at :], 0
         return piece, count * PIECE_US
 

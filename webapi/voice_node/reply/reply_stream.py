@@ -98,19 +98,19 @@ class ReplyStream:
                 if not await reader.wait(self._source.interruptible()):
                     yield Uninterruptible(first_us, self._turn)
                 await self._source.may_speak()
-            while cutter.pieces and self._is_pcm(cutter.head(HEAD_BYTES)):
+            while cutter.pieces and self._is_pcm(cutter):
                 room_us, first = await self._pacing.ready(), not self._pacing.sent_us
                 pcm, us = cutter.take(1 if first else room_us // PIECE_US)
                 yield ReplyAudio(self._clock(), self._turn, pcm, self._rate)
                 if first:
                     await asyncio.sleep(0)  # it is on its way to the room before the next ones are made ready
                 await self._pacing.sent(us)
-        self._is_pcm(cutter.head(HEAD_BYTES))
+        self._is_pcm(cutter)
         rest, odd = cutter.rest()
         self._detail = ODD if odd else ""
         if rest:
             yield ReplyAudio(self._clock(), self._turn, rest, self._rate)
 
-    def _is_pcm(self, held: bytes) -> bool:
+    def _is_pcm(self, cutter: PieceCutter) -> bool:
         """Whether the reply may be played, as its first bytes show. Raises NotPcmError where it is something else."""
-        return self._pacing.sent_us > 0 or check_pcm(held, self._rate)
+        return self._pacing.sent_us > 0 or check_pcm(cutter.head(HEAD_BYTES), self._rate)
