@@ -1,0 +1,85 @@
+"""The real voice says sentences, and the real recogniser understands them."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import numpy as np
+import soxr
+
+from tests.converse.offline.test_program import run
+from webapi.voice_node.converse.offline.recogniser import Recogniser
+from webapi.voice_node.converse.offline.voice import Voice
+from webapi.voice_node.converse.parts import Heard
+
+SENTENCES = (
+    "Good evening, I would like to book a table.",
+    "For five people, please.",
+    "On Saturday, in the evening.",
+    "My name is Anna Miller.",
+    "Yes, that is right, thank you.",
+)
+RATE_HZ = 8000
+MOST_WRONG = 0.2  # of all words; one run in this environment had none
+
+
+def words(text: str) -> list[str]:
+    return re.findall(r"[a-z']+", text.lower())
+
+
+def wrong(said: list[str], heard: list[str]) -> int:
+    """How many words were left out, put in or replaced: the edit distance."""
+    row = list(range(len(heard) + 1))
+    for number, word in enumerate(said, 1):
+        before, row = row, [number]
+        for at, other in enumerate(heard, 1):
+            row.append(min(row[-1] + 1, before[at] + 1, before[at - 1] + (word != other)))
+    return row[-1]
+
+
+def test_the_count_of_wrong_words_is_an_edit_distance() -> None:
+    assert [wrong(["a", "b", "c"], each.split()) for each in ("a b c", "a c", "a x c d", "")] == [0, 1, 2, 3]
+
+
+def test_what_the_voice_says_is_recognised_through_a_telephones_rate() -> None:
+    async def understood(voice: Voice, recogniser: Recogniser, sentence: str) -> str:
+        pcm = b"".join([piece async for piece in voice.speak(sentence)])
+        caller = soxr.resample(np.frombuffer(pcm, "<i2"), voice.rate, RATE_HZ).astype("<i2").tobytes()
+
+        async def audio() -> AsyncIterator[bytes]:
+            for start in range(0, len(caller), 320):
+                yield caller[start : start + 320]
+
+        found: list[Heard] = [each async for each in recogniser.listen(audio(), RATE_HZ)]
+        return " ".join(each.text for each in found if each.final)
+
+    async def work() -> list[str]:
+        voice, recogniser = Voice(keep_s=0), Recogniser(keep_s=0)
+        await asyncio.gather(voice.open(), recogniser.open())
+        try:
+            return [await understood(voice, recogniser, sentence) for sentence in SENTENCES]
+        finally:
+            await asyncio.gather(voice.aclose(), recogniser.aclose())
+
+    texts = run(work())
+    errors = sum(wrong(words(said), words(heard)) for said, heard in zip(SENTENCES, texts, strict=True))
+    rate = errors / sum(len(words(each)) for each in SENTENCES)
+    print(f"word error rate {rate:.2f}: {texts}")
+    assert rate <= MOST_WRONG, texts
+
+
+def test_silence_has_no_words() -> None:
+    async def work() -> list[Heard]:
+        recogniser = Recogniser(keep_s=0)
+
+        async def audio() -> AsyncIterator[bytes]:
+            yield bytes(2 * RATE_HZ)
+
+        try:
+            return [each async for each in recogniser.listen(audio(), RATE_HZ)]
+        finally:
+            await recogniser.aclose()
+
+    assert run(work()) == []

@@ -1,0 +1,1 @@
+"""Programs that are run by their path, in processes of their own."""
