@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from typing import Any, BinaryIO
@@ -35,7 +36,9 @@ class Model:
         multilingual = self._whisper.model.is_multilingual
         self._tokens = Tokenizer(self._whisper.hf_tokenizer, multilingual, "transcribe", language)
         hinted = self._tokens.encode(f" {hint}") if hint else []
-        self._prompt = self._whisper.get_prompt(self._tokens, hinted, without_timestamps=True)
+        with_hint = self._whisper.get_prompt(self._tokens, hinted, without_timestamps=True)
+        without = self._whisper.get_prompt(self._tokens, [], without_timestamps=True)
+        self._prompts = (with_hint, without) if hint else (without,)
 
     def recognise(self, pcm: bytes, rate: int) -> str:
         """The text of int16 mono PCM at `rate` Hz."""
@@ -49,18 +52,23 @@ class Model:
         given = max(SHORTEST_S, seconds + QUIET_S)
         padded = np.pad(audio, (0, int(given * RATE_HZ) - len(audio)))
         features = self._whisper.feature_extractor(padded)[:, : int(given * FRAMES_PER_S)]
-        most = 20 + int(8 * seconds)  # tokens; nobody speaks faster
-        result = self._whisper.model.generate(
-            self._whisper.encode(np.ascontiguousarray(features)),
-            [self._prompt],
-            beam_size=self._beam,
-            max_length=min(len(self._prompt) + most, self._whisper.max_length),
-            return_scores=True,
-            return_no_speech_prob=True,
-        )[0]
+        encoded = self._whisper.encode(np.ascontiguousarray(features))
+        most = 12 + int(6 * seconds)  # tokens; nobody speaks faster
+        for prompt in self._prompts:
+            result = self._whisper.model.generate(
+                encoded,
+                [prompt],
+                beam_size=self._beam,
+                max_length=min(len(prompt) + most, self._whisper.max_length),
+                return_scores=True,
+                return_no_speech_prob=True,
+            )[0]
+            tokens = result.sequences_ids[0]
+            if not repeats(tokens, most):
+                break  # a hint sometimes makes the model say a word again and again; without it that is rare
         if result.no_speech_prob > NO_SPEECH and result.scores[0] < UNLIKELY:
             return ""
-        return str(self._tokens.decode(result.sequences_ids[0])).strip()
+        return once(str(self._tokens.decode(tokens)).strip())
 
     def _in_pieces(self, audio: Any) -> str:
         segments, _ = self._whisper.transcribe(
@@ -72,6 +80,26 @@ class Model:
             initial_prompt=self._hint or None,
         )
         return " ".join(segment.text.strip() for segment in segments)
+
+
+def repeats(tokens: list[int], most: int) -> bool:
+    """Whether the text came to no end within `most` tokens, or has the same few of them three times in a row."""
+    if len(tokens) >= most:
+        return True
+    return any(
+        tokens[at : at + size] == tokens[at + size : at + 2 * size] == tokens[at + 2 * size : at + 3 * size]
+        for size in range(1, len(tokens) // 3 + 1)
+        for at in range(len(tokens) - 3 * size + 1)
+    )
+
+
+def once(text: str) -> str:
+    """The text without sentences that repeat the one before: of little audio the model often makes two."""
+    said: list[str] = []
+    for sentence in re.split(r"(?<=[.!?]) +", text):
+        if not said or not said[-1].lower().startswith(sentence.lower()):
+            said.append(sentence)
+    return " ".join(said)
 
 
 def serve(model: Model, requests: BinaryIO) -> None:
