@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from webapi.voice_node.converse.converse import Converse
 from webapi.voice_node.converse.parts import Heard, Message
+from webapi.voice_node.orchestrator import Call
 
 RATE = 8000
 SECOND = b"\1\0" * RATE
@@ -161,7 +162,7 @@ class Stage:
 
     async def start(self) -> FakeCall:
         call = FakeCall(self.log)
-        await self.bot.on_call_started(call)
+        await self.bot.on_call_started(cast(Call, call))
         return call
 
     def speak(self, trace_id: str, seconds: int = 1) -> bytes:

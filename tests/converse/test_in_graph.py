@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.converse.converse import Converse
 from webapi.voice_node.converse.history import INTERRUPTED
 from webapi.voice_node.converse.part_names import choose
-from webapi.voice_node.converse.parts import PartError
+from webapi.voice_node.converse.parts import Message, PartError
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.reader import read_graph
 
@@ -93,6 +94,24 @@ class Bot(Converse):
         MADE.append(self)
 
 
+class LeavingBot(Bot):
+    """Its model ends the call with its first answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.llm = self._llm.part = LeavingLlm(self.log)
+
+
+class LeavingLlm(FakeLlm):
+    hang_up: Callable[[str], None] | None = None
+
+    async def chat(self, messages: Sequence[Message]) -> AsyncGenerator[str, None]:
+        async for piece in super().chat(messages):
+            yield piece
+        assert self.hang_up is not None
+        self.hang_up("all is said")
+
+
 class BrokenBot(Bot):
     def __init__(self) -> None:
         super().__init__()
@@ -136,6 +155,20 @@ def test_an_interrupted_reply_is_remembered_as_far_as_it_was_heard() -> None:
     assert heard
     assert heard != "One. Two. Three. Four."
     assert ("assistant", f"{heard} {INTERRUPTED}") in MADE[-1].llm.asked[-1]
+
+
+def test_a_model_can_end_the_call_when_its_last_words_were_heard() -> None:
+    played = session("LeavingBot", ("speech", 1.0), ("quiet", 6.0))
+    (hung_up,) = played.of("hung_up")
+    assert (hung_up.reason, hung_up.t_us) == ("all is said", played.of("playback_ended")[-1].t_us)
+    assert played.of("heard_text")[-1].text == "One. Two. Three. Four."
+
+
+def test_a_caller_who_interrupts_the_last_words_is_heard() -> None:
+    played = session("LeavingBot", ("speech", 1.0), ("quiet", 1.5), ("speech", 1.0), ("quiet", 6.0))
+    assert "barge_in" in played.names
+    (hung_up,) = played.of("hung_up")
+    assert hung_up.t_us == played.of("playback_ended")[-1].t_us  # after the reply to the interruption
 
 
 def test_a_caller_who_only_paused_is_asked_about_once_and_whole() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -17,27 +17,10 @@ from webapi.voice_node.converse.parts import LanguageModel, SpeechToText, TextTo
 from webapi.voice_node.converse.reply import Sentence, single, spoken, written
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import BYTES_PER_SAMPLE
+from webapi.voice_node.orchestrator import Call
 
 CALLER_RATE = 8000  # Hz, where no call says another
 MS_PER_S = 1000
-
-
-class Call(Protocol):
-    """What is used of the call that `on_call_started` gets."""
-
-    rate: int
-
-    def transcript(
-        self, trace_id: str, text: str, speaker: Literal["caller", "bot"] = "caller", final: bool = True
-    ) -> None:
-        """Tell words."""
-
-    def say(self, chunks: Any, interruptible: bool = True) -> str:
-        """Begin a turn of the bot. Returns its trace_id."""
-        ...
-
-    def mark(self, trace_id: str, name: str) -> None:
-        """Note that something was done."""
 
 
 class Converse:
@@ -72,6 +55,7 @@ class Converse:
         self._listening: dict[str, Listening] = {}  # the utterance that goes on, by its trace_id
         self._cut: dict[str, bool] = {}  # of each reply that is being made: is it superseded?
         self._closing: set[asyncio.Task[None]] = set()
+        self._leaving: str | None = None  # why the model wants to hang up after the reply that is being made
 
     @property
     def reply_rate(self) -> int:
@@ -83,6 +67,8 @@ class Converse:
     async def on_call_started(self, call: Call) -> None:
         """Greet, and open the parts. Raises UserError, with a line for each part that can't be opened."""
         self._call = call
+        if hasattr(self._llm.part, "hang_up"):  # a model that can end the call, such as a scripted dialogue
+            self._llm.part.hang_up = self._leave
         if self._greeting:
             self._greet(call, self._greeting)
         parts = (self._stt, self._llm, self._tts)
@@ -128,7 +114,7 @@ class Converse:
 
     async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncGenerator[bytes, None]:
         """Speech, sentence by sentence. Raises PartError where a part fails: this turn is lost, and no other."""
-        self._cut[trace_id] = False
+        self._cut[trace_id], self._leaving = False, None
         try:
             text = await self._understood(trace_id, user_pcm)
             if not text:
@@ -144,6 +130,8 @@ class Converse:
             async with aclosing(self._said(trace_id, sentences)) as chunks:
                 async for chunk in chunks:
                     yield chunk
+            if self._leaving is not None and self._call:  # a reply that was cut before its end does not end the call
+                self._call.hang_up(self._leaving)
         finally:
             if self._cut.pop(trace_id):
                 self._history.withdraw(trace_id)
@@ -161,6 +149,10 @@ class Converse:
     def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool, heard_text: str | None = None) -> None:
         """Only what was heard of the reply stays in the history."""
         self._history.heard(trace_id, heard_ms, completed, heard_text)
+
+    def _leave(self, reason: str) -> None:
+        """The model has given its last words."""
+        self._leaving = reason
 
     def _greet(self, call: Call, greeting: str) -> None:
         """Say the greeting, in a turn of its own."""
