@@ -66,10 +66,12 @@ def test_a_call_from_join_to_barge_in(livekit_url: str, room: str, hum: Path) ->
                 vad_speech_ms=1900,
                 heard_ms=1850,
                 barge_in_stop_ms=120,
+                caller_wait_ms=450.4,
             )
             await state(page, turns=1)
             cells = await page.locator("#turn-rows tr").first.locator("th, td").all_inner_texts()
-            assert cells == ["0", "barged in", "250 ms", "2350 ms", "1.9 s", "1.9 s", "120 ms"]
+            assert cells == ["0", "barged in", "450 ms", "250 ms", "2350 ms", "1.9 s", "1.9 s", "120 ms"]
+            assert await page.inner_text("#last-wait") == "450 ms"
             assert await page.inner_text("#last-reply") == "250 ms"
             names = await page.locator("#event-rows li").evaluate_all("rows => rows.map(r => r.dataset.event)")
             assert names[::-1] == [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,10 @@ FILLED = """() => {
   on.audio("blocked");
   on.message({ event: "listening_to", identity: "me" });
   on.message({ event: "speech_started", t: 1, session_id: "s", trace_id: "a", turn_index: 0 });
-  on.message({ event: "turn", turn_index: 0, outcome: "completed", latency_speech_end_to_first_bot_chunk_ms: 250 });
+  const names = ["endpointing", "node", "speech_to_text", "looked_up"];
+  const parts = names.map((name) => ({ name, ms: 90, setting: "with: stt" }));
+  const turn = { event: "turn", turn_index: 0, outcome: "completed", latency_speech_end_to_first_bot_chunk_ms: 250 };
+  on.message({ ...turn, caller_wait_ms: 450, parts });
 }"""
 
 
@@ -127,6 +131,17 @@ def test_text_stands_out_from_its_ground(scheme: str) -> None:
     for pairs, least in ((text, 4.5), (shapes, 3.0)):
         for front, back in pairs:
             assert contrast(colour[front], colour[back]) >= least, (scheme, front, back)
+
+
+def test_the_parts_of_the_wait_differ_in_lightness() -> None:
+    css, script = (STATIC / "client.css").read_text(), (STATIC / "js" / "words.js").read_text()
+    names = re.findall(r"^  (\w+):", script.partition("const PARTS = {")[2].partition("}")[0], re.MULTILINE)
+    assert len(names) == 7
+    names += ["other-part-1", "other-part-2", "other-part-3"]
+    colours = [re.findall(rf"--{name}: (#\w{{6}});", css) for name in names]
+    assert all(len(found) == 1 for found in colours)  # in both schemes the same
+    ratios = sorted(contrast(found[0], "#000000") for found in colours)
+    assert all(brighter / darker >= 1.08 for darker, brighter in itertools.pairwise(ratios)), ratios
 
 
 def contrast(one: str, other: str) -> float:

@@ -18,7 +18,7 @@ class Conversation {
     this.clocks = new Map(); // session_id → the StreamClock of that session
     this.caller = []; // spans {from, to|null, trace}
     this.bot = []; // spans {from, to|null, trace, cut}
-    this.waits = []; // {from, to, ms}: from the end of speech to the bot's first audio
+    this.waits = []; // {from, to, ms}: from the caller's last voiced frame to the bot's first audio
     this.marks = []; // {at, name, trace}
     this.turns = 0;
     this.bargeIns = 0;
@@ -26,7 +26,7 @@ class Conversation {
     this.listeningTo = undefined; // the identity that the node listens to; null: nobody; undefined: it has not said
     this.session = null; // the session_id whose messages may open something
     this.past = []; // session_ids that are over
-    this.ended = new Map(); // trace → the time when its speech ended
+    this.ended = new Map(); // trace → the time of the last voiced frame of its speech
     this.hearing = this.pending = this.playing = null; // trace ids of the open turn, reply and playback
     this.insists = false; // the playback can't be interrupted
   }
@@ -119,12 +119,13 @@ Conversation.acts = {
     if (typeof c.listeningTo === "string" && c.listeningTo !== c.me) return; // the lane shows this page's caller only
     c.caller.push({ from: clock.page(message.t_first_voiced ?? message.t, now), to: null, trace });
   },
-  speech_ended(c, { at, trace, message, clock, now }) {
-    endSpans(c.caller, null, clock.page(message.t_last_voiced ?? message.t, now));
+  speech_ended(c, { trace, message, clock, now }) {
+    const last = clock.page(message.t_last_voiced ?? message.t, now);
+    endSpans(c.caller, null, last);
     c.hearing = null;
     if (message.reason === "cough") return; // a short interruption gets no answer
     c.pending = trace;
-    c.ended.set(trace, at);
+    c.ended.set(trace, last);
   },
   superseded(c, { at, trace }) {
     c.over(trace, at, true);

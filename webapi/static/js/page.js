@@ -4,11 +4,11 @@ const LOOK_MS = 20; // how often levels are measured
 const ROWS_KEPT = 100; // of turns and of events
 const FLASH_MS = 2500; // how long a barge-in stays lit
 
-const byId = (id) => document.getElementById(id);
 const app = byId("app");
 const fields = { room: byId("room"), url: byId("url"), token: byId("token") };
 const conversation = new Conversation();
 const timeline = new Timeline(byId("timeline"), conversation);
+const wait = new Wait({ median: byId("median-wait"), last: byId("last-wait"), bar: byId("wait-bar"), parts: byId("wait-parts"), empty: byId("no-wait") });
 const replies = []; // ms from the end of speech to the bot's first audio, of all turns that had any
 let call = null;
 let attempt = 0;
@@ -34,13 +34,6 @@ function complain(trouble) {
 function allWell() {
   app.dataset.error = "";
   byId("alert").replaceChildren();
-}
-
-function element(tag, text, className) {
-  const made = document.createElement(tag);
-  made.textContent = text; // never as HTML: the text may come from the room
-  if (className) made.className = className;
-  return made;
 }
 
 // ---------------------------------------------------------------- reports of the call
@@ -174,18 +167,6 @@ function setData(name, value) {
   if (app.dataset[name] !== value) app.dataset[name] = value;
 }
 
-function setText(target, text) {
-  if (target.textContent !== text) target.textContent = text;
-}
-
-function ms(value) {
-  return Number.isFinite(value) ? `${Math.round(value)} ms` : "–";
-}
-
-function secondsOf(value) {
-  return Number.isFinite(value) ? `${(value / 1000).toFixed(1)} s` : "–";
-}
-
 function addTurn(turn) {
   const reply = turn.latency_speech_end_to_first_bot_chunk_ms;
   const outcome = typeof turn.outcome === "string" ? turn.outcome.slice(0, 20) : "?";
@@ -194,16 +175,15 @@ function addTurn(turn) {
   number.scope = "row";
   const badge = document.createElement("td");
   badge.append(element("span", `${typeof turn.prompt === "string" ? "prompt " : ""}${outcome.replace(/_/g, " ")}`, `badge ${outcome === "completed" ? "good" : outcome === "barged_in" ? "cut" : "other"}`));
-  row.append(number, badge, element("td", ms(reply), "strong"), element("td", ms(turn.latency_user_to_first_bot_chunk_ms)),
+  row.append(number, badge, element("td", ms(turn.caller_wait_ms), "strong"), element("td", ms(reply)), element("td", ms(turn.latency_user_to_first_bot_chunk_ms)),
     element("td", secondsOf(turn.vad_speech_ms)), element("td", secondsOf(turn.heard_ms)), element("td", ms(turn.barge_in_stop_ms)));
   byId("turn-rows").prepend(row);
   while (byId("turn-rows").children.length > ROWS_KEPT) byId("turn-rows").lastChild.remove();
   byId("no-turns").hidden = true;
+  wait.take(turn);
   if (Number.isFinite(reply)) replies.push(reply);
-  const sorted = [...replies].sort((a, b) => a - b);
-  const middle = (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
   setText(byId("last-reply"), ms(replies[replies.length - 1]));
-  setText(byId("median-reply"), ms(middle));
+  setText(byId("median-reply"), ms(median(replies)));
   if (Number.isFinite(turn.barge_in_stop_ms)) setText(byId("last-stop"), ms(turn.barge_in_stop_ms));
 }
 
@@ -247,6 +227,7 @@ async function join() {
 /** Clear turns and events for a new call. */
 function startAfresh() {
   conversation.reset();
+  wait.reset();
   replies.length = peak = 0;
   for (const id of ["turn-rows", "event-rows"]) byId(id).replaceChildren();
   for (const id of ["no-turns", "no-events"]) byId(id).hidden = false;

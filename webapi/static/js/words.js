@@ -90,7 +90,7 @@ const STATES = {
   insisting: ["Speaking", "This reply is played to its end."],
 };
 
-/** Why the bot does not hear this caller, in the same form. `who` is the caller that it listens to. */
+/** Why the bot does not hear this caller, in the same form. `who` is the caller that it listens to */
 const UNHEARD = {
   other: (who, speaking) => [`${speaking ? "Hearing" : "Listening to"} ${who}`, "Not to you: it hears one caller at a time."],
   away: (who) => ["Not heard yet", `The bot waits for ${who}, who is not in the room.`],
@@ -125,4 +125,15 @@ const EVENTS = {
   graph_switched: ["graph", "Another graph answers"],
   graph_refused: ["refused", "A changed graph is refused, the one before goes on"],
   session_broke: ["broken", "The session broke, another follows"],
+};
+
+/** The parts of the wait that the node names. Each has a colour of its name in the style sheet. */
+const PARTS = {
+  endpointing: "Detecting your pause",
+  node: "The node itself",
+  speech_to_text: "Speech to text",
+  llm_first_token: "Language model, first words",
+  language_model: "Language model",
+  text_to_speech: "Text to speech",
+  orchestrator: "Orchestrator",
 };
