@@ -50,6 +50,12 @@ FILLED = """() => {
   const parts = names.map((name) => ({ name, ms: 90, setting: "with: stt" }));
   const turn = { event: "turn", turn_index: 0, outcome: "completed", latency_speech_end_to_first_bot_chunk_ms: 250 };
   on.message({ ...turn, caller_wait_ms: 450, parts });
+  const words = { event: "transcript", t: 2, session_id: "s", trace_id: "a", turn_index: 0 };
+  on.message({ ...words, speaker: "caller", text: "A table, please.", final: true });
+  on.message({ ...words, speaker: "bot", text: "Of course. For how many?", final: true });
+  on.message({ ...words, event: "heard_text", text: "Of course." });
+  on.message({ ...words, trace_id: "b", speaker: "caller", text: "for", final: false });
+  on.message({ ...words, event: "message_sent", message: { table: 4 } });
 }"""
 
 
@@ -108,6 +114,7 @@ def test_it_can_be_used_without_a_mouse_and_read_aloud(livekit_url: str, room: s
                 'textbox "Token"',
                 'button "Join"',
                 'img "Moving timeline',
+                'log "Conversation"',
                 "table",
                 "alert",
                 "status",

@@ -3,11 +3,13 @@
 const LOOK_MS = 20; // how often levels are measured
 const ROWS_KEPT = 100; // of turns and of events
 const FLASH_MS = 2500; // how long a barge-in stays lit
+const WORDS = ["transcript", "heard_text"]; // these are in the conversation, and not in the list of events
 
 const app = byId("app");
 const fields = { room: byId("room"), url: byId("url"), token: byId("token") };
 const conversation = new Conversation();
 const timeline = new Timeline(byId("timeline"), conversation);
+const talk = new Talk(byId("talk-rows"));
 const wait = new Wait({ median: byId("median-wait"), last: byId("last-wait"), bar: byId("wait-bar"), parts: byId("wait-parts"), empty: byId("no-wait") });
 const replies = []; // ms from the end of speech to the bot's first audio, of all turns that had any
 let call = null;
@@ -80,7 +82,8 @@ const on = {
     app.dataset.turns = conversation.turns;
     app.dataset.bargeIns = conversation.bargeIns;
     if (message.event === "turn") addTurn(message);
-    else addEvent(message);
+    else if (!WORDS.includes(message.event)) addEvent(message);
+    showWords(message);
     if (message.event === "barge_in") flash = now + FLASH_MS;
     if (message.event === "listening_to") toldWhoIsHeard(heardBefore);
     showState();
@@ -108,6 +111,13 @@ function toldWhoIsHeard(before) {
 }
 
 // ---------------------------------------------------------------- display
+
+function showWords(message) {
+  const other = conversation.listeningTo && conversation.listeningTo !== conversation.me;
+  if (talk.take(message, other ? conversation.listeningTo.slice(0, 60) : "You")) byId("talk-legend").hidden = false;
+  if (talk.lines.size) app.dataset.words = "";
+  byId("no-talk").hidden = talk.lines.size > 0;
+}
 
 /** Show what is there now. May be called at any time. */
 function showState() {
@@ -190,12 +200,13 @@ function addTurn(turn) {
 function addEvent(message) {
   const name = message.event.slice(0, 40);
   const row = document.createElement("li");
-  const detail = [message.prompt, message.outcome, message.reason, message.detail, message.identity].filter((part) => typeof part === "string" && part);
+  const detail = [message.prompt, message.outcome, message.reason, message.detail, message.identity, message.mark].filter((part) => typeof part === "string" && part);
   if (name === "listening_to" && message.identity === null) detail.push("nobody");
   if (Number.isFinite(message.heard_ms)) detail.push(`${secondsOf(message.heard_ms)} heard`);
   row.dataset.event = name;
   row.append(element("span", Number.isFinite(message.t) ? `${message.t.toFixed(2)} s` : "", "time"), element("span", (EVENTS[name] || ["", name])[1], "what"));
   if (detail.length) row.append(element("span", detail.join(", ").slice(0, 160).replace(/_/g, " "), "detail"));
+  if (name === "message_sent") row.append(element("code", (JSON.stringify(message.message) ?? "").slice(0, 160), "detail"));
   byId("event-rows").prepend(row);
   while (byId("event-rows").children.length > ROWS_KEPT) byId("event-rows").lastChild.remove();
   byId("no-events").hidden = true;
@@ -227,10 +238,12 @@ async function join() {
 /** Clear turns and events for a new call. */
 function startAfresh() {
   conversation.reset();
+  talk.reset();
   wait.reset();
   replies.length = peak = 0;
   for (const id of ["turn-rows", "event-rows"]) byId(id).replaceChildren();
-  for (const id of ["no-turns", "no-events"]) byId(id).hidden = false;
+  for (const id of ["no-turns", "no-events", "no-talk"]) byId(id).hidden = false;
+  byId("talk-legend").hidden = true;
   for (const id of ["last-reply", "median-reply", "last-stop"]) byId(id).textContent = "–";
   app.dataset.turns = app.dataset.bargeIns = 0;
 }

@@ -125,6 +125,9 @@ const EVENTS = {
   graph_switched: ["graph", "Another graph answers"],
   graph_refused: ["refused", "A changed graph is refused, the one before goes on"],
   session_broke: ["broken", "The session broke, another follows"],
+  hook_failed: ["hook failed", "A hook of the orchestrator failed"],
+  mark: ["mark", "Mark of the orchestrator"],
+  message_sent: ["message", "Message of the orchestrator"],
 };
 
 /** The parts of the wait that the node names. Each has a colour of its name in the style sheet. */
