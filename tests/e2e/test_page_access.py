@@ -56,6 +56,7 @@ FILLED = """() => {
   on.message({ ...words, event: "heard_text", text: "Of course." });
   on.message({ ...words, trace_id: "b", speaker: "caller", text: "for", final: false });
   on.message({ ...words, event: "message_sent", message: { table: 4 } });
+  on.message({ event: "hung_up", t: 3, session_id: "s", trace_id: "a", turn_index: 0, reason: "booked" });
 }"""
 
 

@@ -24,6 +24,9 @@ class Conversation {
     this.bargeIns = 0;
     this.me = null; // this page's identity in the room
     this.listeningTo = undefined; // the identity that the node listens to; null: nobody; undefined: it has not said
+    this.lastHeard = null; // the identity that it listened to last
+    this.why = null; // the node's reason why it listens to nobody
+    this.hungUp = null; // the bot has hung up on this page's caller: its reason
     this.session = null; // the session_id whose messages may open something
     this.past = []; // session_ids that are over
     this.ended = new Map(); // trace → the time of the last voiced frame of its speech
@@ -39,6 +42,7 @@ class Conversation {
     }
     if (message.event === "listening_to") {
       this.heardIs(text(message.identity), now);
+      this.why = this.listeningTo === null ? text(message.reason) : null;
       return;
     }
     const session = text(message.session_id) || "";
@@ -83,6 +87,7 @@ class Conversation {
   heardIs(identity, now) {
     if (identity === this.listeningTo) return;
     this.listeningTo = identity;
+    if (identity !== null) this.lastHeard = identity;
     this.hearing = null;
     endSpans(this.caller, null, now);
   }
@@ -169,6 +174,9 @@ Conversation.acts = {
   },
   playback_ended(c, { at, trace }) {
     c.over(trace, at, false);
+  },
+  hung_up(c, { message }) {
+    if (c.listeningTo === undefined || c.listeningTo === c.me) c.hungUp = text(message.reason) ?? "";
   },
 };
 

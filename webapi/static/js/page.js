@@ -4,6 +4,7 @@ const LOOK_MS = 20; // how often levels are measured
 const ROWS_KEPT = 100; // of turns and of events
 const FLASH_MS = 2500; // how long a barge-in stays lit
 const WORDS = ["transcript", "heard_text"]; // these are in the conversation, and not in the list of events
+const LAST_SOUND_MS = 500; // after the bot hung up; the end of its last words is still on its way
 
 const app = byId("app");
 const fields = { room: byId("room"), url: byId("url"), token: byId("token") };
@@ -21,8 +22,9 @@ let flash = 0;
 
 // ---------------------------------------------------------------- messages to the user
 
+/** Tell what is new. After the bot hung up nothing is. */
 function news(text) {
-  byId("news").textContent = text;
+  setText(byId("news"), conversation.hungUp === null ? text : `The bot hung up${conversation.hungUp ? `: ${conversation.hungUp}` : "."}`);
 }
 
 /** Show a Trouble, also to screen readers, until the next one or until it is over. */
@@ -78,6 +80,7 @@ const on = {
   message(message) {
     const now = performance.now();
     const heardBefore = conversation.listeningTo;
+    const hungUpBefore = conversation.hungUp;
     conversation.take(message, now);
     app.dataset.turns = conversation.turns;
     app.dataset.bargeIns = conversation.bargeIns;
@@ -86,6 +89,8 @@ const on = {
     showWords(message);
     if (message.event === "barge_in") flash = now + FLASH_MS;
     if (message.event === "listening_to") toldWhoIsHeard(heardBefore);
+    if (message.event === "not_heard") toldNotHeard(message);
+    if (conversation.hungUp !== hungUpBefore) hangUp();
     showState();
   },
   trouble: complain,
@@ -98,6 +103,7 @@ function ended(before, trouble) {
   on.mic("off");
   on.audio("none");
   app.dataset.bot = "absent";
+  if (conversation.hungUp !== null) trouble = null; // the server has removed the caller, because the bot hung up
   if (trouble) complain(trouble);
   const left = before === "joined" || before === "reconnecting";
   news(left && !trouble ? "You left the room." : "Not in a call");
@@ -105,9 +111,23 @@ function ended(before, trouble) {
 
 function toldWhoIsHeard(before) {
   const heard = conversation.listeningTo;
+  if (heard === conversation.me && app.dataset.error === "not-heard") allWell();
   if (heard && heard !== conversation.me) news(`The bot is listening to ${heard}, not to you: it hears one caller at a time.`);
   else if (heard) news("The bot is listening to you.");
   else if (before) news(`The bot no longer listens to ${before === conversation.me ? "you" : before}.`);
+}
+
+function toldNotHeard({ identity, reason }) {
+  const who = typeof identity === "string" ? identity.slice(0, 60) : "a participant";
+  if (identity === conversation.me) complain(new Trouble("not-heard", String(reason).slice(0, 60)));
+  else news(`The bot can't hear ${who}${reason === "encrypted" ? ": the audio is encrypted end to end" : ""}.`);
+}
+
+/** The bot has ended the call: leave the room, when its last words have been heard. */
+function hangUp() {
+  const ended = call;
+  news();
+  setTimeout(() => ended?.leave().catch(complain), LAST_SOUND_MS);
 }
 
 // ---------------------------------------------------------------- display
@@ -216,6 +236,7 @@ function addEvent(message) {
 
 async function join() {
   const mine = (attempt += 1); // an attempt that was cancelled reports nothing
+  conversation.hungUp = null;
   allWell();
   on.call("joining");
   try {

@@ -224,4 +224,5 @@ const TIMELINE_ROWS = {
   playback_paused: [1, "bot"],
   playback_resumed: [1, "bot"],
   playback_ended: [1, "bot"],
+  hung_up: [1, "cut"],
 };

@@ -25,6 +25,7 @@ const TROUBLES = {
   "mic-busy": () => ["The microphone is used by another program, so the bot can't hear you.", "Close that program, then press “Turn microphone on”."],
   "mic-insecure": () => ["The browser gives no page at this address a microphone, so the bot can't hear you.", "Open the page over https, or as http://localhost on the machine that runs the node."],
   "mic-failed": (d) => ["The microphone could not be turned on, so the bot can't hear you.", withDetail("Press “Turn microphone on” to try again.", d)],
+  "not-heard": (d) => ["The bot can't hear you.", withDetail(Object.hasOwn(NOBODY_HEARD, d) ? NOBODY_HEARD[d] : "Join again, or use another browser.", Object.hasOwn(NOBODY_HEARD, d) ? "" : d)],
   "page-failed": (d) => ["Something went wrong in this page.", withDetail("Load it again.", d)],
 };
 
@@ -82,6 +83,7 @@ const STATES = {
   idle: ["Not in a call", "Join a room and talk to the bot."],
   joining: ["Joining", "One moment."],
   reconnecting: ["Reconnecting", "The bot can't hear you until then."],
+  hungUp: ["The bot hung up", "Press Join to call again."],
   waiting: ["Waiting for the bot", "It answers as soon as it is in the room."],
   listening: ["Listening", "Say something."],
   hearing: ["Hearing you", "It answers when you stop."],
@@ -90,11 +92,20 @@ const STATES = {
   insisting: ["Speaking", "This reply is played to its end."],
 };
 
-/** Why the bot does not hear this caller, in the same form. `who` is the caller that it listens to */
+/** The node's reasons to hear nobody, as texts for the caller that it heard before. */
+const NOBODY_HEARD = {
+  no_track: "Your audio has left the room. Leave, and join again.",
+  missing: "Your audio does not reach it. Check your network, or join again.",
+  encrypted: "Your audio is encrypted end to end, and it has no key. Switch that off in your client.",
+  connection_lost: "It had lost its connection to the room.",
+  node_leaves: "It is leaving the room.",
+};
+
+/** Why the bot does not hear this caller, in the same form. `who` is the caller that it listens to, `why` the node's reason. */
 const UNHEARD = {
   other: (who, speaking) => [`${speaking ? "Hearing" : "Listening to"} ${who}`, "Not to you: it hears one caller at a time."],
   away: (who) => ["Not heard yet", `The bot waits for ${who}, who is not in the room.`],
-  nobody: () => ["Not heard yet", "The bot does not listen to you yet."],
+  nobody: (who, speaking, why) => (Object.hasOwn(NOBODY_HEARD, why) ? ["Not heard", NOBODY_HEARD[why]] : ["Not heard yet", "The bot does not listen to you yet."]),
   starting: () => ["One moment", "The microphone is being turned on."],
   muted: () => ["You are muted", "Unmute to be heard."],
   failed: () => ["Microphone is off", "Turn it on to be heard."],
@@ -128,6 +139,7 @@ const EVENTS = {
   hook_failed: ["hook failed", "A hook of the orchestrator failed"],
   mark: ["mark", "Mark of the orchestrator"],
   message_sent: ["message", "Message of the orchestrator"],
+  hung_up: ["hung up", "The bot hung up"],
 };
 
 /** The parts of the wait that the node names. Each has a colour of its name in the style sheet. */
