@@ -10,10 +10,33 @@ from playwright.async_api import expect
 
 from tests.e2e.browser import ALLOWED, chromium, microphone
 from tests.e2e.fake_bot import FakeBot, token
+from tests.e2e.node import Node
 from tests.e2e.page import as_file, opened, run, state
 from tests.e2e.rooms import server_api
+from tests.speech import silence, vowel
+from webapi.voice_node.audio.wav import write_wav
 
 pytestmark = pytest.mark.e2e
+
+
+def test_a_node_that_hangs_up_is_understood(livekit_url: str, room: str, tmp_path: Path) -> None:
+    """A real node, which removes the caller from the room besides."""
+    wav = tmp_path / "caller.wav"
+    write_wav(wav, silence(1) + vowel(0.8) + silence(6), 48_000)
+
+    async def scenario() -> None:
+        async with (
+            Node(livekit_url, room, orchestrator="tests.reply.talkative:Leaves") as node,
+            chromium([*ALLOWED, *microphone(wav)]) as browser,
+            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
+        ):
+            await page.click("#join")
+            await expect(page.locator("#state")).to_have_text("The bot hung up", timeout=30_000)
+            await state(page, call="idle", state="idle", error="")
+            await expect(page.locator("#news")).to_have_text("The bot hung up: the caller said goodbye")
+            await node.until(lambda: node.logged("call_ended"))
+
+    run(scenario())
 
 
 @pytest.mark.parametrize("removed", [False, True])
