@@ -30,6 +30,9 @@ FIELDS = {
     "speech_end",
     "heard_ms",
     "barge_in_stop_ms",
+    "caller_wait_ms",
+    "marks",
+    "parts",
     "graph",
 }
 KEY_EVENTS = {
