@@ -32,7 +32,6 @@ class Telling:
         self._call.mark(trace_id, "llm_first_token")
         await asyncio.sleep(0.06)
         self._call.mark(trace_id, "text_to_speech")
-        await asyncio.sleep(0)  # the mark is put in the loop's next round, and must be there before the audio
         for sentence, seconds in zip(SENTENCES, SECONDS, strict=True):
             self._call.transcript(trace_id, sentence, speaker="bot")
             yield tone(seconds, 8000, 440)

@@ -96,3 +96,12 @@ class Mistaken(Talkative):
         call.transcript("s-0007", "of a turn to come")
         call.mark("nobody's", "x")
         call.transcript(17, "no id")  # type: ignore[arg-type]  # that is the point
+
+
+class StampsLate(Talkative):
+    """Puts its stamp in the step before the first audio."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        await asyncio.sleep(0.2)
+        self.call.mark(trace_id, "text_to_speech")
+        yield tone(0.2, 8000, 440)

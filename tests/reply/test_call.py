@@ -67,6 +67,12 @@ def test_words_and_stamps_are_told_with_their_turn_and_metrics_has_the_stamps() 
     assert line["marks"] == {"speech_to_text": pytest.approx(mark.t_us / 1e6)}
 
 
+def test_a_stamp_that_is_put_just_before_the_first_audio_is_a_part_of_the_wait() -> None:
+    played = talk("StampsLate")
+    (line,) = played.lines
+    assert [part["name"] for part in line["parts"]] == ["endpointing", "text_to_speech"]
+
+
 def test_all_of_a_reply_that_was_played_to_its_end_was_heard() -> None:
     played = talk("Talkative")
     assert texts(played, "heard_text") == ["Good morning. A table for how many people, please?"]

@@ -78,7 +78,8 @@ class OrchestratorCall:
         """Put a stamp on the turn, with the time of now."""
         if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:
             raise ValueError(f"name is {_shown(name)}; a text of 1 to {LONGEST_NAME} characters is needed")
-        self._of_turn("mark", trace_id, lambda turn: Mark(self._context.clock(), turn, name))
+        t_us = self._context.clock()  # now, and not in the next round: the reply's first audio may come before that
+        self._of_turn("mark", trace_id, lambda turn: Mark(t_us, turn, name))
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a JSON message to the room's clients: they get the event `message_sent` with it."""
