@@ -82,12 +82,15 @@ class MatchedReplies(RecordedReplies):
 
     def _schedule_reply(self, recorded: RecordedReply, turn: Turn, t_us: int) -> None:
         shift_us = t_us - recorded.ended_us
+        came_us = 0  # a mark has an earlier stamp than what came before it
         for order, given in recorded.completed(turn):
             if isinstance(given, PlayedOut):
-                self._schedule(given.t_us + shift_us, PlayedOut(given.t_us + shift_us, turn), order)
+                moved: Input = PlayedOut(given.t_us + shift_us, turn)
+                came_us = max(came_us, given.t_us + shift_us)
             else:
                 value = replace(given.value, turn=turn, t_us=given.value.t_us + shift_us)
-                self._schedule(value.t_us, OrchestratorOutput(value), order)
+                moved, came_us = OrchestratorOutput(value), max(came_us, value.t_us)
+            self._schedule(came_us, moved, order)
 
     def _schedule(self, t_us: int, given: Input, order: int | None) -> None:
         if order is None:
