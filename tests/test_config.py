@@ -30,7 +30,7 @@ AUDIO_TARGET_RATE=8000 AUDIO_FRAME_MS=20 AUDIO_CHANNELS=1 ECHO_CANCEL=needed
 VAD_BACKEND=sierra VAD_SPEECH_START_FRAMES=6 VAD_SPEECH_END_FRAMES=10 VAD_PREROLL_MS=240
 PUBLISH_TRACK_NAME=bot_out VOICE_GRAPH=default ORCHESTRATOR=mock
 MOCK_REPLY=beep MOCK_THINK_MS=120 REPLY_TIMEOUT_MS=10000
-LOG_FILE=voice_node.log LOG_LEVEL=INFO METRICS_FILE=metrics.jsonl
+LOG_FILE=voice_node.log LOG_LEVEL=INFO LOG_TRANSCRIPTS=false METRICS_FILE=metrics.jsonl
 RECORD_DIR=off RECORD_MAX_MB=2000 RECORD_MAX_DAYS=30
 WEB_HOST=127.0.0.1 WEB_PORT=8080
 """
@@ -111,6 +111,7 @@ def test_every_variable_can_be_set_through_the_environment(monkeypatch: pytest.M
         "REPLY_TIMEOUT_MS": "500",
         "LOG_FILE": "off",
         "LOG_LEVEL": "debug",
+        "LOG_TRANSCRIPTS": "true",
         "METRICS_FILE": "m.jsonl",
         "RECORD_DIR": "calls",
         "RECORD_MAX_MB": "10",

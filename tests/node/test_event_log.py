@@ -13,11 +13,16 @@ from webapi.voice_node.events import (
     BargeIn,
     Event,
     FramesDropped,
+    HeardText,
     HookFailed,
+    HungUp,
+    Mark,
+    MessageSent,
     PlaybackEnded,
     ReplyEnded,
     SpeechEnded,
     SpeechStarted,
+    Transcript,
     Turn,
 )
 from webapi.voice_node.node.event_log import event_tap, level_of, sentence
@@ -40,6 +45,11 @@ def all_events() -> list[Event]:
         "frames": 2,
         "heard_ms": 700,
         "voiced_ms": 300,
+        "text": "my number is 4711",
+        "speaker": "caller",
+        "message": {"number": "4711"},
+        "mark": "looked_up",
+        "final": True,
     }
     outcomes = {"reply_ended": "failed", "reply_cut": "barged_in"}
     made = []
@@ -53,12 +63,14 @@ def all_events() -> list[Event]:
     return made
 
 
-def test_every_kind_of_event_is_one_line_with_its_fields(logging_to: Logging, written: Lines) -> None:
+@pytest.mark.parametrize("words", [False, True])
+def test_every_kind_of_event_is_one_line_with_its_fields(logging_to: Logging, written: Lines, words: bool) -> None:
     with logging_to(log_level="DEBUG"):
-        tap = event_tap("s-1", "demo", 500_000)
+        tap = event_tap("s-1", "demo", 500_000, words=words)
         for event in all_events():
             tap(event)
     lines = written()
+    assert any("4711" in str(line) for line in lines) is words
     assert len(lines) == len(all_events()) >= 12
     for line, event in zip(lines, all_events(), strict=True):
         keys = ["time", "level", "message", "event", "trace_id", "session_id", "room", "t", "turn_index"]
@@ -66,10 +78,10 @@ def test_every_kind_of_event_is_one_line_with_its_fields(logging_to: Logging, wr
         assert line["event"] == ("playback_stopped" if isinstance(event, PlaybackEnded) else event.name)
         assert (line["trace_id"], line["session_id"], line["room"]) == ("t-3", "s-1", "demo")
         assert (line["t"], line["turn_index"]) == (2.0, 3)
-        assert line["message"] == sentence(event)
-        assert line["level"] == level_of(event)
+        assert line["message"] == sentence(event, words)
+        assert line["level"] == level_of(event, words)
         assert "turn 3" in line["message"]
-        assert event.name not in line["message"]  # a sentence of its own, not the fallback
+        assert event.name != line["message"].partition(" (")[0]  # a sentence of its own, not the fallback
     ended = next(line for line in lines if line["event"] == "speech_ended")
     assert (ended["utterance_bytes"], ended["t_first_byte"]) == (320, 0.5)
     assert "pcm" not in ended
@@ -90,7 +102,10 @@ def test_what_a_caller_notices_is_info_and_a_bad_reply_a_warning() -> None:
         "playback_resumed",
         "playback_ended",
         "frames_dropped",
+        "hung_up",
     }
+    with_words = {event.name for event in all_events() if level_of(event, words=True) == "INFO"}
+    assert with_words - info == {"transcript", "heard_text", "message_sent"}
     assert levels["reply_ended"] == "WARNING"
     assert level_of(ReplyEnded(0, TURN, "completed")) == "DEBUG"
 
@@ -113,6 +128,39 @@ def test_what_a_caller_notices_is_info_and_a_bad_reply_a_warning() -> None:
 )
 def test_sentences(event: Event, text: str) -> None:
     assert sentence(event) == text
+
+
+@pytest.mark.parametrize(
+    ("event", "without", "with_words"),
+    [
+        (Transcript(0, TURN, "Hello.", "caller"), "caller said (turn 3): 6 characters", "caller said (turn 3): Hello."),
+        (
+            Transcript(0, TURN, "Hel", "caller", final=False),
+            "caller said, so far (turn 3): 3 characters",
+            "caller said, so far (turn 3): Hel",
+        ),
+        (
+            Transcript(0, TURN, "x" * 300, "bot"),
+            "the bot's words (turn 3): 300 characters",
+            f"the bot's words (turn 3): {'x' * 199}…",
+        ),
+        (
+            HeardText(0, TURN, ""),
+            "heard of the bot's words (turn 3): 0 characters",
+            "heard of the bot's words (turn 3)",
+        ),
+        (
+            MessageSent(0, TURN, {"name": "Zoë"}),
+            "message to the room (turn 3): 15 characters",
+            'message to the room (turn 3): {"name": "Zoë"}',
+        ),
+        (Mark(0, TURN, "stt"), *["the orchestrator set a mark (turn 3): stt"] * 2),
+        (HungUp(0, TURN, "goodbye"), *["the bot hangs up (turn 3): goodbye"] * 2),
+        (HungUp(0, TURN, ""), *["the bot hangs up (turn 3)"] * 2),
+    ],
+)
+def test_sentences_of_words(event: Event, without: str, with_words: str) -> None:
+    assert (sentence(event), sentence(event, words=True)) == (without, with_words)
 
 
 def test_a_hook_that_fails_for_every_frame_is_logged_once_a_turn(logging_to: Logging, written: Lines) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from webapi.voice_node.orchestrator import Call
@@ -105,3 +106,22 @@ class StampsLate(Talkative):
         await asyncio.sleep(0.2)
         self.call.mark(trace_id, "text_to_speech")
         yield tone(0.2, 8000, 440)
+
+
+class Confiding(Talkative):
+    """Is told a secret number, repeats it, makes every mistake that could show it in an error, and hangs up."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        said = "my number is 4711"
+        self.call.transcript(trace_id, "my number", final=False)
+        self.call.transcript(trace_id, said)
+        self.call.send({"card": "4711-0815"})
+        self.call.transcript(said, trace_id)
+        self.call.transcript("s-9999", said)
+        with suppress(ValueError):
+            self.call.mark(trace_id, said * 20)
+        for at, sentence in enumerate(("Of course, 4711.", "For how many people?")):
+            self.call.transcript(trace_id, sentence, speaker="bot")
+            yield tone(0.5 + at, 8000, 440)
+        self.call.hang_up("the caller said goodbye")
+        self.call.transcript(trace_id, said * 1000)

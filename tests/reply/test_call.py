@@ -152,8 +152,13 @@ def test_a_turn_that_is_not_there_is_told_as_a_failed_hook() -> None:
 @pytest.mark.parametrize(
     ("method", "args", "told"),
     [
-        ("transcript", ("s-0000", b"hello"), "text is b'hello'; a text of at most 10000 characters is needed"),
-        ("transcript", ("s-0000", "x" * 10_001), "at most 10000 characters"),
+        ("transcript", ("s-0000", b"hello"), "text is bytes; a text of at most 10000 characters is needed"),
+        (
+            "transcript",
+            ("s-0000", "x" * 10_001),
+            "text is 10001 characters; a text of at most 10000 characters is needed",
+        ),
+        ("transcript", ("my number is 4711", "x", "my number is 4711"), "speaker is 17 characters;"),
         ("transcript", ("s-0000", "x", "me"), "speaker is 'me'; 'caller' or 'bot' is needed"),
         ("mark", ("s-0000", ""), "a text of 1 to 100 characters"),
         ("send", ("hello",), "message is str; a mapping is needed"),

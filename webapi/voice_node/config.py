@@ -156,6 +156,9 @@ class Settings(BaseSettings):
 
     log_file: OutFile = _var("voice_node.log", "a file's path, or off", "The log, a JSON object a line; off for none.")
     log_level: LogLevel = _var("INFO", ", ".join(LOG_LEVELS), "The least level that is logged.")
+    log_transcripts: bool = _var(
+        False, "true or false", "Whether the log and the metrics have the words that caller and bot said."
+    )
     metrics_file: OutFile = _var(
         "metrics.jsonl", "a file's path, or off", "Numbers of every turn, a JSON object a line; off for none."
     )

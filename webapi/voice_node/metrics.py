@@ -26,10 +26,13 @@ class Metrics:
         graph: str,
         write: Callable[[dict[str, Any]], None],
         origin_us: int = 0,
+        words: bool = False,
     ) -> None:
+        """`words`: the lines have what was said (LOG_TRANSCRIPTS)."""
         self._names = {"session_id": session_id, "room": room, "graph": graph}
         self._write = write
         self._origin_us = origin_us
+        self._words = words
         self._turns: OpenTurns = {}
 
     def __call__(self, event: Event) -> None:
@@ -44,7 +47,7 @@ class Metrics:
 
     def _write_all(self, closed: tuple[ClosedTurn, ...]) -> None:
         for turn in closed:
-            self._write(turn_line(turn, **self._names, origin_us=self._origin_us))
+            self._write(turn_line(turn, **self._names, origin_us=self._origin_us, words=self._words))
 
 
 class MetricsFile:

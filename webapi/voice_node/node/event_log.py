@@ -1,8 +1,13 @@
-"""Logs the events of a session: the fields of `events.record`, and a sentence for people."""
+"""Logs the events of a session: the fields of `events.record`, and a sentence for people.
+
+What was said is in the log only where LOG_TRANSCRIPTS is on; else a line says how many characters it had.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from loguru import logger
 
@@ -11,8 +16,12 @@ from webapi.voice_node.events import (
     Event,
     FillerStarted,
     FramesDropped,
+    HeardText,
     HookFailed,
+    HungUp,
     LlmRequestDone,
+    Mark,
+    MessageSent,
     PlaybackEnded,
     PlaybackPaused,
     PlaybackResumed,
@@ -24,6 +33,7 @@ from webapi.voice_node.events import (
     SpeechEnded,
     SpeechStarted,
     Superseded,
+    Transcript,
     TtsFirstChunk,
     Uninterruptible,
     record,
@@ -41,11 +51,15 @@ SENTENCES: dict[type[Event], str] = {  # of events without a value to tell
     PlaybackStarted: "bot started talking",
     PlaybackResumed: "bot goes on",
 }
-STEPS = (ReplyStarted, LlmRequestDone, TtsFirstChunk, Uninterruptible, ReplyCut)  # a caller does not notice these
+STEPS = (ReplyStarted, LlmRequestDone, TtsFirstChunk, Uninterruptible, ReplyCut, Mark)  # a caller does not notice these
+WORDS = {Transcript: "text", HeardText: "text", MessageSent: "message"}  # the fields that have what was said
+SHOWN_CHARACTERS = 200  # in a sentence; the field has all
 
 
-def event_tap(session_id: str, room: str, origin_us: int) -> Callable[[Event], None]:
+def event_tap(session_id: str, room: str, origin_us: int, *, words: bool = False) -> Callable[[Event], None]:
     """A tap that logs each event. `t` and the other times of a line are seconds since `origin_us`.
+
+    `words`: lines have what was said; else they have the number of its characters, at DEBUG.
 
     A method of the orchestrator that fails is logged once a turn: one that is called for each frame can fail as often.
     """
@@ -63,25 +77,32 @@ def event_tap(session_id: str, room: str, origin_us: int) -> Callable[[Event], N
             fields["event"] = "playback_stopped"  # its name in the log
         if isinstance(event, SpeechEnded):
             fields["utterance_bytes"] = len(event.pcm)
+        if not words:
+            _leave_words_out(event, fields)
         ids = {key: fields.pop(key) for key in ("event", "trace_id")}
         bound = logger.bind(**ids, session_id=session_id, room=room, **fields)
-        bound.log(level_of(event), sentence(event))
+        bound.log(level_of(event, words), sentence(event, words))
 
     return tap
 
 
-def level_of(event: Event) -> str:
-    """INFO for what a caller could notice, DEBUG for the steps between, WARNING for errors."""
+def level_of(event: Event, words: bool = False) -> str:
+    """INFO for what a caller could notice, DEBUG for the steps between, WARNING for errors.
+
+    What was said is INFO where the log has the `words`.
+    """
     if isinstance(event, HookFailed):
         return "WARNING"
     if isinstance(event, ReplyEnded):
         return "DEBUG" if event.outcome == "completed" else "WARNING"
+    if type(event) in WORDS:
+        return "INFO" if words and getattr(event, "final", True) else "DEBUG"
     return "DEBUG" if isinstance(event, STEPS) else "INFO"
 
 
-def sentence(event: Event) -> str:
-    """What happened, in a few words. Turns are numbered from 0, as in the files."""
-    what, detail = _what_happened(event)
+def sentence(event: Event, words: bool = False) -> str:
+    """What happened, in a few words. Turns are numbered from 0, as in the files. `words`: with what was said."""
+    what, detail = _what_was_said(event, words) if type(event) in WORDS else _what_happened(event)
     return f"{what} (turn {event.turn.number})" + (f": {detail}" if detail else "")
 
 
@@ -106,7 +127,37 @@ def _what_happened(event: Event) -> tuple[str, str]:
         return f"{event.frames} frames dropped: {event.reason}", ""
     if isinstance(event, HookFailed):
         return f"the orchestrator's {event.hook} failed", event.detail
+    if isinstance(event, Mark):
+        return "the orchestrator set a mark", event.mark
+    if isinstance(event, HungUp):
+        return "the bot hangs up", event.reason
     return SENTENCES.get(type(event), event.name), ""
+
+
+def _what_was_said(event: Event, words: bool) -> tuple[str, str]:
+    """The sentence of an event in WORDS, and what was said where that is to be told."""
+    text = _words_of(event)
+    if words:
+        detail = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+    else:
+        detail = f"{len(text)} characters"
+    if isinstance(event, Transcript):
+        who = "caller said" if event.speaker == "caller" else "the bot's words"
+        return who if event.final else f"{who}, so far", detail
+    return ("heard of the bot's words" if isinstance(event, HeardText) else "message to the room"), detail
+
+
+def _words_of(event: Event) -> str:
+    """What was said in an event in WORDS; a message as JSON."""
+    said = getattr(event, WORDS[type(event)])
+    return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
+
+
+def _leave_words_out(event: Event, fields: dict[str, Any]) -> None:
+    """Put the number of characters in place of what was said."""
+    if type(event) in WORDS:
+        del fields[WORDS[type(event)]]
+        fields["characters"] = len(_words_of(event))
 
 
 def _seconds(ms: int) -> str:

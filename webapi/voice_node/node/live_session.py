@@ -55,7 +55,8 @@ class LiveSession:
 
         def on_turn(line: dict[str, Any]) -> None:
             write(line)
-            request.send({"event": "turn", **line})
+            # Clients have the words by the events; those of a long reply would not fit into one message.
+            request.send({"event": "turn", **{name: value for name, value in line.items() if name != "words"}})
 
         began_us = request.since_us
         self._recorder = new_recorder(request, graph, settings, began_us)
@@ -74,9 +75,9 @@ class LiveSession:
             caller=request.caller,
         )
         self._session.tap(lambda event: request.hang_up(event.reason) if isinstance(event, HungUp) else None)
-        self._metrics = Metrics(request.session_id, request.room, graph.name, on_turn)
+        self._metrics = Metrics(request.session_id, request.room, graph.name, on_turn, words=settings.log_transcripts)
         self._session.tap(self._metrics)
-        self._session.tap(event_tap(request.session_id, request.room, began_us))
+        self._session.tap(event_tap(request.session_id, request.room, began_us, words=settings.log_transcripts))
         if self._recorder:
             write_event = self._recorder.event
             self._session.tap(lambda event: write_event(event, began_us))

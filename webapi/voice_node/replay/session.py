@@ -52,7 +52,9 @@ class ReplaySession:
         self.hung_up = False  # the bot: nothing more is heard then
         self._result = result
         self.failures: list[Exception] = []
-        self._metrics = Metrics(identity.session_id, identity.room, graph.name, result.metrics.append)
+        self._metrics = Metrics(
+            identity.session_id, identity.room, graph.name, result.metrics.append, words=settings.log_transcripts
+        )
 
         def take(event: Event) -> None:
             result.events.append(record(event, identity.origin_us))

@@ -69,7 +69,7 @@ class OrchestratorCall:
         if not isinstance(text, str) or len(text) > LONGEST_TEXT:
             raise ValueError(f"text is {_shown(text)}; a text of at most {LONGEST_TEXT} characters is needed")
         if speaker not in ("caller", "bot"):
-            raise ValueError(f"speaker is {speaker!r}; 'caller' or 'bot' is needed")
+            raise ValueError(f"speaker is {_shown(speaker)}; 'caller' or 'bot' is needed")
         at_ms = self._made_ms(trace_id) if speaker == "bot" else None
         clock, final = self._context.clock, bool(final)
         self._of_turn("transcript", trace_id, lambda turn: Transcript(clock(), turn, text, speaker, final, at_ms))
@@ -178,5 +178,7 @@ async def close_quietly(speech: Speech) -> None:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    """A wrong argument for an error, which is logged: what may be words that somebody said is not shown."""
+    if isinstance(value, str):
+        return repr(value) if re.fullmatch(r"[!-~]{0,60}", value) else f"{len(value)} characters"
+    return repr(value) if value is None or isinstance(value, (bool, int, float)) else type(value).__name__

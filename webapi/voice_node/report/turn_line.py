@@ -17,6 +17,7 @@ TIMES = (
     "t5_tts_first_chunk",
     "t6_first_bot_audio",
 )
+SIDES = ("caller", "bot")
 ORDERED = (0, 1, 5, 2)  # positions in TIMES of those that the node saw itself, the most trusted first: t1, t2, t6, t3
 
 
@@ -33,8 +34,13 @@ def in_order(times: tuple[int | None, ...]) -> tuple[int | None, ...]:
     return tuple(kept.get(i) if i in ORDERED else times[i] for i in range(len(times)))
 
 
-def turn_line(closed: ClosedTurn, *, session_id: str, room: str, graph: str, origin_us: int = 0) -> dict[str, Any]:
-    """Return the turn as a line of metrics.jsonl. Times are seconds since `origin_us`; what did not happen is None."""
+def turn_line(
+    closed: ClosedTurn, *, session_id: str, room: str, graph: str, origin_us: int = 0, words: bool = False
+) -> dict[str, Any]:
+    """Return the turn as a line of metrics.jsonl. Times are seconds since `origin_us`; what did not happen is None.
+
+    `words`: with what was said.
+    """
     turn = closed.turn
     times = in_order(turn.times)
     t1, t2, t6 = times[0], times[1], times[5]
@@ -58,6 +64,7 @@ def turn_line(closed: ClosedTurn, *, session_id: str, room: str, graph: str, ori
         "caller_wait_ms": _ms(turn.last_voiced_us, t6),
         "marks": {name: seconds(t_us - origin_us) for name, t_us in turn.marks.items()},
         "parts": parts(times, turn.last_voiced_us, turn.marks),
+        **({"words": {side: turn.said.get(side) for side in SIDES}} if words else {}),
         "graph": graph,
         **({} if turn.prompt is None else {"prompt": turn.prompt}),
     }
