@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
+from webapi.voice_node.replay.words import one_line
+
 Line: TypeAlias = Mapping[str, Any]  # of events.jsonl
 
 
@@ -55,4 +57,4 @@ def _event_text(line: Line | None, fields: Sequence[str]) -> str:
     if line is None:
         return "nothing more"
     text = f"{line['t']:9.3f}  {line['event']} of turn {line['turn_index']}"
-    return ", ".join([text, *(f"{name} {line.get(name)}" for name in fields)])
+    return ", ".join([text, *(f"{name} {one_line(str(line.get(name)))}" for name in fields)])

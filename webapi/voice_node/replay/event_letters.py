@@ -19,6 +19,7 @@ EVENT_LETTERS = {
     "playback_resumed": "R",
     "playback_ended": "p",
     REPLY_FAILED: "!",
+    "hung_up": "G",  # goodbye
 }
 
 

@@ -100,11 +100,11 @@ def line_difference(expected: str, got: str) -> str:
 
 
 def _shown(line: str) -> str:
-    """Return the line; as a Python literal where its spaces matter; a word for the end of the text."""
+    """Return the line; as a Python literal where its spaces matter, or a terminal would obey it; a word for the end of the text."""
     bare = line.rstrip("\r\n")
     if not line:
         return "(the end)"
-    return bare if bare and bare == bare.strip() and line.endswith("\n") else repr(line)
+    return bare if bare and bare == bare.strip() and bare.isprintable() and line.endswith("\n") else repr(line)
 
 
 # ---------------------------------------------------------------- the diagrams

@@ -1,5 +1,7 @@
 """A replay as marble text: a diagram in 80 columns and a list of the events, which can be parsed again.
 
+Where the orchestrator tells words, they stand below the events that they belong to.
+
         0s        1s        2s        3s
         |         |         |         |
 voice   ----------#############---------
@@ -7,6 +9,8 @@ turns   -----------S------------E-------
 bot     -------------------------=======
 
  1.120  S 0  speech_started
+ 2.480  E 0  speech_ended  1.360 s, 1060 ms voiced, silence
+        caller: A table for tonight, please.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from typing import Any
 from webapi.voice_node.events import US_PER_MS, US_PER_S
 from webapi.voice_node.replay.event_letters import EVENT_LETTERS, REPLY_FAILED, kind_of
 from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.words import TurnWords, fitted, fitted_end, one_line, words_of
 
 COLUMN_MS = 100
 COLUMNS = 70  # and ten for the names of the rows
@@ -28,7 +33,13 @@ TITLE = re.compile(r"[^\n]*  [0-9.]+ s  graph [^\n]*  a column is [0-9]+ ms\n")
 
 BOT_SIGNS = {"filler_started": "+", "playback_started": "=", "playback_paused": ":", "playback_resumed": "="}
 DIVERGED = "~"  # marks what comes after the first event that differs
-TURN_LETTERS = "BUSEA"  # the row `turns`; where several events fall into one column, the first of these is shown
+INDENT = 11  # of words, below the letters
+WORDS_BELOW = {  # which event the words of a side stand below: the last one of its turn of the first name that it has
+    "caller": ("speech_ended", "speech_started", "prompted"),
+    "bot": ("playback_started", "playback_ended", "prompted"),
+}
+CUT, UNHEARD = "[cut off]", "[not heard]"  # behind a reply's words that were heard; in place of those that were not
+TURN_LETTERS = "BUSEAG"  # the row `turns`; where several events fall into one column, the first of these is shown
 
 
 @dataclass(frozen=True)
@@ -63,10 +74,11 @@ def render(replayed: ReplayResult, band: int = COLUMNS) -> str:
         lines += scale(start, min(columns, start + band))
         lines += [f"{name:{NAMES}}{row[start : start + band]}" for name, row in rows.items()]
         lines.append("")
-    for event in replayed.events:
-        if kind_of(event) in EVENT_LETTERS:
-            line = str(_marble(event))
-            lines.append(DIVERGED + line[1:] if event.get("parted") else line)
+    words = _words_below(replayed.events)
+    for at, event in enumerate(replayed.events):
+        of_event = [str(_marble(event))] if kind_of(event) in EVENT_LETTERS else []
+        of_event += [_words_line(each, NAMES + band) for each in words.get(at, ())]
+        lines += [DIVERGED + line[1:] if event.get("parted") else line for line in of_event]
     return "\n".join(lines) + "\n"
 
 
@@ -129,7 +141,37 @@ def _text(event: dict[str, Any]) -> str:
         return f"{name}  heard {event['heard_ms']} ms so far"
     if name == "prompted":
         return f"{name}  {event['prompt']}"
+    if name == "hung_up":
+        return f"{name}  {one_line(event['reason'])}".rstrip()
     return name
+
+
+def _words_below(events: Sequence[dict[str, Any]]) -> dict[int, list[TurnWords]]:
+    """Return what was said by the position of the event below which it stands."""
+    words = words_of(events)
+    if not words:
+        return {}
+    at: dict[tuple[str, str], int] = {}
+    for position, event in enumerate(events):
+        name = event["event"]
+        key = f"{name} {event['speaker']}" if name == "transcript" else name
+        at[event["trace_id"], key] = position
+    below: dict[int, list[TurnWords]] = {}
+    for each in words:
+        names = (*WORDS_BELOW[each.side], f"transcript {each.side}")
+        position = next(at[each.trace_id, name] for name in names if (each.trace_id, name) in at)
+        below.setdefault(position, []).append(each)
+    return below
+
+
+def _words_line(words: TurnWords, columns: int) -> str:
+    """Return a line with what was said, cut to the columns: at its end, or at its start where the reply was cut off."""
+    start = f"{'':{INDENT}}{words.side}: "
+    if words.cut and not words.heard:
+        return start + UNHEARD
+    if words.cut:
+        return f"{start}{fitted_end(words.heard, max(1, columns - len(start) - len(CUT) - 1))} {CUT}"
+    return start + fitted(words.heard, max(1, columns - len(start)))
 
 
 def _voice(replayed: ReplayResult, columns: int) -> str:
