@@ -10,13 +10,14 @@ import pytest
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings
+from webapi.voice_node.errors.plain_text import one_line
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.replay.event_diff import event_texts
 from webapi.voice_node.replay.marble_diff import difference, line_difference
 from webapi.voice_node.replay.marbles import NAMES, marbles, parse, render
 from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.wav_replay import replay
-from webapi.voice_node.replay.words import columns_of, fitted, fitted_end, one_line, words_of
+from webapi.voice_node.replay.words import columns_of, fitted, fitted_end, words_of
 
 HOSTILE = "a\x1b[2J\x1b]0;title\x07b\nc\r\x9b31md\u202eevil\u2066\x00\ud800"
 

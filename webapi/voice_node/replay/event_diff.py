@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
-from webapi.voice_node.replay.words import one_line
+from webapi.voice_node.errors.plain_text import one_line
 
 Line: TypeAlias = Mapping[str, Any]  # of events.jsonl
 

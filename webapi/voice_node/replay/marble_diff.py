@@ -100,7 +100,10 @@ def line_difference(expected: str, got: str) -> str:
 
 
 def _shown(line: str) -> str:
-    """Return the line; as a Python literal where its spaces matter, or a terminal would obey it; a word for the end of the text."""
+    """Return the line; as a Python literal where its spaces matter, or where a terminal would obey it.
+
+    Of the end of the text, return a word for it.
+    """
     bare = line.rstrip("\r\n")
     if not line:
         return "(the end)"

@@ -20,10 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from webapi.voice_node.errors.plain_text import one_line
 from webapi.voice_node.events import US_PER_MS, US_PER_S
 from webapi.voice_node.replay.event_letters import EVENT_LETTERS, REPLY_FAILED, kind_of
 from webapi.voice_node.replay.result import ReplayResult
-from webapi.voice_node.replay.words import TurnWords, fitted, fitted_end, one_line, words_of
+from webapi.voice_node.replay.words import TurnWords, fitted, fitted_end, words_of
 
 COLUMN_MS = 100
 COLUMNS = 70  # and ten for the names of the rows

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from webapi.voice_node.errors.plain_text import one_line
 from webapi.voice_node.events import Side
 
 Line: TypeAlias = Mapping[str, Any]  # of events.jsonl
@@ -47,11 +48,6 @@ def words_of(events: Sequence[Line]) -> list[TurnWords]:
     return found
 
 
-def one_line(text: str) -> str:
-    """Return the text in one line, without characters that a terminal obeys: escape codes, changes of direction."""
-    return " ".join("".join(map(_printable, text)).split())
-
-
 def fitted(text: str, columns: int) -> str:
     """Return as much of the line as fits into so many columns of a terminal, with an ellipsis where it is cut."""
     if columns_of(text) <= columns and len(text) <= columns * MOST_PER_COLUMN:
@@ -79,11 +75,3 @@ def _columns(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
-
-
-def _printable(character: str) -> str:
-    if character.isspace():
-        return " "
-    if character.isprintable():
-        return character
-    return "" if unicodedata.category(character) == "Cf" else "?"  # Cf: joiners, and marks of direction

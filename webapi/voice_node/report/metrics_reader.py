@@ -13,7 +13,9 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.report.turn_line import TIMES
 
 TurnLine: TypeAlias = dict[str, Any]  # a line of metrics.jsonl
+WAIT = "caller_wait_ms"
 MEASURES = {  # fields in ms, and what they are called for people
+    WAIT: "caller's last voice to first bot audio",
     "latency_speech_end_to_first_bot_chunk_ms": "end of speech to first bot audio",
     "latency_user_to_first_bot_chunk_ms": "first voice to first bot audio",
     "barge_in_stop_ms": "caller talks over to bot silent",
@@ -81,6 +83,8 @@ def _wrong(turn: object) -> str | None:
             return f"{name} is neither a number nor null"
         if value is not None and not -LARGEST <= value <= LARGEST:  # also an infinite one, and one too large for floats
             return f"{name} is out of range"
+    if not _are_parts(turn.get("parts")):
+        return "parts is no list of parts, and not null"
     for name in TEXTS:
         if not isinstance(turn.get(name), (str, NoneType)):
             return f"{name} is neither a text nor null"
@@ -88,6 +92,22 @@ def _wrong(turn: object) -> str | None:
     if index is not None and (type(index) is not int or not 0 <= index <= LARGEST):
         return "turn_index is neither a whole number nor null"
     return None
+
+
+def _are_parts(value: object) -> bool:
+    """Whether this is what `parts.parts` gives."""
+    return value is None or (
+        isinstance(value, list)
+        and all(
+            isinstance(part, dict)
+            and isinstance(part.get("name"), str)
+            and isinstance(part.get("owner"), str)
+            and isinstance(part.get("setting"), (str, NoneType))
+            and _is_number(part.get("ms"))
+            and 0 <= part["ms"] <= LARGEST
+            for part in value
+        )
+    )
 
 
 def _is_number(value: object) -> bool:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from webapi.voice_node.report.metrics_reader import MEASURES, TurnLine, values
+from webapi.voice_node.errors.plain_text import one_line
+from webapi.voice_node.report.metrics_reader import MEASURES, WAIT, TurnLine, values
 from webapi.voice_node.report.percentiles import percentiles
 from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
-from webapi.voice_node.report.summary import has_stage
+from webapi.voice_node.report.summary import has_stage, parts_of_wait
+from webapi.voice_node.report.table import part_name
 from webapi.voice_node.report.turn_line import TIMES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LATENCIES = ("latency_speech_end_to_first_bot_chunk_ms", "latency_user_to_first_bot_chunk_ms")
-COLOURS = ("#0072B2", "#D55E00")  # the colour-blind can tell them apart
+LATENCIES = (WAIT, "latency_speech_end_to_first_bot_chunk_ms", "latency_user_to_first_bot_chunk_ms")
+COLOURS = ("#0072B2", "#D55E00", "#009E73")  # the colour-blind can tell them apart
 # One stretch of a turn: from, to, what it is, colour. t4 is left out: with a streaming language model it is after t6.
 STRETCHES = (
     (TIMES[0], TIMES[1], "caller talks, and the pause that ends it", "#56B4E9"),
@@ -26,17 +28,63 @@ STRETCHES = (
 )
 SHOWN_TIMES = tuple(name for name in TIMES if name != TIMES[3])
 SHOWN_TURNS = 40
+PART_COLOURS = ("#56B4E9", "#999999", "#E69F00", "#0072B2", "#CC79A7", "#D55E00", "#F0E442")
+OTHER_COLOUR = "#444444"
+MAX_WHOSE = 40  # characters of owner and setting
 MAX_OUTCOME = 16  # characters; only a line of somebody else has longer ones
 
 
 def draw(turns: Sequence[TurnLine], out: Path) -> list[Path]:
-    """Write the plots latency, barge_in_stop and timeline into `out`, each as PNG and SVG, and return the paths.
+    """Write the plots caller_wait, latency, barge_in_stop and timeline into `out`, as PNG and SVG. Return the paths.
 
     A plot without values is left out. Raises UserError where `out` can't be written.
     """
     with style():
-        drawn = {"latency": latency(turns), "barge_in_stop": barge_in_stop(turns), "timeline": timeline(turns)}
+        drawn = {
+            "caller_wait": caller_wait(turns),
+            "latency": latency(turns),
+            "barge_in_stop": barge_in_stop(turns),
+            "timeline": timeline(turns),
+        }
         return save({name: figure for name, figure in drawn.items() if figure}, out)
+
+
+def caller_wait(turns: Sequence[TurnLine]) -> Figure | None:
+    """Plot what each of the last turns' waits was made of: a stacked bar for each, from the caller's last voice on."""
+    shown = [turn for turn in turns if turn.get("parts")][-SHOWN_TURNS:]
+    if not shown:
+        return None
+    whole = parts_of_wait(shown)
+    # An orchestrator may give each of its marks another name: the longest parts have a colour, the rest share one.
+    longest = sorted(whole, key=lambda name: -whole[name]["n"] * whole[name]["p50"])[: len(PART_COLOURS)]
+    named = [name for name in whole if name in longest]
+    colours = dict(zip(named, PART_COLOURS, strict=False))
+    figure = Figure(figsize=(10, 2.6 + 0.22 * len(shown)), layout="constrained")
+    axes = figure.subplots()
+    for row, turn in enumerate(shown):
+        left = 0.0
+        for part in turn["parts"]:
+            axes.barh(row, part["ms"], left=left, height=0.7, color=colours.get(part["name"], OTHER_COLOUR))
+            left += part["ms"]
+    for name in named:
+        axes.barh(0, 0, color=colours[name], label=_part_label(name, whole[name]))
+    if len(named) < len(whole):
+        axes.barh(0, 0, color=OTHER_COLOUR, label="other parts")
+    axes.set_yticks(range(len(shown)), [str(turn.get("turn_index", "")) for turn in shown], fontsize=8)
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(left=0)
+    axes.set(xlabel="ms after the caller's last voice", ylabel="turn")
+    figure.suptitle("What callers wait for")
+    axes.set_title(f"last {len(shown)} turns with a reply" if len(shown) > 1 else "1 turn", fontsize=10)
+    figure.legend(ncols=2, loc="outside lower center", frameon=False, fontsize=8)
+    return figure
+
+
+def _part_label(name: str, part: Mapping[str, Any]) -> str:
+    """Return a part with its median, whose it is, and what changes it."""
+    whose = f"{part['owner']}, {part['setting']}" if part["setting"] else part["owner"]
+    whose = whose if len(whose) <= MAX_WHOSE else whose[: MAX_WHOSE - 1] + "…"
+    return f"{part_name(name)}: median {part['p50']:.0f} ms ({one_line(whose)})"
 
 
 def latency(turns: Sequence[TurnLine]) -> Figure | None:
@@ -45,7 +93,7 @@ def latency(turns: Sequence[TurnLine]) -> Figure | None:
     fields = [(name, numbers) for name, numbers in fields if numbers]
     if not fields:
         return None
-    figure = Figure(figsize=(9, 6), layout="constrained")
+    figure = Figure(figsize=(max(9, 4.5 * len(fields)), 6), layout="constrained")
     axes = figure.subplots(2, len(fields), sharex="col", squeeze=False)
     for column, ((name, numbers), colour) in enumerate(zip(fields, COLOURS, strict=False)):
         above, below = axes[0][column], axes[1][column]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from webapi.voice_node.report.metrics_reader import MEASURES, TurnLine, is_prompt, values
+from webapi.voice_node.report.metrics_reader import MEASURES, WAIT, TurnLine, is_prompt, values
 from webapi.voice_node.report.percentiles import percentiles
 
 STAGES = {  # where the time went: from one time of a turn to another
@@ -36,8 +36,36 @@ def summary(turns: Sequence[TurnLine], skipped: int = 0) -> dict[str, Any]:
         "speech_ends": dict(Counter(turn["speech_end"] for turn in turns if turn.get("speech_end"))),
         "barge_ins": sum(turn.get("barge_in") is True for turn in turns),
         "playbacks_cancelled": sum(turn.get("playback_cancelled") is True for turn in turns),
+        "without_wait": sum(WAIT not in turn for turn in turns),  # lines of versions that did not measure it
+        "parts": parts_of_wait(turns),
         "measures": {name: _spread(values(turns, name)) for name in MEASURES},
         "stages": {stage_name(a, b): _spread(stage_ms(turns, a, b)) for a, b in STAGES},
+    }
+
+
+def parts_of_wait(turns: Iterable[TurnLine]) -> dict[str, dict[str, Any]]:
+    """Return of each part of the caller's wait, in the order of a turn: owner, setting, and its spread in ms.
+
+    A part that a turn has twice (the node's) counts with its sum.
+    """
+    first: dict[str, dict[str, Any]] = {}
+    ms: dict[str, list[float]] = {}
+    places: dict[str, list[float]] = {}  # in each turn, 0 to 1
+    for turn in turns:
+        sums: Counter[str] = Counter()
+        parts = turn.get("parts") or []
+        for place, part in enumerate(parts):
+            name = part["name"]
+            first.setdefault(name, part)
+            if name not in sums:
+                places.setdefault(name, []).append(place / len(parts))
+            sums[name] += part["ms"]
+        for name, total in sums.items():
+            ms.setdefault(name, []).append(total)
+    in_order = sorted(ms, key=lambda name: sum(places[name]) / len(places[name]))
+    return {
+        name: {"owner": first[name]["owner"], "setting": first[name]["setting"], **_spread(ms[name])}
+        for name in in_order
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich import box
@@ -10,12 +11,17 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from webapi.voice_node.report.metrics_reader import MEASURES
+from webapi.voice_node.errors.plain_text import one_line
+from webapi.voice_node.report.metrics_reader import MEASURES, WAIT
 from webapi.voice_node.report.summary import STAGES, stage_name
 from webapi.voice_node.report.turn_line import OUTCOMES
 
 PIPED_COLUMNS = 100  # at least: in a pipe or a file no line is folded
 COLUMNS = ("n", "p50", "p90", "p95", "p99", "max")
+MAX_PARTS = 12  # an orchestrator may give each of its marks another name
+MAX_NAME = 24  # characters of a part's
+PART_COLUMNS = ("n", "p50", "p95")
+WITHOUT_WAIT = "{n} of {turns} turns lack caller_wait_ms and parts: an earlier version wrote them"
 
 
 def show(numbers: dict[str, Any], console: Console | None = None) -> None:
@@ -35,22 +41,64 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
     if ends:
         console.print(f"speech ended by: {ends}", highlight=False)
     console.print(f"barge-ins {numbers['barge_ins']}, playbacks cancelled {numbers['playbacks_cancelled']}")
-    table = _milliseconds(numbers)
-    least = Measurement.get(console, console.options, table).minimum if console.is_terminal else PIPED_COLUMNS
-    console.width = max(console.width, least)  # a label is folded between words, a number never
-    console.print(table)
+    if numbers["without_wait"]:
+        console.print(
+            WITHOUT_WAIT.format(n=numbers["without_wait"], turns=numbers["turns"]), highlight=False, soft_wrap=True
+        )
+    for table in _tables(numbers):
+        least = Measurement.get(console, console.options, table).minimum if console.is_terminal else PIPED_COLUMNS
+        console.width = max(console.width, least)  # a label is folded between words, a number never
+        console.print()
+        console.print(table)
+
+
+def _tables(numbers: dict[str, Any]) -> Iterator[Table]:
+    """First what a caller waits, then what that is made of, then everything else."""
+    if numbers["measures"][WAIT]["n"]:
+        table = _table("what a caller waits, in milliseconds", COLUMNS)
+        table.add_row(MEASURES[WAIT], *_cells(numbers["measures"][WAIT], COLUMNS))
+        yield table
+    if numbers["parts"]:
+        yield _parts(numbers["parts"])
+    yield _milliseconds(numbers)
+
+
+def _parts(parts: dict[str, dict[str, Any]]) -> Table:
+    table = _table("what that wait is made of", PART_COLUMNS)
+    table.add_column("owner")
+    table.add_column("changed by")
+    for name, part in list(parts.items())[:MAX_PARTS]:
+        told = (part_name(name), *_cells(part, PART_COLUMNS), one_line(part["owner"]), one_line(part["setting"] or ""))
+        table.add_row(*map(escape, told))
+    if len(parts) > MAX_PARTS:
+        table.add_row(f"… and {len(parts) - MAX_PARTS} more: see --json")
+    return table
+
+
+def part_name(name: str) -> str:
+    """Return the name of a part for people; an orchestrator may call its marks anything."""
+    name = one_line(name)
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, title=title, title_justify="left")
+    table.add_column("")
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _cells(spread: dict[str, Any], columns: Sequence[str]) -> list[str]:
+    return [f"{spread[column]:.0f}" if column in spread else "–" for column in columns]
 
 
 def _milliseconds(numbers: dict[str, Any]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, title="milliseconds", title_justify="left")
-    table.add_column("")
-    for column in COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
-    measures = [(label, numbers["measures"][name]) for name, label in MEASURES.items()]
+    table = _table("milliseconds", COLUMNS)
+    measures = [(label, numbers["measures"][name]) for name, label in MEASURES.items() if name != WAIT]
     stages = [(f"{a[:2]} → {b[:2]}  {label}", numbers["stages"][stage_name(a, b)]) for (a, b), label in STAGES.items()]
     for group in (measures, stages):
         for label, spread in group:
-            cells = [f"{spread[c]:.0f}" if c in spread else "–" for c in COLUMNS]
-            table.add_row(label, *cells)
+            table.add_row(label, *_cells(spread, COLUMNS))
         table.add_section()
     return table
