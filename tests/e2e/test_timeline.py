@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -12,9 +13,11 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.browser import NO_NETWORK, chromium
+from tests.replay.test_marble_words import replayed
 from tests.replay.test_wav_replay import run as voice_node
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
+from webapi.voice_node.replay.timeline.write import write_timeline
 
 pytestmark = pytest.mark.e2e
 
@@ -253,5 +256,37 @@ def test_a_mix_beside_the_page_is_played_from_there(folder: Path, tmp_path: Path
             await page.keyboard.press("ArrowRight")
             assert await at(page) == pytest.approx(1, abs=0.06)
             await context.close()
+
+    run(scenario())
+
+
+def test_words_and_waits_are_shown(tmp_path: Path) -> None:
+    result = replayed(tmp_path, "Talkative")
+    for event in result.events:
+        if event["event"] == "transcript" and event["speaker"] == "caller":
+            event["text"] = HOSTILE
+    write_wav(tmp_path / "mix.wav", bytes(8 * 16_000 * 4), 16_000, channels=2)
+    write_timeline(tmp_path, result)
+    parts = result.metrics[0]["parts"]
+
+    async def scenario() -> None:
+        async with chromium(NO_NETWORK) as browser, opened(browser, tmp_path / "timeline.html") as page:
+            rows = page.locator("#word-rows li")
+            assert await rows.count() == 4
+            await expect(rows.nth(0)).to_contain_text(HOSTILE)
+            struck = rows.nth(1).locator("s")
+            await expect(struck).to_contain_text("please?")
+            assert await struck.evaluate("each => getComputedStyle(each).textDecorationLine") == "line-through"
+            await rows.nth(2).locator("button").click()
+            await expect(page.locator("#turn-rows tr").nth(1)).to_have_class("on")
+            bar = page.locator("#turn-rows tr").nth(0).locator(".bar")
+            await expect(bar).to_have_attribute(
+                "aria-label", re.compile(", ".join(rf"{p['name']} \d+ ms" for p in parts))
+            )
+            widths = await bar.locator("i").evaluate_all("all => all.map(each => each.getBoundingClientRect().width)")
+            assert len(widths) > 1
+            scale = widths[0] / parts[0]["ms"]
+            assert widths == pytest.approx([part["ms"] * scale for part in parts], abs=0.5)
+            assert await page.title() == "talk.wav: timeline"
 
     run(scenario())

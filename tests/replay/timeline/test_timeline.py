@@ -21,7 +21,7 @@ from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.timeline import audio as audio_of_page
-from webapi.voice_node.replay.timeline.badges import EVENT_MARKS
+from webapi.voice_node.replay.timeline.badges import EVENT_MARKS, RARE
 from webapi.voice_node.replay.timeline.build import timeline
 from webapi.voice_node.replay.timeline.layout import LEFT, RIGHT, ROW, row_seconds, x_of
 from webapi.voice_node.replay.timeline.model import TimeSpan, merged
@@ -81,7 +81,7 @@ def data_of(html: str) -> dict[str, Any]:
 def test_each_event_stands_at_its_time(folder: Path) -> None:
     root = drawing((folder / "timeline.svg").read_text())
     events = [e for e in lines(folder / "events.jsonl") if e["event"] in EVENT_MARKS]
-    assert {e["event"] for e in events} == set(EVENT_MARKS) - {"prompted", "reply_failed"}
+    assert {e["event"] for e in events} == set(EVENT_MARKS) - set(RARE)
     seconds = data_of((folder / "timeline.html").read_text())["seconds"]
     drawn = [each for each in root.iter(f"{SVG}path") if each.get("class") == "event"]
     at = {}

@@ -19,6 +19,11 @@ const EVENTS = {
   reply_ended: { words: "Reply made to its end", row: 2, colour: "bot" },
   reply_cut: { words: "Reply cancelled", row: 2, colour: "cut" },
   frames_dropped: { words: "Late audio dropped", row: 2, colour: "cut" },
+  transcript: { words: "Words", row: 2, colour: "bot" },
+  heard_text: { words: "Words that were heard", row: 2, colour: "bot" },
+  mark: { words: "Mark of the orchestrator", row: 2, colour: "bot" },
+  message_sent: { words: "Message to the room", row: 2, colour: "bot" },
+  hung_up: { letter: "G", words: "The bot hung up", row: 0, colour: "bot" },
   hook_failed: { words: "The orchestrator raised", row: 2, colour: "cut" },
 };
 const ROWS = [LANE.decided, LANE.cut, LANE.bots];

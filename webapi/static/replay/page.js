@@ -9,6 +9,9 @@ const picture = new Picture(call, view, $("picture"), $("overview"));
 const player = new Player($("mix"), call.seconds, { moved, changed });
 const marks = new Marks(call, view, $("marks"), $("tip"), (t) => player.seek(t));
 let drawn = 0; // of the next redraw
+const MAX_PARTS = 8; // that have a colour; an orchestrator may give each of its marks another name
+const partNames = [...new Set(call.turns.flatMap((turn) => turn.parts.map((part) => part.name)))].slice(0, MAX_PARTS);
+const longestWait = Math.max(1, ...call.turns.map((turn) => turn.wait_ms ?? 0));
 
 function bytes(text) {
   return Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
@@ -135,6 +138,9 @@ function fill() {
   }
   $("no-turns").hidden = call.turns.length > 0;
   $("turn-rows").append(...call.turns.map(turnRow));
+  $("words").hidden = call.words.length === 0;
+  $("word-rows").append(...call.words.map(wordsRow));
+  $("parts").append(...partNames.map(partLegend));
   $("event-rows").append(...call.events.map(eventRow));
   $("channel").hidden = call.audio !== "inside";
   if (call.audio === "beside") {
@@ -156,17 +162,65 @@ function turnRow(turn) {
   head.append(button, element("span", clock(turn.start)));
   const [outcome, good] = [element("td"), turn.outcome === "completed"];
   outcome.append(element("span", `${turn.prompt ? "prompt " : ""}${turn.outcome.replace("_", " ") || "open"}`, `badge ${good ? "good" : "cut"}`));
-  row.append(head, outcome, element("td", ms(turn.said_ms)), element("td", ms(turn.reply_ms), "strong"));
+  row.append(head, outcome, element("td", ms(turn.said_ms)), waitCell(turn), element("td", ms(turn.reply_ms), "strong"));
   row.append(element("td", ms(turn.heard_ms)), element("td", ms(turn.stop_ms), "strong"));
   row.addEventListener("click", () => player.seek(turn.start));
   return row;
+}
+
+/** The wait and, as a bar, its parts. All bars have the same scale. */
+function waitCell(turn) {
+  const cell = element("td", ms(turn.wait_ms), "wait");
+  if (!turn.parts.length) return cell;
+  const bar = element("span", "", "bar");
+  bar.setAttribute("role", "img");
+  bar.setAttribute("aria-label", turn.parts.map((part) => `${part.name} ${ms(part.ms)}`).join(", "));
+  for (const part of turn.parts) {
+    const piece = element("i", "", partClass(part.name));
+    piece.style.width = `${(part.ms / longestWait) * 100}%`;
+    piece.title = `${part.name}: ${ms(part.ms)}${part.owner ? `, ${part.owner}` : ""}${part.setting ? `, changed by ${part.setting}` : ""}`;
+    bar.append(piece);
+  }
+  cell.append(bar);
+  return cell;
+}
+
+function partClass(name) {
+  const at = partNames.indexOf(name);
+  return at < 0 ? "rest" : `part${at}`;
+}
+
+function partLegend(name) {
+  const line = element("li");
+  const part = call.turns.flatMap((turn) => turn.parts).find((each) => each.name === name);
+  line.append(element("i", "", partClass(name)), element("span", part.setting ? `${name} (${part.setting})` : name));
+  return line;
+}
+
+/** What one side said in a turn; what nobody heard is struck through. */
+function wordsRow({ start, turn, side, heard, unheard, cut }) {
+  const [line, button, said] = [element("li"), element("button", "", side), element("span", heard, "said")];
+  button.type = "button";
+  if (unheard) said.append(heard ? " " : "", element("s", unheard));
+  else if (cut) said.append(element("span", " (cut off)", "cut"));
+  button.append(element("span", clock(start), "t"), element("b", side), said, element("span", `turn ${turn}`, "turn"));
+  button.addEventListener("click", () => player.seek(start));
+  line.append(button);
+  return line;
+}
+
+/** What stands in the list of events: of words and marks, which ones. */
+function inList(event, about) {
+  if (event.event === "transcript") return `${event.speaker === "bot" ? "Bot" : "Caller"}: ${event.text}`;
+  if (event.event === "heard_text") return `Heard: ${event.text || "nothing"}`;
+  return event.event === "mark" ? `Mark: ${event.mark}` : about.words;
 }
 
 function eventRow(event) {
   const about = eventAbout(event);
   const [line, button] = [element("li"), element("button", "", about.colour)];
   button.type = "button";
-  button.append(element("span", `${event.t.toFixed(3)} s`, "t"), element("span", about.words, "what"), element("span", `turn ${event.turn_index}`, "turn"));
+  button.append(element("span", `${event.t.toFixed(3)} s`, "t"), element("span", inList(event, about), "what"), element("span", `turn ${event.turn_index}`, "turn"));
   button.addEventListener("click", () => visit(event));
   line.append(button);
   return line;
@@ -207,7 +261,7 @@ document.addEventListener("keydown", (e) => {
 });
 
 // Who clicks goes on with the keys of the timeline; who uses the keyboard stays where they are.
-document.addEventListener("click", (e) => e.detail && e.target.closest("#line button, tbody tr, #event-rows button") && $("position").focus({ preventScroll: true }));
+document.addEventListener("click", (e) => e.detail && e.target.closest("#line button, tbody tr, #event-rows button, #word-rows button") && $("position").focus({ preventScroll: true }));
 
 drag($("position"), (x) => player.seek(view.t(x)));
 drag($("overview"), (x) => {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from webapi.voice_node.replay.event_letters import EVENT_LETTERS, REPLY_FAILED
@@ -27,7 +27,9 @@ EVENT_MARKS = {
     "superseded": EventMark(1, CUT, "went on: reply dropped", 170),
     "prompted": EventMark(0, BOT_COLOUR, "bot began", 112),
     REPLY_FAILED: EventMark(1, CUT, "reply failed", 116),
+    "hung_up": EventMark(0, BOT_COLOUR, "bot hung up", 122),
 }
+RARE = ("prompted", REPLY_FAILED, "hung_up")  # explained where there are such events
 OF_CALLERS = ("speech_started", "speech_ended", "barge_in", "superseded")
 
 
@@ -39,9 +41,8 @@ def badge(event: str, x: float, y: float) -> str:
     )
 
 
-def legend(prompts: bool, failed: bool) -> Iterator[str]:
-    """Draw the legend; with `prompts` and `failed`, also the letters of what the bot begins and of failed replies."""
-    rare = [event for event, there in (("prompted", prompts), (REPLY_FAILED, failed)) if there]
+def legend(rare: Sequence[str]) -> Iterator[str]:
+    """Draw the legend: the letters of callers, and those events of RARE that there are."""
     x = WIDTH - MARGIN - 528 - sum(EVENT_MARKS[event].width for event in rare)
     for event in (*rare, *OF_CALLERS):
         mark = EVENT_MARKS[event]

@@ -11,15 +11,18 @@ from webapi.voice_node.replay.result import ReplayResult
 from webapi.voice_node.replay.timeline.model import (
     Delay,
     ReplyBar,
+    SpokenWords,
     Timeline,
     TimeSpan,
     TurnRow,
     merged,
     printable,
 )
+from webapi.voice_node.replay.words import words_of
 
 Line: TypeAlias = dict[str, Any]  # of events.jsonl or of metrics.jsonl
 FirstEvents: TypeAlias = Mapping[str, Mapping[str, Line]]  # event name → trace_id → the first event of that name
+MAX_PARTS = 12  # of a wait
 DELAYS = (  # kind, field of metrics.jsonl, the event at which it begins, that event's field
     ("reply", "latency_speech_end_to_first_bot_chunk_ms", "speech_ended", "t"),
     ("stop", "barge_in_stop_ms", "barge_in", "t_first_voiced"),
@@ -52,6 +55,7 @@ def timeline(replayed: ReplayResult, mix_seconds: float = 0.0) -> Timeline:
         delays=_delays(firsts, metrics),
         events=events,
         turns=[_turn_row(started, starts[trace], metrics.get(trace, {})) for trace, started in in_order.items()],
+        words=_words(events, firsts, starts),
     )
 
 
@@ -77,8 +81,30 @@ def _turn_row(started: Line, start: float, line: Line) -> TurnRow:
         reply_ms=line.get("latency_speech_end_to_first_bot_chunk_ms"),
         heard_ms=line.get("heard_ms"),
         stop_ms=line.get("barge_in_stop_ms"),
+        wait_ms=line.get("caller_wait_ms"),
+        parts=_parts(line),
         prompt=printable(str(started.get("prompt", ""))),
     )
+
+
+def _parts(line: Line) -> list[dict[str, Any]]:
+    """Return the parts of the wait; of very many, the last ones as one."""
+    parts = line.get("parts") or []
+    if len(parts) <= MAX_PARTS:
+        return list(parts)
+    rest = sum(part["ms"] for part in parts[MAX_PARTS - 1 :])
+    return [*parts[: MAX_PARTS - 1], {"name": "other parts", "ms": rest, "owner": "", "setting": None}]
+
+
+def _words(events: Sequence[Line], firsts: FirstEvents, starts: Mapping[str, float]) -> list[SpokenWords]:
+    """Return what was said, in the order of its turns' times."""
+    found = []
+    for each in words_of(events):
+        begun = firsts["transcript"][each.trace_id]["t"]
+        played = firsts.get("playback_started", {}).get(each.trace_id, {"t": begun})["t"]
+        start = starts.get(each.trace_id, begun) if each.side == "caller" else played
+        found.append(SpokenWords(each.turn, each.side, start, each.heard, each.unheard, each.cut))
+    return sorted(found, key=lambda words: words.start)
 
 
 def _fillers(firsts: FirstEvents, end: float) -> Iterator[TimeSpan]:

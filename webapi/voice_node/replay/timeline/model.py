@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+from webapi.voice_node.events import Side
 
 UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML and UTF-8 can't carry
 
@@ -37,6 +39,18 @@ class Delay(TimeSpan):
 
 
 @dataclass(frozen=True)
+class SpokenWords:
+    """What one side said in a turn. Each text is one line that can be printed."""
+
+    turn: int
+    side: Side
+    start: float  # s: where the speech begins, or the reply is heard first
+    heard: str  # of the caller: all of it
+    unheard: str  # the rest of the bot's words
+    cut: bool  # the reply ended before it was heard whole
+
+
+@dataclass(frozen=True)
 class TurnRow:
     """A turn, or a prompt, as a line of the list. What did not happen is None."""
 
@@ -47,6 +61,8 @@ class TurnRow:
     reply_ms: float | None  # end of speech to first bot audio
     heard_ms: int | None  # of the reply
     stop_ms: float | None  # barge-in: first voiced frame to silence
+    wait_ms: float | None = None  # the caller's last voice to first bot audio
+    parts: Sequence[Mapping[str, Any]] = ()  # what that wait was made of, as in metrics.jsonl
     prompt: str = ""  # the name of a prompt: the bot said this without a turn of the caller
 
 
@@ -65,6 +81,7 @@ class Timeline:
     delays: list[Delay]
     events: list[dict[str, Any]]  # the lines of events.jsonl
     turns: list[TurnRow]
+    words: list[SpokenWords] = field(default_factory=list)  # [] where no orchestrator tells words
 
 
 def printable(text: str) -> str:

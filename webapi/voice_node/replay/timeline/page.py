@@ -13,6 +13,7 @@ from typing import Any
 
 from webapi.voice_node.replay.timeline.audio import audio_url
 from webapi.voice_node.replay.timeline.model import Timeline
+from webapi.voice_node.replay.timeline.page_words import page_events, page_words
 from webapi.voice_node.replay.timeline.texts import about
 from webapi.voice_node.replay.timeline.wave import Outline
 
@@ -87,8 +88,9 @@ def _data(timeline: Timeline, outline: Outline, audio: str, size: int) -> dict[s
         "playback": [[_s(p.start), _s(p.end), p.turn, p.cut, p.heard_ms] for p in timeline.playback],
         "fillers": [[_s(span.start), _s(span.end), span.turn] for span in timeline.fillers],
         "delays": [[_s(delay.start), _s(delay.end), delay.turn, delay.kind, delay.ms] for delay in timeline.delays],
-        "events": timeline.events,
+        "events": list(page_events(timeline.events)),
         "turns": [{**vars(turn), "start": _s(turn.start)} for turn in timeline.turns],
+        "words": page_words(timeline.words),
     }
 
 
@@ -99,9 +101,11 @@ def _figures(timeline: Timeline) -> list[tuple[str, str]]:
         found = [delay.ms for delay in timeline.delays if delay.kind == kind]
         return f"{median(found):.0f} ms" if found else "–"
 
+    waits = [turn.wait_ms for turn in timeline.turns if turn.wait_ms is not None]
     cut = sum(1 for turn in timeline.turns if turn.outcome == "barged_in")
     return [
         ("Turns", str(sum(1 for turn in timeline.turns if not turn.prompt))),
+        *([("Caller waits (median)", f"{median(waits):.0f} ms")] if waits else []),
         ("Reply after (median)", middle("reply")),
         ("Barge-ins", str(cut)),
         ("Silent after (median)", middle("stop")),

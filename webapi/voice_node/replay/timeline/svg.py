@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.sax.saxutils import escape
 
-from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
-from webapi.voice_node.replay.timeline.badges import legend
+from webapi.voice_node.replay.event_letters import kind_of
+from webapi.voice_node.replay.timeline import words
+from webapi.voice_node.replay.timeline.badges import RARE, legend
 from webapi.voice_node.replay.timeline.lanes import lanes
 from webapi.voice_node.replay.timeline.layout import HEAD, MARGIN, ROW, STYLE, WIDTH, row_spans
 from webapi.voice_node.replay.timeline.marks import marks
@@ -30,7 +31,9 @@ def _lines(timeline: Timeline, outline: Outline) -> Iterator[str]:
     dense = rows[0].seconds > DENSE_S
     shown = timeline.turns[:MAX_TURNS]
     more = len(timeline.turns) - len(shown)
-    table_y = HEAD + len(rows) * ROW
+    worded = bool(timeline.words) and not dense
+    row_height = ROW + words.HEIGHT if worded else ROW
+    table_y = HEAD + len(rows) * row_height
     height = table_y + table_height(shown, more) + MARGIN - 10
     name = escape(timeline.name)
     yield (
@@ -45,12 +48,14 @@ def _lines(timeline: Timeline, outline: Outline) -> Iterator[str]:
     yield f'<text class="about" x="{MARGIN}" y="{MARGIN + 37}">{escape(about(timeline))}</text>'
     if dense:
         yield f'<text class="about" x="{MARGIN}" y="{MARGIN + 57}">{DENSE_TEXT}</text>'
-    failed = any(kind_of(event) == REPLY_FAILED for event in timeline.events)
-    yield from legend(any(turn.prompt for turn in timeline.turns), failed)
+    kinds = {kind_of(event) for event in timeline.events}
+    yield from legend([kind for kind in RARE if kind in kinds])
     for i, row in enumerate(rows):
-        yield f'<g transform="translate(0 {HEAD + i * ROW})">'
+        yield f'<g transform="translate(0 {HEAD + i * row_height})">'
         yield from lanes(timeline, outline, row)
         yield from marks(timeline, row, dense=dense)
+        if worded:
+            yield from words.words(timeline, row)
         yield "</g>"
     if shown:
         yield from table(shown, more, table_y)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 
 from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
 from webapi.voice_node.replay.timeline.model import Timeline, TurnRow, printable
+from webapi.voice_node.replay.words import fitted
+
+MAX_WORDS = 80  # columns of what one side said in a turn, in the description of the picture
 
 
 def about(timeline: Timeline) -> str:
@@ -26,6 +29,8 @@ def described(timeline: Timeline, turns: Sequence[TurnRow]) -> str:
         said += f", answered after {ms_text(turn.reply_ms)}" if turn.reply_ms is not None else ""
         if turn.stop_ms is not None:
             said += f", silent {ms_text(turn.stop_ms)} after the caller talked over it"
+        told = [each for each in timeline.words if each.turn == turn.turn]
+        said += "".join(f', {each.side}: "{fitted(each.heard, MAX_WORDS)}"' for each in told)
         words.append(said + ".")
     return printable(" ".join(words))
 
