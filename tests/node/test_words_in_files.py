@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,18 @@ def test_the_turn_of_a_wrong_call_is_named(tmp_path: Path) -> None:
     failed = [getattr(event, "detail", "") for event in events if event.name == "hook_failed"]
     assert "this call has no turn with the trace_id 's-9999'" in failed
     assert "this call has no turn with the trace_id 17 characters" in failed
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_debug_lines_of_libraries_that_quote_requests_are_left_out(
+    logging_to: Logging, written: Lines, words: bool
+) -> None:
+    names = ["openai._base_client", "httpcore.http11", "livekit.agents", "websockets.client", "asyncio", "openaix"]
+    with logging_to(log_level="DEBUG", log_transcripts=words):
+        for name in names:
+            logging.getLogger(name).debug("Request options: %s", CALLER)
+            logging.getLogger(name).info("done")
+    lines = [line for line in written() if line.get("logger") in names]
+    quoted = [line["logger"] for line in lines if CALLER in line["message"]]
+    assert quoted == (names if words else ["asyncio", "openaix"])
+    assert [line["logger"] for line in lines if line["message"] == "done"] == names

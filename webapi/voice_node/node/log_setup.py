@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,9 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.files.line_writer import LineWriter, line_file
 from webapi.voice_node.node.log_lines import hider, json_line, short_line
+
+# Libraries that the parts of a conversation use. They log whole requests, answers and messages at DEBUG.
+WORDY = re.compile(r"(openai|httpx2?|httpcore2?|websockets|wyoming|faster_whisper|piper|livekit\.(agents|plugins))\b")
 
 
 def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[], None]:
@@ -47,7 +51,7 @@ def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[
     # loguru's own "diagnose" would print the values of variables into tracebacks, and secrets are among them.
     level = settings.log_level
     ids = [logger.add(sink, level=level, format="{level}", diagnose=False, backtrace=False) for sink in sinks]
-    restore = _take_over_logging(level)
+    restore = _take_over_logging(level, words=settings.log_transcripts)
 
     def close() -> None:
         restore()
@@ -60,9 +64,18 @@ def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[
 
 
 class _ToLoguru(logging.Handler):
-    """Passes the records of livekit, aiohttp and asyncio on to loguru, with the event `library`."""
+    """Passes the records of livekit, aiohttp and asyncio on to loguru, with the event `library`.
+
+    Without `words`, the debug records of WORDY libraries are left out.
+    """
+
+    def __init__(self, *, words: bool) -> None:
+        super().__init__()
+        self._words = words
 
     def emit(self, record: logging.LogRecord) -> None:
+        if not self._words and record.levelno < logging.INFO and WORDY.match(record.name):
+            return
         try:
             message = record.getMessage()
         except (TypeError, ValueError):  # the arguments don't fit the format
@@ -72,12 +85,12 @@ class _ToLoguru(logging.Handler):
         bound.log(record.levelname if known else record.levelno, message)
 
 
-def _take_over_logging(level: str) -> Callable[[], None]:
+def _take_over_logging(level: str, *, words: bool) -> Callable[[], None]:
     """Send the root logger's records to loguru: from WARNING on, or all where the node logs DEBUG or TRACE.
 
     The returned function undoes that.
     """
-    root, handler = logging.getLogger(), _ToLoguru()
+    root, handler = logging.getLogger(), _ToLoguru(words=words)
     livekit = logging.getLogger("livekit")
     if not livekit.handlers:
         # A record of LiveKit's threads after the end must not go to stderr as it is: it may have a refused token.
