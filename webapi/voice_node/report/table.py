@@ -21,7 +21,7 @@ COLUMNS = ("n", "p50", "p90", "p95", "p99", "max")
 MAX_PARTS = 12  # an orchestrator may give each of its marks another name
 MAX_NAME = 24  # characters of a part's
 PART_COLUMNS = ("n", "p50", "p95")
-WITHOUT_WAIT = "{n} of {turns} turns lack caller_wait_ms and parts: an earlier version wrote them"
+WITHOUT_WAIT = "{n} of {turns} turns lack caller_wait_ms (an older version)"
 
 
 def show(numbers: dict[str, Any], console: Console | None = None) -> None:
