@@ -296,6 +296,23 @@ def test_what_is_cut_fades_out_instead_of_clicking() -> None:
     assert np.abs(samples[5136 + 480 :]).max() == 0
 
 
+def test_a_mix_gets_both_sides_a_second_at_a_time_and_all_of_it(talk: Path) -> None:
+    pieces: list[tuple[bytes, bytes]] = []
+    replayed = replay(talk, load_graph("default", SETTINGS), SETTINGS, lambda *both: pieces.append(both))
+    caller, bot = (b"".join(side) for side in zip(*pieces, strict=True))
+    assert {len(piece) for piece, _ in pieces[:-1]} == {96_000}
+    assert [len(piece) for piece, _ in pieces] == [len(piece) for _, piece in pieces]
+    assert caller.startswith(TALK)
+    assert not any(caller[len(TALK) :])
+    started, ended = (
+        next(e["t"] for e in replayed.events if e["event"] == f"playback_{name}") for name in ("started", "ended")
+    )
+    heard = np.flatnonzero(np.frombuffer(bot, "<i2"))
+    of_first = heard[heard <= ended * 48_000 + 480]  # a cut fades out for 10 ms
+    assert of_first[0] / 48_000 == pytest.approx(started, abs=0.001)
+    assert of_first[-1] / 48_000 == pytest.approx(ended + 0.01, abs=0.001)
+
+
 @pytest.mark.parametrize("mix", [None, lambda caller, bot: None], ids=["unheard", "mixed"])
 def test_audio_does_not_pile_up(tmp_path: Path, mix: Mix | None) -> None:
     """A minute more is 6 MB of audio that comes in: all that may stay of it are its events and metrics."""
