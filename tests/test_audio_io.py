@@ -74,7 +74,7 @@ def samples(pcm: bytes) -> NDArray[np.float64]:
 @given(sizes=st.lists(st.integers(1, 5000), min_size=1, max_size=8))
 @settings(max_examples=25, deadline=None)
 def test_the_same_bits_however_the_input_is_cut(rate_in: int, rate_out: int, sizes: list[int]) -> None:
-    pcm = noise(6001)  # more than are filtered at a time
+    pcm = noise(6001)
     assert through(resampler(rate_in, rate_out), cut(pcm, sizes)) == through(resampler(rate_in, rate_out), [pcm])
 
 
@@ -130,6 +130,24 @@ def test_the_filter_itself_is_flat_then_shut_everywhere_and_late_by_the_same_tim
     assert db[hz >= low / 2].max() < -69
 
 
+def test_the_filter_of_2_ms_loses_twice_as_much_of_the_band() -> None:
+    for low, high in BANDS:
+        h = taps(low, high, 2)
+        assert (h == h[::-1]).all()
+        assert [len(h), len(taps(low, high))] == [4 * high // 1000 + 1, 8 * high // 1000 + 1]
+        hz = np.fft.rfftfreq(1 << 18, 1 / high)
+        db = 20 * np.log10(np.abs(np.fft.rfft(h, 1 << 18)) / h.sum() + 1e-9)
+        assert np.abs(db[hz <= low / 2 - 1_100]).max() < 0.01
+        assert db[hz >= low / 2].max() < -68
+
+
+def test_the_filter_of_2_ms_keeps_audio_in_its_place() -> None:
+    pcm = bytearray(2 * 4_800)
+    pcm[2 * 2_400 : 2 * 2_400 + 2] = (30_000).to_bytes(2, "little", signed=True)
+    out = np.abs(samples(through(Fir(48_000, 16_000, aligned=True, delay_ms=2), [bytes(pcm)])))
+    assert [int(out.argmax()), len(out)] == [800, 1_600]
+
+
 @pytest.mark.parametrize("rate_low", [8_000, 16_000])
 def test_it_holds_back_4_ms(rate_low: int) -> None:
     """An impulse comes out 4 ms later, both ways."""
@@ -177,8 +195,16 @@ def test_there_are_no_clicks_where_pieces_meet() -> None:
 
 @pytest.mark.parametrize(("rate_in", "rate_out"), PAIRS)
 def test_long_silence_gives_the_same_bits_as_in_pieces(rate_in: int, rate_out: int) -> None:
-    pcm = noise(5_001) + bytes(2 * 30_001) + noise(4_999) + bytes(2 * 20_000)
+    pcm = noise(5_001) + bytes(2 * 60_001) + noise(4_999) + bytes(2 * 20_000)
     assert through(resampler(rate_in, rate_out), cut(pcm, [962])) == through(resampler(rate_in, rate_out), [pcm])
+
+
+@pytest.mark.parametrize("delay_ms", [2, DELAY_MS])
+@pytest.mark.parametrize(("rate_in", "rate_out"), PAIRS)
+def test_a_piece_of_many_blocks_gives_the_same_bits_as_in_pieces(rate_in: int, rate_out: int, delay_ms: int) -> None:
+    pcm = noise(100_001)  # more than twice what is filtered at a time
+    once, cut_up = (Fir(rate_in, rate_out, aligned=True, delay_ms=delay_ms) for _ in range(2))
+    assert through(once, [pcm]) == through(cut_up, cut(pcm, [962, 11_111]))
 
 
 def test_after_a_flush_it_begins_anew() -> None:

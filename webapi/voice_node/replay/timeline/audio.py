@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from webapi.voice_node.audio_io import resampler
+from webapi.voice_node.audio.fir_resampler import Fir
 from webapi.voice_node.events import BYTES_PER_SAMPLE
-from webapi.voice_node.replay.mix import MIX_RATE_HZ
+from webapi.voice_node.replay.mix import DELAY_MS, MIX_RATE_HZ
 from webapi.voice_node.replay.timeline.wave import Outline
 
 RATE_HZ = 8_000
@@ -66,7 +66,7 @@ def _wav(mix: Path) -> bytes:
 
 def _blocks(mix: Path) -> Iterator[NDArray[np.int16]]:
     """Yield the mix at RATE_HZ, shape (frames, sides)."""
-    through = [resampler(MIX_RATE_HZ, RATE_HZ, aligned=True) for _ in range(SIDES)]
+    through = [Fir(MIX_RATE_HZ, RATE_HZ, aligned=True, delay_ms=DELAY_MS) for _ in range(SIDES)]
     with wave.open(str(mix), "rb") as file:
         while raw := file.readframes(BLOCK_FRAMES):
             both = np.frombuffer(raw, "<i2").reshape(-1, SIDES)
