@@ -2,8 +2,9 @@
 
     python -m bench.replay_out [--minutes 10]
 
-Ten minutes of talk with replies, replayed without and with output, each in a process of its own. Exit code 1 where the
-memory is above MOST_MB or the page above MOST_PAGE_MB.
+Ten minutes of talk with replies, replayed without and with output in turn, RUNS times, each in a process of its own; of
+the times the least counts, as a busy machine only adds. Exit code 1 where the files and pages cost more than MOST_COST
+times the replay itself, the memory is above MOST_MB or the page above MOST_PAGE_MB.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.replay.output import write_output
 from webapi.voice_node.replay.wav_replay import replay
 
-MOST_MB, MOST_PAGE_MB = 150, 5
+MOST_COST, MOST_MB, MOST_PAGE_MB = 0.5, 150, 5
+RUNS = 5
 
 
 def cost(wav: Path, out: Path | None) -> tuple[float, float]:
@@ -49,17 +51,20 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         wav, out = Path(folder) / "talk.wav", Path(folder) / "out"
         write_wav(wav, TALK * (minutes * 6), 48_000)
-        costs = []
-        for to in (None, out):
+        runs: dict[Path | None, list[tuple[float, float]]] = {None: [], out: []}
+        for to in [*runs] * RUNS:
             with multiprocessing.get_context("spawn").Pool(1) as pool:
-                costs.append(pool.apply(cost, (wav, to)))
-        for name, (seconds, megabytes) in zip(("replay", "replay --out"), costs, strict=True):
+                runs[to].append(pool.apply(cost, (wav, to)))
+        plain, written = (tuple(min(column) for column in zip(*of_one, strict=True)) for of_one in runs.values())
+        for name, (seconds, megabytes) in (("replay", plain), ("replay --out", written)):
             console.print(f"{name:14} {seconds:6.2f} s  {megabytes:6.0f} MB")
-        console.print(f"the files and pages cost {costs[1][0] / costs[0][0] - 1:.2f} × the replay itself")
+        share = written[0] / plain[0] - 1
+        console.print(f"the files and pages cost {share:.2f} × the replay itself")
         sizes = {path.name: path.stat().st_size / 1e6 for path in sorted(out.iterdir())}
         for file, size in sizes.items():
             console.print(f"{file:14} {size:6.2f} MB")
-    return 0 if costs[1][1] <= MOST_MB and sizes["timeline.html"] <= MOST_PAGE_MB else 1
+    met = share <= MOST_COST and written[1] <= MOST_MB and sizes["timeline.html"] <= MOST_PAGE_MB
+    return 0 if met else 1
 
 
 if __name__ == "__main__":
