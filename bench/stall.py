@@ -9,10 +9,8 @@ silent  to the last sound of the bot
 
 Both are more than `barge_in_stop_ms` by a path that does not change: the caller's voice to the node, and for `silent`
 the bot's back. The path is the median of the difference in turns without a stall. What is left should be what the node
-says, within GOAL_MS; within IN_FLIGHT_GOAL_MS where the voice was still on its way or in the node's jitter buffer when
-the whole process stood still ("in flight"), as LiveKit tells to a packet or two how long it has waited there. `silent`
-has no goal where the whole process stood still: the bot's audio stopped too and then came in a burst, so the caller's
-jitter buffer has grown, and plays the bot for longer after the flush.
+says, within GOAL_MS. `silent` has no goal where the whole process stood still: the bot's audio stopped too and then
+came in a burst, so the caller's jitter buffer has grown, and plays the bot for longer after the flush.
 """
 
 from __future__ import annotations
@@ -43,9 +41,10 @@ from webapi.voice_node.room.tokens import mint
 
 SPEECH_S = 1.2  # longer than the longest stall and the frames of the rule after it
 LISTEN_S = (1.5, 2.0)  # how long the caller listens to a reply before it talks over it: any time between
-GOAL_MS, IN_FLIGHT_GOAL_MS = 30.0, 60.0  # how far the node's number may be from the caller's
+GOAL_MS = 30.0  # how far the node's number may be from the caller's
 TRIES = 4  # for each turn that is wanted
 WAY_IN_MS = 140  # by then the node has heard the first of the voice: 61 to 117 ms were measured
+IN_BUFFER_MS = 50  # by then the first of the voice is in the node's jitter buffer, and has not come out
 LENGTHS_MS = (100, 300, 450)
 
 Kind = Literal["none", "loop", "process"]
@@ -62,12 +61,7 @@ class Stall:
     def __str__(self) -> str:
         if self.kind == "none":
             return "not"
-        return f"{self.kind}, {self.ms} ms, from {self.after_ms} ms on" + (", in flight" if self.in_flight else "")
-
-    @property
-    def in_flight(self) -> bool:
-        """The process stands still before the voice has come out of its jitter buffer."""
-        return self.kind == "process" and self.after_ms < WAY_IN_MS
+        return f"{self.kind}, {self.ms} ms, from {self.after_ms} ms on"
 
 
 STALLS = (
@@ -76,6 +70,7 @@ STALLS = (
     *(Stall("loop", ms, WAY_IN_MS) for ms in LENGTHS_MS),
     *(Stall("process", ms, WAY_IN_MS) for ms in LENGTHS_MS),
     *(Stall("process", ms, 0) for ms in LENGTHS_MS),
+    *(Stall("process", ms, IN_BUFFER_MS) for ms in LENGTHS_MS),
 )
 
 
@@ -107,8 +102,7 @@ class Row:
     @property
     def missed(self) -> bool:
         """It is too far."""
-        goal_ms = IN_FLIGHT_GOAL_MS if self.stall.in_flight else GOAL_MS
-        return any(abs(each) > goal_ms for each in self.apart)
+        return any(abs(each) > GOAL_MS for each in self.apart)
 
 
 def rows(taken: Sequence[Turn]) -> list[Row]:

@@ -9,7 +9,6 @@ from bench.stall import WAY_IN_MS, Stall, Turn, rows
 CALM = Stall("none")
 LOOP = Stall("loop", 300)
 PROCESS = Stall("process", 300, WAY_IN_MS)
-IN_FLIGHT = Stall("process", 300)
 
 
 def test_the_path_without_a_stall_is_taken_off() -> None:
@@ -21,10 +20,8 @@ def test_the_path_without_a_stall_is_taken_off() -> None:
     assert process.apart == [pytest.approx(10)]  # the caller's own jitter buffer has grown: `silent` has no goal
 
 
-def test_what_was_in_flight_may_be_a_packet_or_two_further_off() -> None:
-    assert IN_FLIGHT.in_flight
-    assert not PROCESS.in_flight
-    taken = [Turn(CALM, 100, 220, 280), Turn(IN_FLIGHT, 300, 465, 800), Turn(PROCESS, 300, 465, 800)]
-    calm, in_flight, process = rows(taken)
-    assert in_flight.apart == process.apart == [-45]
-    assert (calm.missed, in_flight.missed, process.missed) == (False, False, True)
+def test_what_is_too_far_is_missed() -> None:
+    taken = [Turn(CALM, 100, 220, 280), Turn(PROCESS, 300, 449, 800), Turn(LOOP, 300, 420, 511)]
+    calm, process, loop = rows(taken)
+    assert (process.apart, loop.apart) == ([-29], [0, -31])
+    assert (calm.missed, process.missed, loop.missed) == (False, False, True)

@@ -82,6 +82,23 @@ def test_what_waited_in_the_jitter_buffer_arrived_earlier_and_not_before_what_ca
     assert stamps == [0, 10, 20, 20, 20, 20, 20, 25, 35, 90, 100]
 
 
+def test_after_a_stall_of_the_process_what_the_buffer_held_was_in_time_and_what_came_then_is_late() -> None:
+    """SIGSTOP for 300 ms, measured: 60 ms were in the buffer, 240 of silence came out, then what came meanwhile."""
+    clock = ArrivalClock(FRAME_MS * 1000)
+    reads = [(read, 0) for read in CALM] + [(read, 240) for read in burst(50, 31, 800) + steady(81, 20)]
+    stamps = [clock.arrived(number, round(at_ms * 1000), waited * 1000) / 1000 for (number, at_ms), waited in reads]
+    assert stamps[50:57] == due(50, 7)  # held by the buffer
+    assert stamps[57:81] == [560] * 24  # made up: no time passes for the caller
+    assert stamps[81:] == [due_ms - 240 for due_ms in due(81, 20)]
+
+
+def test_what_a_blocked_loop_reads_late_had_also_waited_in_a_buffer_that_had_grown_before() -> None:
+    clock = ArrivalClock(FRAME_MS * 1000)
+    reads = [(read, 40) for read in CALM + burst(50, 31, 800) + steady(81, 5)]
+    stamps = [clock.arrived(number, round(at_ms * 1000), waited * 1000) / 1000 for (number, at_ms), waited in reads]
+    assert stamps[50:] == [due_ms - 40 for due_ms in due(50, 36)]
+
+
 @given(st.lists(st.tuples(st.integers(0, 600_000), st.integers(1, 60)), min_size=1, max_size=20), st.integers(0, 3000))
 def test_an_arrival_is_never_after_its_read_never_before_it_was_due_and_never_goes_back(
     stalls: list[tuple[int, int]], jitter: int

@@ -11,7 +11,7 @@ from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
-from webapi.voice_node.room.jitter_buffer import GetLevel
+from webapi.voice_node.room.jitter_buffer import BufferLook, LookAt
 from webapi.voice_node.room.track_reader import NUMBER, TrackReader
 
 
@@ -65,7 +65,7 @@ def listen(
     return recorder.story, dropped
 
 
-async def no_level() -> None:
+async def no_look() -> None:
     """Of the jitter buffer, nothing is known."""
 
 
@@ -74,7 +74,7 @@ def record(
     mutes: list[tuple[float, bool]] | None = None,
     *,
     muted: bool = False,
-    get_level: GetLevel = no_level,
+    look: LookAt = no_look,
 ) -> tuple[Recorder, list[int]]:
     """The same, with the stamps."""
 
@@ -86,9 +86,7 @@ def record(
         )
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        reader = TrackReader(
-            script, recorder, muted=muted, echo=True, clock=loop.clock_us, get_level=get_level, log=logger
-        )
+        reader = TrackReader(script, recorder, muted=muted, echo=True, clock=loop.clock_us, look=look, log=logger)
         for at_s, mute in mutes or []:
             loop.call_later(at_s, reader.set_muted, mute)
         await asyncio.sleep(5)
@@ -120,17 +118,22 @@ def test_what_waited_in_the_jitter_buffer_while_the_process_stood_still_arrived_
     after: list[tuple[int | None, float]] = [(n, 0.01) for n in range(131, 251)]
     late: list[tuple[int | None, float]] = [(100, 0.31), *((n, 0.0) for n in range(101, 131)), *after]
 
-    async def get_level() -> int:
-        """A packet waits in peace; from the stall on, which is over after 1.31 s, 250 ms more, for half a second."""
-        loop = asyncio.get_running_loop()
-        return 270_000 if 1.31 <= loop.time() < 1.8 else 20_000
+    async def look() -> BufferLook:
+        """A packet waits in peace; from the stall on, which is over after 1.31 s, 240 ms more, for half a second.
 
-    recorder, _ = record(STEADY + late, get_level=get_level)
+        Just after the stall it is still in the socket.
+        """
+        at_s = asyncio.get_running_loop().time()
+        emitted = round(min(at_s, 1.31) * 48_000)
+        return BufferLook(270_000 if 1.313 <= at_s < 1.8 else 20_000, 0, emitted, emitted * 0.06)
+
+    recorder, _ = record(STEADY + late, look=look)
     before, held, rest = recorder.stamps_ms[:100], recorder.stamps_ms[100:131], recorder.stamps_ms[131:251]
     assert before == [*range(10, 1010, 10)]
-    assert held == [1000] * 24 + [*range(1010, 1080, 10)]  # nothing of the caller's is in the rest of what was made up
-    assert rest[:40] == [*range(1080, 1480, 10)]
-    assert rest[-60:] == [*range(1920, 2520, 10)]  # the buffer has shrunk
+    ran_again, waited = 1310 + 5, 240
+    assert held == [*range(1010, ran_again - waited, 10)] + [ran_again - waited] * 24  # then the buffer ran dry
+    assert rest[:40] == [*range(1085, 1485, 10)]
+    assert rest[-60:] == [*range(1925, 2525, 10)]  # the buffer has shrunk
     assert recorder.stamps_ms == sorted(recorder.stamps_ms)
 
 
@@ -181,7 +184,7 @@ def test_a_listener_that_raises_loses_that_frame_alone() -> None:
     async def scenario() -> list[int | str]:
         recorder = Fussy()
         reader = TrackReader(
-            Script(STEADY), recorder, muted=False, echo=True, clock=lambda: 0, get_level=no_level, log=logger
+            Script(STEADY), recorder, muted=False, echo=True, clock=lambda: 0, look=no_look, log=logger
         )
         await asyncio.sleep(1.2)
         await reader.close()

@@ -24,6 +24,7 @@ class ArrivalClock:
         self._frame_us = frame_us
         self._grid_us: int | None = None  # when frame 0 was due
         self._delays: deque[int] = deque(maxlen=PACED)  # of the last frames read: the read, less number * frame_us
+        self._waited_us = 0  # of the last frame that was read in time
         self._last_us = 0
 
     def arrived(self, number: int, read_us: int, waited_us: int = 0) -> int:
@@ -31,7 +32,8 @@ class ArrivalClock:
 
         Numbers count the frames of the stream, also those that were dropped before they were read. What is read less
         than a frame's length after it was due arrived when it was read; and earlier by `waited_us`, how much longer
-        than in peace it has waited in the jitter buffer.
+        than in peace it has waited in the jitter buffer. What was due while the process stood still did not wait in it
+        until the buffer ran dry, which is so long before the process ran again as what came then has waited.
         """
         delay_us = read_us - number * self._frame_us
         self._delays.append(delay_us)
@@ -41,6 +43,8 @@ class ArrivalClock:
         elif paced:
             self._grid_us = min(self._delays)
         late_us = delay_us - self._grid_us
-        arrived_us = read_us if late_us < self._frame_us else read_us - late_us
-        self._last_us = max(self._last_us, arrived_us - waited_us)
+        if late_us < self._frame_us:
+            late_us, self._waited_us = 0, waited_us
+        earlier_us = max(late_us + min(self._waited_us, waited_us), waited_us)
+        self._last_us = max(self._last_us, read_us - earlier_us)
         return self._last_us

@@ -8,7 +8,7 @@ from livekit import rtc
 from loguru import logger
 
 from webapi.voice_node.inputs import CallerInfo
-from webapi.voice_node.room.jitter_buffer import buffer_level_us
+from webapi.voice_node.room.jitter_buffer import look_at
 from webapi.voice_node.room.participants import cancels_echo
 from webapi.voice_node.room.session_port import PendingSession, SessionPort, clock_us
 from webapi.voice_node.room.track_reader import TrackReader, frames_of
@@ -111,7 +111,7 @@ class Caller:
             muted=muted,
             echo=echo,
             clock=clock_us,
-            get_level=lambda: buffer_level_us(track),
+            look=lambda: look_at(track),
             log=self.log,
         )
         self.heard_sid = publication.sid

@@ -11,7 +11,7 @@ from livekit import rtc
 from webapi.voice_node.events import ROOM_RATE_HZ, US_PER_MS
 from webapi.voice_node.room.arrival_clock import ArrivalClock
 from webapi.voice_node.room.drop_counter import DropCounter
-from webapi.voice_node.room.jitter_buffer import BufferGrowth, GetLevel
+from webapi.voice_node.room.jitter_buffer import BufferGrowth, LookAt
 from webapi.voice_node.room.session_port import Listener
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ MAX_WAITING = 50  # frames (500 ms); a further one pushes out the oldest
 NUMBER = "voice_node.number"  # in a frame's userdata: how many frames came before it
 TICK_S = 0.1
 STALL_US = 60 * US_PER_MS  # without a read, which is due every 10 ms
+LOOK_AGAIN_S = 0.005
 LOOK_TICKS, GROWN_TICKS = 5, 2  # between two looks at the jitter buffer: in peace, and while it has grown
 SILENT_TICKS = 5  # ticks without a frame that make a gap. Ticks, as a clock would count a stall of the node as one
 
@@ -54,7 +55,7 @@ class TrackReader:
     LiveKit goes on giving frames of silence when a caller mutes, stops, leaves or is disconnected. So `set_muted` must
     be called, and a missing frame means only that the track itself is gone. `echo`: see Listener.hear. `clock`: the
     live clock in µs; frames are given with the time at which they arrived, also where they are read later.
-    `get_level`: see buffer_level_us.
+    `look`: see look_at.
     """
 
     def __init__(
@@ -65,13 +66,13 @@ class TrackReader:
         muted: bool,
         echo: bool,
         clock: Callable[[], int],
-        get_level: GetLevel,
+        look: LookAt,
         log: Logger,
     ) -> None:
         self.listener = listener
         self._clock = clock
         self._arrivals = _new_arrivals()
-        self._get_level = get_level
+        self._look = look
         self._growth = BufferGrowth()
         self._read_us = 0  # when the last frame was read
         self._echo = echo
@@ -118,7 +119,7 @@ class TrackReader:
             self._frames += 1
             read_us = self._clock()
             if self._read_us and read_us - self._read_us >= STALL_US:
-                self._growth.stalled(await self._get_level(), read_us - self._read_us)
+                await self._look_after_stall(read_us - self._read_us)
                 read_us = self._clock()
             self._read_us = read_us
             arrived_us = self._arrivals.arrived(number, read_us, self._growth.waited_us)
@@ -130,6 +131,13 @@ class TrackReader:
                     raise
                 except BaseException:  # a session catches its own errors; one that does not must not end this task
                     self._log.bind(event="hear_failed").exception("a frame of the caller's audio was lost")
+
+    async def _look_after_stall(self, stall_us: int) -> None:
+        """Look at the jitter buffer, and once more: the native side may still be taking packets from the socket."""
+        look = await self._look()
+        if look and not self._growth.stalled(look, stall_us):
+            await asyncio.sleep(LOOK_AGAIN_S)
+            self._growth.stalled(await self._look(), stall_us)
 
     def _log_dropped(self, frames: int) -> None:
         if frames:
@@ -145,9 +153,9 @@ class TrackReader:
             before = self._frames
             ticks += 1
             if ticks % (GROWN_TICKS if self._growth.waited_us else LOOK_TICKS) == 0:
-                level_us = await self._get_level()
+                look = await self._look()
                 if self._clock() - self._read_us < STALL_US:  # else it is `_read` that has to know
-                    self._growth.looked(level_us)
+                    self._growth.looked(look)
             if silent == SILENT_TICKS:
                 self._arrivals = _new_arrivals()  # it is the stream that paused, as this loop has run
                 self._gap(f"no audio for {round(SILENT_TICKS * TICK_S * 1000)} ms")
