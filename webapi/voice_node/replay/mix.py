@@ -43,12 +43,14 @@ class _Mixer:
     def __init__(self, file: wave.Wave_write) -> None:
         self._file = file
         self._sides = [Fir(ROOM_RATE_HZ, MIX_RATE_HZ, aligned=True, delay_ms=DELAY_MS) for _ in range(2)]
-        self._held = (bytearray(), bytearray())
+        self._held: tuple[list[bytes], list[bytes]] = ([], [])
+        self._held_bytes = 0  # of one side
 
     def add(self, caller: bytes, bot: bytes) -> None:
-        self._held[0].extend(caller)
-        self._held[1].extend(bot)
-        if len(self._held[0]) >= BLOCK_BYTES:
+        self._held[0].append(caller)
+        self._held[1].append(bot)
+        self._held_bytes += len(caller)
+        if self._held_bytes >= BLOCK_BYTES:
             self._write_held()
 
     def finish(self) -> None:
@@ -56,9 +58,10 @@ class _Mixer:
         self._write([side.flush() for side in self._sides])
 
     def _write_held(self) -> None:
-        self._write([side.push(bytes(held)) for side, held in zip(self._sides, self._held, strict=True)])
+        self._write([side.push(b"".join(held)) for side, held in zip(self._sides, self._held, strict=True)])
         for held in self._held:
             held.clear()
+        self._held_bytes = 0
 
     def _write(self, pieces: list[bytes]) -> None:
         both = np.empty((len(pieces[0]) // BYTES_PER_SAMPLE, 2), "<i2")

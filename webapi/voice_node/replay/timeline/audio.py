@@ -45,11 +45,10 @@ def audio_url(mix: Path, outline: Outline) -> str:
 def _flac(soundfile: Any, mix: Path, shift: int, most: int) -> bytes:
     """Return a FLAC without the lowest `shift` bits; b"" where it would have more than `most` bytes."""
     held = io.BytesIO()
-    largest = 32767 >> shift << shift
+    half = np.int16(1 << shift >> 1)
     with soundfile.SoundFile(held, "w", RATE_HZ, SIDES, "PCM_16", format="FLAC", compression_level=0.0) as file:
         for block in _blocks(mix):
-            rounded = (block.astype(np.int32) + (1 << shift >> 1)) >> shift << shift
-            file.write(np.minimum(rounded, largest).astype(np.int16))
+            file.write((np.minimum(block, 32767 - half) + half) >> shift << shift)
             if held.tell() > most:
                 return b""
     return held.getvalue()

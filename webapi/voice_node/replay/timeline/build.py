@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import Any, TypeAlias
 
 from webapi.voice_node.events import US_PER_S
@@ -15,7 +14,6 @@ from webapi.voice_node.replay.timeline.model import (
     Timeline,
     TimeSpan,
     TurnRow,
-    merged,
     printable,
 )
 from webapi.voice_node.replay.words import words_of
@@ -150,19 +148,22 @@ def _probability_steps(replayed: ReplayResult) -> list[tuple[float, float]]:
     """Return where the probability of a voice changes, in hundredths: in silence it changes little."""
     steps: list[tuple[float, float]] = []
     for at_us, likely in zip(replayed.arrived_us, replayed.likely, strict=False):
-        p = round(likely or 0.0, 2)
-        if likely is not None and (not steps or p != steps[-1][1]):
+        if likely is None:
+            continue
+        p = round(likely, 2)
+        if not steps or p != steps[-1][1]:
             steps.append((max(0, at_us - replayed.frame_us) / US_PER_S, p))
     return steps
 
 
 def _voiced_runs(replayed: ReplayResult) -> list[TimeSpan]:
     frame_us = replayed.frame_us
-    frames = zip(replayed.arrived_us, replayed.voiced, strict=True)
-    heard = [
-        TimeSpan(max(0, last - frame_us) / US_PER_S, last / US_PER_S)
-        for voiced, group in groupby(frames, key=lambda each: each[1])
-        if voiced
-        for last, _ in group
-    ]
-    return merged(heard, frame_us / US_PER_S / 2)
+    runs: list[list[int]] = []  # from, to: µs
+    for last_us, voiced in zip(replayed.arrived_us, replayed.voiced, strict=True):
+        if voiced:
+            first_us = max(0, last_us - frame_us)
+            if runs and (first_us - runs[-1][1]) * 2 <= frame_us:
+                runs[-1][1] = max(runs[-1][1], last_us)
+            else:
+                runs.append([first_us, last_us])
+    return [TimeSpan(first_us / US_PER_S, last_us / US_PER_S) for first_us, last_us in runs]
