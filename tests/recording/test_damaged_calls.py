@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import pytest
 from tests.replay.test_wav_replay import run
 from tests.stage import play
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.inputs import CallerInfo
+from webapi.voice_node.recording.checks import check_caller
 from webapi.voice_node.recording.recorded_call import read_call
 from webapi.voice_node.replay.call_replay import replay_call
 
@@ -93,6 +97,25 @@ def test_a_wrong_setting_is_named(call: Path, tmp_path: Path) -> None:
     (tmp_path / "bad" / "call.json").write_text(json.dumps(header))
     with pytest.raises(UserError, match=r"call\.json .*VAD_SPEECH_END_FRAMES is 'soon'; allowed: a whole number"):
         replay_call(tmp_path / "bad")
+
+
+def test_the_caller_in_the_header_is_the_one_of_the_call() -> None:
+    caller = CallerInfo("alice", "Alice", "sip", "vip", {"sip.phoneNumber": "123"})
+    assert check_caller(json.loads(json.dumps(asdict(caller)))) == caller
+    assert check_caller(None) == CallerInfo()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"identity": 3}, "caller: identity: Input should be a valid string"),
+        ({"attributes": {"a": 1}}, "caller: attributes.a: Input should be a valid string"),
+        ("alice", "caller: : Input should be an object"),
+    ],
+)
+def test_a_caller_that_is_none_is_refused(wrong: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(says)):
+        check_caller(wrong)
 
 
 def test_in_a_batch_the_others_are_replayed(call: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import types
 from collections.abc import Mapping
@@ -64,7 +65,8 @@ def check_caller(recorded: Any) -> CallerInfo:
     if recorded is None:
         return CallerInfo()
     try:
-        return TypeAdapter(CallerInfo).validate_python(recorded, strict=True)
+        # As JSON: a strict check of Python values takes no dict for a dataclass.
+        return TypeAdapter(CallerInfo).validate_json(json.dumps(recorded), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"caller: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
