@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from tests.converse.fakes import RATE, SECOND, Log, Stage, tasks
+from tests.converse.fakes import RATE, SECOND, FakeCall, Log, Stage, tasks
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.converse.history import INTERRUPTED
 from webapi.voice_node.converse.parts import PartError
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.orchestrator import Call
 
 
 def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -157,6 +158,45 @@ async def test_an_answer_without_words_is_an_empty_reply() -> None:
 
 
 # ---------------------------------------------------------------- the call
+
+
+@virtual
+async def test_the_greeting_waits_for_a_voice_that_opens_slowly_however_long_that_takes() -> None:
+    stage = Stage(greeting="Welcome.")
+    stage.tts.open_errors = [25.0]
+    call = FakeCall(stage.log)
+    with pytest.raises(PartError, match="tts: is not ready for 10 s"):
+        await stage.bot.on_call_started(cast(Call, call))
+    assert call.said == []
+    await asyncio.sleep(15.1)
+    await stage.play(call.said[0])
+    assert "s1 bot: Welcome." in stage.log.all()
+    await stage.bot.aclose()
+
+
+@virtual
+async def test_a_call_is_not_greeted_late_where_the_caller_has_spoken_or_the_voice_has_failed() -> None:
+    spoken = Stage(greeting="Welcome.")
+    spoken.tts.open_errors = [5.0]
+    call = FakeCall(spoken.log)
+    started = asyncio.ensure_future(spoken.bot.on_call_started(cast(Call, call)))
+    await asyncio.sleep(1)
+    await spoken.turn("t1")
+    await started
+    assert call.said == []
+    failed = Stage(greeting="Welcome.")
+    failed.tts.open_errors = [PartError("tts", "it is lost", "Find it")]
+    with pytest.raises(PartError):
+        await failed.bot.on_call_started(cast(Call, call))
+    assert call.said == []
+    ended = Stage(greeting="Welcome.")
+    ended.tts.open_errors = [5.0]
+    started = asyncio.ensure_future(ended.bot.on_call_started(cast(Call, call)))
+    await asyncio.sleep(1)
+    await ended.bot.on_call_ended("the caller left")
+    with pytest.raises(asyncio.CancelledError):
+        await started
+    assert call.said == []
 
 
 @virtual

@@ -65,14 +65,16 @@ class Converse:
     # ------------------------------------------------------------ the call
 
     async def on_call_started(self, call: Call) -> None:
-        """Greet, and open the parts. Raises UserError, with a line for each part that can't be opened."""
+        """Open the parts, and greet as soon as the text-to-speech is open.
+
+        Raises UserError, with a line for each part that can't be opened.
+        """
         self._call = call
         if hasattr(self._llm.part, "hang_up"):  # a model that can end the call, such as a scripted dialogue
             self._llm.part.hang_up = self._leave
-        if self._greeting:
-            self._greet(call, self._greeting)
-        parts = (self._stt, self._llm, self._tts)
-        ends = await asyncio.gather(*(part.ready() for part in parts), return_exceptions=True)
+        # The greeting is not asked for at once: a reply without audio is given up before a voice may have loaded.
+        opening = (self._stt.ready(), self._llm.ready(), self._tts.ready(lambda: self._greet(call)))
+        ends = await asyncio.gather(*opening, return_exceptions=True)
         errors = [each for each in ends if isinstance(each, BaseException)]
         if len(errors) == 1 or not all(isinstance(each, UserError) for each in errors):
             raise errors[0]
@@ -154,14 +156,16 @@ class Converse:
         """The model has given its last words."""
         self._leaving = reason
 
-    def _greet(self, call: Call, greeting: str) -> None:
-        """Say the greeting, in a turn of its own."""
+    def _greet(self, call: Call) -> None:
+        """Say the greeting, if there is one, in a turn of its own. After a turn of the caller's it comes too late."""
+        if not self._greeting or not self._history.is_empty:
+            return
         asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
         async def chunks() -> AsyncGenerator[bytes, None]:
             trace_id = await asked
             self._history.begin(trace_id)
-            async with aclosing(self._said(trace_id, single(greeting))) as speech:
+            async with aclosing(self._said(trace_id, single(self._greeting))) as speech:
                 async for chunk in speech:
                     yield chunk
 

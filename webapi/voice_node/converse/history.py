@@ -37,6 +37,11 @@ class History:
         self._prompt = prompt
         self._turns: deque[_Said] = deque(maxlen=most_turns)
 
+    @property
+    def is_empty(self) -> bool:
+        """No turn has begun."""
+        return not self._turns
+
     def messages(self) -> list[Message]:
         """All that was said. Messages in a row of one role are joined: many models insist that roles alternate."""
         found = [Message("system", self._prompt)] if self._prompt else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
 from webapi.voice_node.converse.parts import TIMEOUT_S, Part, PartError
@@ -24,15 +24,17 @@ class OpenPart(Generic[P]):
         self.timeout_s = float(getattr(part, "timeout_s", TIMEOUT_S))
         self._opening: asyncio.Task[None] | None = None
 
-    async def ready(self) -> P:
+    async def ready(self, then: Callable[[], None] = lambda: None) -> P:
         """The part, once it is open. Raises PartError where that fails, or takes longer than its `timeout_s`.
 
-        To wait no longer does not stop the opening: a part that loads a model may be ready for the next turn.
+        To wait no longer does not stop the opening: a part that loads a model may be ready for the next turn. `then` is
+        called when it is open, however long that takes; never where it fails.
         """
         opening = self._opening
         if opening is None or (opening.done() and _failed(opening)):
             opening = self._opening = asyncio.get_running_loop().create_task(self.part.open())
             opening.add_done_callback(_failed)  # so that it counts as seen, even if nobody waits
+        opening.add_done_callback(lambda opened: None if _failed(opened) else then())
         if not opening.done():
             await asyncio.wait({opening}, timeout=self.timeout_s)
         if not opening.done():
