@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator
 
 import numpy as np
@@ -11,7 +10,8 @@ import pytest
 import soxr
 
 from tests.converse.offline.test_program import run
-from webapi.voice_node.converse.offline.programs.whisper_worker import once, repeats
+from tests.word_errors import error_rate, words
+from webapi.voice_node.converse.offline.programs.whisper_worker import cut, once, repeats
 from webapi.voice_node.converse.offline.recogniser import Recogniser
 from webapi.voice_node.converse.offline.voice import Voice
 from webapi.voice_node.converse.parts import Heard
@@ -27,20 +27,6 @@ RATE_HZ = 8000
 MOST_WRONG = 0.2  # of all words; one run in this environment had none
 
 
-def words(text: str) -> list[str]:
-    return re.findall(r"[a-z']+", text.lower())
-
-
-def wrong(said: list[str], heard: list[str]) -> int:
-    """How many words were left out, put in or replaced: the edit distance."""
-    row = list(range(len(heard) + 1))
-    for number, word in enumerate(said, 1):
-        before, row = row, [number]
-        for at, other in enumerate(heard, 1):
-            row.append(min(row[-1] + 1, before[at] + 1, before[at - 1] + (word != other)))
-    return row[-1]
-
-
 async def understood(voice: Voice, recogniser: Recogniser, sentence: str) -> str:
     pcm = b"".join([piece async for piece in voice.speak(sentence)])
     caller = soxr.resample(np.frombuffer(pcm, "<i2"), voice.rate, RATE_HZ).astype("<i2").tobytes()
@@ -53,10 +39,6 @@ async def understood(voice: Voice, recogniser: Recogniser, sentence: str) -> str
     return " ".join(each.text for each in found if each.final)
 
 
-def test_the_count_of_wrong_words_is_an_edit_distance() -> None:
-    assert [wrong(["a", "b", "c"], each.split()) for each in ("a b c", "a c", "a x c d", "")] == [0, 1, 2, 3]
-
-
 def test_what_the_voice_says_is_recognised_through_a_telephones_rate() -> None:
     async def work() -> list[str]:
         voice, recogniser = Voice(keep_s=0), Recogniser(keep_s=0)
@@ -67,8 +49,7 @@ def test_what_the_voice_says_is_recognised_through_a_telephones_rate() -> None:
             await asyncio.gather(voice.aclose(), recogniser.aclose())
 
     texts = run(work())
-    errors = sum(wrong(words(said), words(heard)) for said, heard in zip(SENTENCES, texts, strict=True))
-    rate = errors / sum(len(words(each)) for each in SENTENCES)
+    rate = error_rate(list(SENTENCES), texts)
     print(f"word error rate {rate:.2f}: {texts}")
     assert rate <= MOST_WRONG, texts
 
@@ -86,6 +67,23 @@ def test_what_the_voice_says_is_recognised_through_a_telephones_rate() -> None:
 )
 def test_a_text_that_repeats_itself_is_noticed(tokens: list[int], most: int, expected: bool) -> None:
     assert repeats(tokens, most) is expected
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ([], []),
+        ([1], [1]),
+        ([1, 2, 3], [1, 2, 3]),
+        ([1, 2, 3, 1], [1, 2, 3, 1]),
+        ([1, 2, 1, 2], [1, 2]),
+        ([1, 2, 3, 1, 2, 3, 1], [1, 2, 3]),
+        ([5, 1, 1, 1, 1], [5, 1]),
+        ([7, 7, 1, 2, 3, 2, 3, 2], [7, 7, 1, 2, 3]),
+    ],
+)
+def test_a_repetition_that_goes_on_to_the_end_is_cut(tokens: list[int], expected: list[int]) -> None:
+    assert cut(tokens) == expected
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,8 @@ class Model:
             tokens = result.sequences_ids[0]
             if not repeats(tokens, most):
                 break  # a hint sometimes makes the model say a word again and again; without it that is rare
+        else:
+            tokens = cut(tokens)
         if result.no_speech_prob > NO_SPEECH and result.scores[0] < UNLIKELY:
             return ""
         return once(str(self._tokens.decode(tokens)).strip())
@@ -91,6 +93,18 @@ def repeats(tokens: list[int], most: int) -> bool:
         for size in range(1, len(tokens) // 3 + 1)
         for at in range(len(tokens) - 3 * size + 1)
     )
+
+
+def cut(tokens: list[int]) -> list[int]:
+    """The tokens without a repetition at their end: of one that goes on to the end, only the first time is kept."""
+    shortest = len(tokens)
+    for size in range(1, len(tokens) // 2 + 1):
+        at = len(tokens) - size
+        while at and tokens[at - 1] == tokens[at - 1 + size]:
+            at -= 1
+        if at + 2 * size <= len(tokens):
+            shortest = min(shortest, at + size)
+    return tokens[:shortest]
 
 
 def once(text: str) -> str:
