@@ -15,7 +15,7 @@ from livekit.api.access_token import Claims
 
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET, Settings, load_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.room.tokens import mint
+from webapi.voice_node.room.tokens import mint, mint_removal
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,7 +92,16 @@ def test_names_that_livekit_would_not_take_are_refused(name: str) -> None:
 
 def test_nobody_is_warned_of_the_development_secret(recwarn: pytest.WarningsRecorder) -> None:
     mint(settings(), "alice", "demo")
+    mint_removal(settings(), "demo")
     assert not recwarn.list
+
+
+def test_the_node_removes_callers_of_one_room_and_does_nothing_else_in_it() -> None:
+    token = mint_removal(settings(), "demo")
+    rights = granted(token)
+    assert {name: rights[name] for name in ("room_admin", "room")} == {"room_admin": True, "room": "demo"}
+    assert set(rights) <= {"room_admin", "room", "can_publish", "can_subscribe", "can_publish_data"}  # the defaults
+    assert "room_join" not in rights
 
 
 # ---------------------------------------------------------------- the script

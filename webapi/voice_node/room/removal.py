@@ -8,6 +8,7 @@ from livekit import api
 from loguru import logger
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.room.tokens import mint_removal
 
 REMOVE_S = 5.0
 ON_THE_WAY_S = 0.3  # audio and messages that were sent reach the caller in this time (50 to 60 ms on loopback)
@@ -18,11 +19,11 @@ async def remove_participant(settings: Settings, identity: str) -> None:
 
     Where the server does not, the reason is logged, and the call goes on.
     """
-    room, secret = settings.lk_room, settings.livekit_api_secret.get_secret_value()
+    room = settings.lk_room
     await asyncio.sleep(ON_THE_WAY_S)
     bound = logger.bind(event="hang_up", room=room, identity=identity)
     try:
-        async with api.LiveKitAPI(settings.livekit_url, settings.livekit_api_key, secret) as server:
+        async with api.LiveKitAPI(settings.livekit_url, token=mint_removal(settings, room)) as server:
             request = api.RoomParticipantIdentity(room=room, identity=identity)
             await asyncio.wait_for(server.room.remove_participant(request), REMOVE_S)
     except Exception as error:

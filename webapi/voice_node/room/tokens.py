@@ -12,6 +12,7 @@ from webapi.voice_node.errors import UserError
 
 MAX_NAME = 256  # characters; LiveKit's own limit
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 
 
 def mint(settings: Settings, identity: str, room: str, *, bot: bool = False, ttl: timedelta = HOUR) -> str:
@@ -33,9 +34,22 @@ def mint(settings: Settings, identity: str, room: str, *, bot: bool = False, ttl
         can_publish_sources=["microphone"],
         can_publish_data=bot,
     )
+    token = _token(settings, grants, ttl).with_identity(identity)
+    return _signed(token.with_kind("agent" if bot else "standard"))
+
+
+def mint_removal(settings: Settings, room: str) -> str:
+    """A JWT with which participants of `room` can be removed from it, and nothing else, within a minute from now."""
+    return _signed(_token(settings, api.VideoGrants(room_admin=True, room=room), MINUTE))
+
+
+def _token(settings: Settings, grants: api.VideoGrants, ttl: timedelta) -> api.AccessToken:
     secret = settings.livekit_api_secret.get_secret_value()
-    token = api.AccessToken(settings.livekit_api_key, secret).with_identity(identity).with_grants(grants).with_ttl(ttl)
+    return api.AccessToken(settings.livekit_api_key, secret).with_grants(grants).with_ttl(ttl)
+
+
+def _signed(token: api.AccessToken) -> str:
     with warnings.catch_warnings():
         # PyJWT warns of secrets under 32 bytes, such as the development secret; the server has its own warning.
         warnings.filterwarnings("ignore", message="The HMAC key is")
-        return token.with_kind("agent" if bot else "standard").to_jwt()
+        return token.to_jwt()
