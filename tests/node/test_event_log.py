@@ -10,6 +10,7 @@ import pytest
 from tests.node.conftest import Lines, Logging
 from webapi.voice_node import events
 from webapi.voice_node.events import (
+    SAY,
     BargeIn,
     Event,
     FramesDropped,
@@ -19,6 +20,7 @@ from webapi.voice_node.events import (
     Mark,
     MessageSent,
     PlaybackEnded,
+    Prompted,
     ReplyEnded,
     SpeechEnded,
     SpeechStarted,
@@ -124,6 +126,8 @@ def test_what_a_caller_notices_is_info_and_a_bad_reply_a_warning() -> None:
         (PlaybackEnded(0, TURN, 820, False), "bot fell silent, 0.82 s heard (turn 3)"),
         (PlaybackEnded(0, TURN, 0, False), "nothing of the reply was heard (turn 3)"),
         (FramesDropped(0, TURN, 5, "late"), "5 frames dropped: late (turn 3)"),
+        (Prompted(0, TURN, "hello.wav"), "the bot is to say hello.wav (turn 3)"),
+        (Prompted(0, TURN, SAY), "the bot begins a turn (turn 3)"),
     ],
 )
 def test_sentences(event: Event, text: str) -> None:

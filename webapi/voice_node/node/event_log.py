@@ -12,6 +12,7 @@ from typing import Any
 from loguru import logger
 
 from webapi.voice_node.events import (
+    SAY,
     BargeIn,
     Event,
     FillerStarted,
@@ -112,7 +113,7 @@ def _what_happened(event: Event) -> tuple[str, str]:
         detail = "" if event.reason == "silence" else event.reason
         return f"caller stopped talking after {_seconds(event.voiced_ms)} of voice", detail
     if isinstance(event, Prompted):
-        return f"the bot is to say {event.prompt}", ""
+        return ("the bot begins a turn" if event.prompt == SAY else f"the bot is to say {event.prompt}"), ""
     if isinstance(event, ReplyEnded):
         return f"reply {event.outcome}", event.detail
     if isinstance(event, ReplyCut):
