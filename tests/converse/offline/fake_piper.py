@@ -1,8 +1,12 @@
-"""In place of piper: the audio of a line is its text. Some first words choose what goes wrong."""
+"""In place of piper: the audio of a line is its text. Some first words choose what goes wrong.
+
+Two of them first make the file of the variable BEGUN: `hang`, and `slow`, which goes on when BEGUN.go is there.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 import wave
@@ -17,6 +21,11 @@ def write(path: Path, text: str, channels: int = 1) -> None:
         file.writeframes(text.encode() + b" " * (len(text.encode()) % 2) * channels)
 
 
+def begin() -> None:
+    """Say that the line was taken."""
+    Path(os.environ["BEGUN"]).touch()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--output-dir", type=Path)
@@ -28,9 +37,12 @@ def main() -> None:
             case "arguments!":
                 write(path, " ".join(others))
             case "slow":
-                time.sleep(0.2)
+                begin()
+                while not Path(os.environ["BEGUN"] + ".go").exists():
+                    time.sleep(0.01)
                 write(path, text)
             case "hang":
+                begin()
                 time.sleep(3600)
             case "garbage":
                 path.write_bytes(b"garbage that is no WAV")

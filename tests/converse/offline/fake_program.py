@@ -1,8 +1,8 @@
 """A program that answers as it is told: one request a line. It takes the place of the one with the model.
 
-`say TEXT` answers at once · `wait PATH TEXT` answers when the file is there · `exit CODE` ends · `warn TEXT` is no
-answer · `twice TEXT` answers two times · `close` closes its output and lives on · `endless` writes no line end ·
-`environment NAME` answers with a variable · `pid` answers with its process id
+`say TEXT` answers at once · `wait PATH TEXT` makes PATH.begun, and answers when the file is there · `exit CODE` ends ·
+`warn TEXT` is no answer · `twice TEXT` answers two times · `close` closes its output and lives on · `endless` writes
+no line end · `environment NAME` answers with a variable · `pid` answers with its process id
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -24,6 +25,8 @@ def main() -> None:
             answer(rest)
         elif command == "wait":
             path, _, text = rest.partition(" ")
+            with suppress(OSError):
+                Path(f"{path}.begun").touch()
             while not Path(path).exists():
                 time.sleep(0.01)
             answer(text)

@@ -211,7 +211,7 @@ def test_the_answer_to_a_request_that_was_given_up_goes_to_nobody(tmp_path: Path
         pid = int(await ask(program, "pid"))
         for number in range(3):
             given_up = asyncio.create_task(ask(program, f"wait {tmp_path / str(number)} {number}"))
-            await asyncio.sleep(0.02)
+            await until((tmp_path / f"{number}.begun").exists)
             given_up.cancel()
             with suppress(asyncio.CancelledError):
                 await given_up
@@ -225,12 +225,12 @@ def test_the_answer_to_a_request_that_was_given_up_goes_to_nobody(tmp_path: Path
     run(work())
 
 
-def test_a_process_that_hangs_in_a_request_that_was_given_up_is_ended() -> None:
+def test_a_process_that_hangs_in_a_request_that_was_given_up_is_ended(tmp_path: Path) -> None:
     async def work() -> None:
         program = fake()
         pid = int(await ask(program, "pid"))
-        given_up = asyncio.create_task(ask(program, "wait /nowhere/at/all x"))
-        await asyncio.sleep(0.02)
+        given_up = asyncio.create_task(ask(program, f"wait {tmp_path / 'never'} x"))
+        await until((tmp_path / "never.begun").exists)
         given_up.cancel()
         await asyncio.sleep(0)
         assert await ask(program, "say next", 0.05) == "next"

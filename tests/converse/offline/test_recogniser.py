@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.converse.offline.test_program import run
+from tests.converse.offline.test_program import run, until
 from webapi.voice_node.converse.offline import recogniser as module
 from webapi.voice_node.converse.offline.recogniser import Recogniser, read_answer
 from webapi.voice_node.converse.parts import Heard, PartError
@@ -63,12 +63,16 @@ def test_two_calls_share_a_process_and_their_requests_are_answered_apart() -> No
     run(work())
 
 
-def test_a_process_that_is_killed_costs_its_turn_and_the_error_says_what_to_do() -> None:
+def test_a_process_that_is_killed_costs_its_turn_and_the_error_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BEGUN", str(tmp_path / "begun"))
+
     async def work() -> None:
         part = Recogniser(keep_s=0)
         await part.open()
         turn = asyncio.create_task(heard(part, b"\x07" * 10))  # the fake waits for ever
-        await asyncio.sleep(0.02)
+        await until((tmp_path / "begun").exists)
         assert part.pid is not None
         os.kill(part.pid, signal.SIGKILL)
         with pytest.raises(PartError, match=r"ended with exit code -9\. The next turn starts a new one"):
@@ -127,11 +131,9 @@ def test_the_utterance_so_far_is_recognised_where_that_is_wanted() -> None:
                     found.append(each)  # noqa: PERF401 - it is looked at while it grows
 
         task = asyncio.create_task(collect())
-        for _ in range(1000):
+        while len(found) < 2:
             pieces.put_nowait(bytes(40))
-            await asyncio.sleep(0.005)
-            if len(found) >= 2:
-                break
+            await until(pieces.empty)
         pieces.put_nowait(None)
         await task
         assert [each.final for each in found] == [*[False] * (len(found) - 1), True]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.converse.offline.test_program import run
+from tests.converse.offline.test_program import run, until
 from webapi.voice_node.converse.offline import voice as module
 from webapi.voice_node.converse.offline.voice import Voice
 from webapi.voice_node.converse.parts import PartError
@@ -27,6 +27,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path.touch()
     Path(f"{path}.json").write_text(json.dumps({"audio": {"sample_rate": 100}}))
     monkeypatch.setattr(module, "PIPER", (sys.executable, str(FAKE)))
+    monkeypatch.setenv("BEGUN", str(tmp_path / "begun"))
     return path
 
 
@@ -56,7 +57,7 @@ def test_speed_and_volume_are_told(model: Path) -> None:
     run(work())
 
 
-def test_a_sentence_that_is_cut_does_not_disturb_the_next(model: Path) -> None:
+def test_a_sentence_that_is_cut_does_not_disturb_the_next(model: Path, tmp_path: Path) -> None:
     async def work() -> None:
         voice = Voice(voice=model, keep_s=0)
         await voice.open()
@@ -64,9 +65,11 @@ def test_a_sentence_that_is_cut_does_not_disturb_the_next(model: Path) -> None:
         async with aclosing(voice.speak("One more. Two more. Ten more.")) as pieces:
             assert (await pieces.__anext__()).decode().strip() == "One more."
         cut = asyncio.create_task(said(voice, "slow one"))
-        await asyncio.sleep(0.02)
+        await until((tmp_path / "begun").exists)
         cut.cancel()
-        assert await said(voice, "The next.") == ["The next."]
+        following = asyncio.create_task(said(voice, "The next."))
+        (tmp_path / "begun.go").touch()
+        assert await following == ["The next."]
         assert voice.pid == pid
         assert list(folder(voice).iterdir()) == []
         where = folder(voice)
@@ -81,12 +84,12 @@ def folder(voice: Voice) -> Path:
     return voice.folder
 
 
-def test_a_process_that_is_killed_costs_the_sentence_and_the_next_is_said(model: Path) -> None:
+def test_a_process_that_is_killed_costs_the_sentence_and_the_next_is_said(model: Path, tmp_path: Path) -> None:
     async def work() -> None:
         voice = Voice(voice=model, keep_s=0)
         await voice.open()
         cut = asyncio.create_task(said(voice, "hang here"))
-        await asyncio.sleep(0.02)
+        await until((tmp_path / "begun").exists)
         assert voice.pid is not None
         os.kill(voice.pid, signal.SIGKILL)
         with pytest.raises(PartError, match=r"ended with exit code -9\. The next sentence starts a new one"):
