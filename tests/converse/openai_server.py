@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 import wave
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -38,6 +39,8 @@ class OpenAiServer:
     asked: list[tuple[Place, Any]] = field(default_factory=list)
     requests: int = 0  # that are being answered
     ends_properly: bool = True  # a chat says why it ended
+    delays_s: dict[Place, float] = field(default_factory=dict)  # before the first piece of an answer
+    took: list[tuple[Place, float, float]] = field(default_factory=list)  # from when to when, monotonic seconds
     port: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)  # ends what is silent
 
@@ -106,6 +109,10 @@ class OpenAiServer:
         fails = self.fails.get(place, Fails())
         if fails.silent:
             await self.released.wait()
+        if place in self.delays_s:
+            began_s = time.monotonic()
+            await asyncio.sleep(self.delays_s[place])
+            self.took.append((place, began_s, time.monotonic()))
         return _error(fails.status, f"no good: {place}") if fails.status else None
 
     async def _stream(
