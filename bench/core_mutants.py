@@ -237,7 +237,9 @@ MUTANTS = (
     Mutant(
         "room/arrival_clock.py", "the grid moves up in a backlog", "        elif paced:", "        else:", (ARRIVAL,)
     ),
-    Mutant("pipeline.py", "the caller's audio goes back in time", "arrived_us > self._fed_us else", "True else", (STALLS,)),
+    Mutant(
+        "pipeline.py", "the caller's audio goes back in time", "arrived_us > self._fed_us else", "True else", (STALLS,)
+    ),
     Mutant(
         "playback/speaker.py",
         "a flush has the stamp of its cause",
