@@ -9,10 +9,10 @@ from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar, cast
 from pydantic import PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from webapi.voice_node.converse.part_arguments import check_arguments
 from webapi.voice_node.converse.parts import LanguageModel, SpeechToText, TextToSpeech
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.plugins import LazyTable, Plugins
+from webapi.voice_node.plugins.constructor import constructor_of
 
 P = TypeVar("P")
 
@@ -86,7 +86,7 @@ def choose(role: Role, value: Any) -> Any:
         made = PARTS[f"{role}.{name}"]
     except UserError as error:
         raise _wrong_part(str(error)) from error
-    arguments = check_arguments(made, {key: each for key, each in value.items() if key != "part"})
+    arguments = constructor_of(made).checked({key: each for key, each in value.items() if key != "part"})
     choice: PartChoice[Any] = PartChoice(role, name, arguments)
     return choice
 

@@ -9,7 +9,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.spec import GraphSpec, StepSpec
 from webapi.voice_node.orchestrator import Orchestrator, find_class, find_orchestrator
-from webapi.voice_node.reply.constructor import constructor_of
+from webapi.voice_node.plugins.constructor import constructor_of
 from webapi.voice_node.reply.given_arguments import GivenArguments, make_orchestrator
 
 

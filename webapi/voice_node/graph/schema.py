@@ -18,7 +18,7 @@ from webapi.voice_node.graph.variable_names import VARIABLE as VARIABLE_IN
 from webapi.voice_node.operators import TABLE
 from webapi.voice_node.operators.kinds import Operator
 from webapi.voice_node.orchestrator import ORCHESTRATORS, told_by_node
-from webapi.voice_node.reply.constructor import Constructor, constructor_of
+from webapi.voice_node.plugins.constructor import Constructor, constructor_of
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema: TypeAlias = dict[str, Any]

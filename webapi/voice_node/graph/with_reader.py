@@ -16,7 +16,7 @@ from webapi.voice_node.graph.variable_names import IN_YAML, as_written, only_var
 from webapi.voice_node.graph.variables import Variables
 from webapi.voice_node.graph.yaml_parser import Marked, Place
 from webapi.voice_node.orchestrator import find_class, told_by_node
-from webapi.voice_node.reply.constructor import MISSING, UNKNOWN, Constructor, WrongValue, constructor_of
+from webapi.voice_node.plugins.constructor import MISSING, UNKNOWN, Constructor, WrongValue, constructor_of
 from webapi.voice_node.reply.given_arguments import GivenArguments
 
 LONGEST = 60  # characters of a value that a problem shows

@@ -14,7 +14,7 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.errors.hidden_values import hide
 from webapi.voice_node.orchestrator import Orchestrator, find_class, load_orchestrator
-from webapi.voice_node.reply.constructor import constructor_of
+from webapi.voice_node.plugins.constructor import constructor_of
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The keyword arguments of a constructor: their names, their types, and values of these types made of plain ones."""
+"""The keyword arguments of a constructor: their names, their types, and values of these types made of plain ones.
+
+What a graph gives to an orchestrator is checked so, and what it gives to a part of `converse`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from types import GenericAlias, SimpleNamespace
 from typing import Any, Optional, cast, get_type_hints
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from webapi.voice_node.errors import describe
 from webapi.voice_node.errors.hidden_values import without_hidden
@@ -103,11 +107,31 @@ class Constructor:
                 wrong.append(WrongValue((name,), "raised", describe(error)))
         return keywords, wrong
 
+    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments by their names in Python, of their types, where they are part of a larger value.
+
+        Raises ValidationError, also for arguments that there are not or that are missing. Its locations are names in
+        `values`.
+        """
+        keywords, wrong = self.converted(values)
+        missing = [name for name, each in self.parameters.items() if each.required and name not in values]
+        unknown = [name for name in values if self.parameter(name) is None]
+        details = [InitErrorDetails(type=_error(each), loc=each.loc, input=None) for each in wrong]
+        details += [InitErrorDetails(type="missing", loc=(name,), input=None) for name in missing]
+        details += [InitErrorDetails(type="extra_forbidden", loc=(name,), input=None) for name in unknown]
+        if details:
+            raise ValidationError.from_exception_data(self.name, details)
+        return keywords
+
 
 @functools.lru_cache(maxsize=64)
 def constructor_of(made: type) -> Constructor:
     """The constructor of a class, read once: pydantic takes its time over a large model."""
     return Constructor(made)
+
+
+def _error(wrong: WrongValue) -> PydanticCustomError:
+    return PydanticCustomError(cast(Any, wrong.kind), "{reason}", {"reason": wrong.reason})
 
 
 def _wrong_values(name: str, error: ValidationError) -> Iterator[WrongValue]:
