@@ -13,6 +13,7 @@ import pytest
 import typer
 
 from tests.e2e.process import run_node
+from tests.graph.our_graphs import our_graphs
 from tests.stage import play
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS
 from webapi.voice_node.main import app
@@ -72,6 +73,11 @@ def test_every_operator_and_port_is_documented_with_all_that_it_takes() -> None:
         fields = operator.arguments.model_fields
         words = {word for field in fields.values() for word in get_args(field.annotation) if isinstance(word, str)}
         assert {*fields, *operator.streams, *words} <= rows[operator.name]
+
+
+def test_every_graph_is_in_the_table() -> None:
+    text = (ROOT / "docs" / "graphs.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| \[`([\w-]+)`\]\(\.\./graphs/", text, re.MULTILINE)) == set(our_graphs())
 
 
 def options(command: Any) -> set[str]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+KEYS = ("OPENAI_API_KEY", "DEEPGRAM_API_KEY", "CARTESIA_API_KEY")
+
+
+def set_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the variables that graphs of the project need."""
+    for name in KEYS:
+        monkeypatch.setenv(name, f"a-{name.lower()}")
 
 
 def our_graphs() -> dict[str, Path]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tests.graph.our_graphs import our_graphs
+from tests.graph.our_graphs import our_graphs, set_keys
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.graph.edges import Edge, edges
 from webapi.voice_node.graph.files import load_graph, opening_line
@@ -58,6 +58,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     for name in list(os.environ):
         if name.lower() in Settings.model_fields:
             monkeypatch.delenv(name)
+    set_keys(monkeypatch)
     return load_settings(None)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.graph.good_graph import GOOD, assert_refused, changed, errors, read
-from tests.graph.our_graphs import our_graphs
+from tests.graph.our_graphs import our_graphs, set_keys
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.graph.files import load_graph
@@ -63,8 +63,9 @@ def test_one_maker_of_turns_may_be_read_twice_and_go_out_twice() -> None:
     assert read(text).readers("turns") == 3
 
 
-def test_every_graph_of_the_project_is_right() -> None:
+def test_every_graph_of_the_project_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "default" in our_graphs()
+    set_keys(monkeypatch)
     for name in our_graphs():
         assert load_graph(name, load_settings()).name == name
 

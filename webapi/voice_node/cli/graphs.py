@@ -32,7 +32,13 @@ def show(
     from webapi.voice_node.graph.text import text
 
     one_of("--format", format_, "text", "mermaid", "svg")
-    graph = load_graph(name, settings_from(set_))
+    settings = settings_from(set_)
+    try:
+        graph = load_graph(name, settings)
+    except UserError as error:
+        if not error.needs:
+            raise
+        graph = load_graph(name, settings, recorded=True)  # what this machine lacks is in no drawing
     if format_ == "mermaid":
         drawn = mermaid(graph)
     else:
@@ -56,16 +62,28 @@ def check(
     ] = None,
     set_: Set = None,
 ) -> None:
-    """Say what is wrong with graphs; exit code 1 where something is."""
+    """Say what is wrong with graphs; exit code 1 where something is.
+
+    That this machine lacks a package or a variable is wrong only where the graph is named.
+    """
+    import asyncio
+
+    from webapi.voice_node.converse.check_parts import check_parts
     from webapi.voice_node.graph.check import load_and_check
     from webapi.voice_node.graph.files import find_graphs, graphs_at
+    from webapi.voice_node.graph.parts import parts_of
 
     settings = settings_from(set_)
     wrong = 0
     for name in [each for given in names for each in graphs_at(given)] if names else sorted(find_graphs()):
         try:
-            load_and_check(name, settings)
+            parts = parts_of(load_and_check(name, settings))
+            if parts:
+                asyncio.run(check_parts(parts, opened=False))
         except UserError as error:
+            if error.needs and name not in (names or ()):
+                typer.echo(f"{name}: right; to run it, this machine needs {' and '.join(error.needs)}")
+                continue
             print_error(str(error))
             wrong += 1
         else:

@@ -125,4 +125,5 @@ def _imported(label: str, name: str) -> ModuleType:
     except ImportError as error:
         plugin = PLUGIN.match(name)
         command = f"pip install livekit-plugins-{plugin[1].replace('_', '-')}" if plugin else install("livekit-plugins")
-        raise PartError(label, f"{name} can't be imported: {said(error)}", f"Run: {command}") from error
+        needs = command if isinstance(error, ModuleNotFoundError) else ""  # a broken package needs more
+        raise PartError(label, f"{name} can't be imported: {said(error)}", f"Run: {command}", needs) from error

@@ -14,16 +14,18 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, Message, PartError, Seconds
-from webapi.voice_node.converse.remedies import LOG
+from webapi.voice_node.converse.remedies import LOG, MODEL
 from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
+
+INSTALL = install("openai")
 
 try:
     import openai
 
     from webapi.voice_node.converse.openai_errors import explained
 except ImportError as error:
-    raise PartError("openai", "the package openai is not installed", f"Run: {install('openai')}") from error
+    raise PartError("openai", "the package openai is not installed", f"Run: {INSTALL}", INSTALL) from error
 
 KEY_VARIABLE = "OPENAI_API_KEY"
 NO_KEY = "none"  # for servers that want none; the client insists on one
@@ -39,22 +41,31 @@ class _OpenAiPart:
     def __init__(self, kind: str, model: str, base_url: str | None, api_key: str | None, timeout_s: float) -> None:
         key = api_key or (NO_KEY if base_url else os.environ.get(KEY_VARIABLE))
         if not key:
-            raise PartError(f"openai {kind}", "there is no key", f"Set {KEY_VARIABLE}, or give the part a base_url")
+            remedy = f"Set {KEY_VARIABLE}, or give the part a base_url"
+            raise PartError(f"openai {kind}", "there is no key", remedy, KEY_VARIABLE)
         self._client = openai.AsyncOpenAI(api_key=key, base_url=base_url, timeout=timeout_s, max_retries=0)
         self._model = model
         self.timeout_s = timeout_s
         self.label = f"openai {kind} ({model}) at {_shown(str(self._client.base_url))}"
 
+        self.doubt = ""
         _import_all(self._client)
 
     async def open(self) -> None:
-        """Ask for the server's models: is it there, and does it take the key? That it can list none is no error."""
+        """Ask for the server's models: is it there, and does it take the key? That it can list none is no error.
+
+        That it does not list this one is a doubt: some servers take any name.
+        """
         with explained(self.label):
             try:
-                await self._client.models.list()
+                listed = await self._client.models.list()
             except openai.APIStatusError as error:
                 if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
                     raise
+                return
+            names = [each.id for each in listed.data or []]
+            known = any(name == self._model or name.startswith(f"{self._model}:") for name in names)
+            self.doubt = f"the server does not list the model {self._model}. {MODEL}" if names and not known else ""
 
     async def aclose(self) -> None:
         """Close the connections."""

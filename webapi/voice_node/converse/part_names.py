@@ -85,14 +85,14 @@ def choose(role: Role, value: Any) -> Any:
     try:
         made = PARTS[f"{role}.{name}"]
     except UserError as error:
-        raise _wrong_part(str(error)) from error
+        raise _wrong_part(str(error), error.needs) from error
     arguments = constructor_of(made).checked({key: each for key, each in value.items() if key != "part"})
     choice: PartChoice[Any] = PartChoice(role, name, arguments)
     return choice
 
 
-def _wrong_part(reason: str) -> PydanticCustomError:
-    return PydanticCustomError("part", "{reason}", {"reason": reason})
+def _wrong_part(reason: str, needs: tuple[str, ...] = ()) -> PydanticCustomError:
+    return PydanticCustomError("part", "{reason}", {"reason": reason, "needs": needs})
 
 
 def _there_are(role: Role) -> str:

@@ -36,11 +36,12 @@ class Message(NamedTuple):
 class PartError(UserError):
     """A part can't do its work. The text names the part and its server, what happened, and what to do.
 
-    `part` is for example "openai speech-to-text at http://localhost:8000/v1".
+    `part` is for example "openai speech-to-text at http://localhost:8000/v1". `needs` is the variable that is not set,
+    or the command that installs what is missing, where that is all that is wrong.
     """
 
-    def __init__(self, part: str, what: str, remedy: str) -> None:
-        super().__init__(f"{part}: {what}. {remedy}")
+    def __init__(self, part: str, what: str, remedy: str, needs: str = "") -> None:
+        super().__init__(f"{part}: {what}. {remedy}", [needs] if needs else [])
         self.part, self.what, self.remedy = part, what, remedy
 
 
@@ -49,8 +50,9 @@ class Part(Protocol):
 
     The constructor takes keyword arguments only: the keys that a graph may give, which are checked against its
     annotations. It connects to nothing and starts nothing; it raises PartError where the part can never work (a package
-    or a key is missing). Two attributes are optional: `timeout_s` limits each wait of the conversation for the next
-    piece of a result (of a speech-to-text: since the utterance ended), and `label` names the part in errors.
+    or a key is missing). Three attributes are optional: `timeout_s` limits each wait of the conversation for the next
+    piece of a result (of a speech-to-text: since the utterance ended), `label` names the part in errors, and `doubt`
+    says after `open` what may be wrong, which `voice-node doctor` prints.
     """
 
     async def open(self) -> None:

@@ -15,6 +15,8 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 
+INSTALL = install("wyoming")
+
 try:
     from wyoming.asr import Transcribe, Transcript, TranscriptChunk
     from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -24,7 +26,7 @@ try:
     from wyoming.info import Describe, Info
     from wyoming.tts import Synthesize, SynthesizeVoice
 except ImportError as error:
-    raise PartError("wyoming", "the package wyoming is not installed", f"Run: {install('wyoming')}") from error
+    raise PartError("wyoming", "the package wyoming is not installed", f"Run: {INSTALL}", INSTALL) from error
 
 HEARING_RATE = 16_000  # Hz; what speech-to-text servers work with
 SPEECH_RATE = 22_050  # Hz, of most of piper's voices

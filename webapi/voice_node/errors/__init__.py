@@ -17,8 +17,13 @@ PrintLine: TypeAlias = Callable[[str], None]
 class UserError(Exception):
     """A mistake that the user can correct. The text says what happened, where, and what to do; a line for each mistake.
 
-    `main` prints the text without a traceback and ends with exit code 2.
+    `main` prints the text without a traceback and ends with exit code 2. `needs`: where nothing is written wrong, and
+    only this machine lacks something, what that is: variables that are not set, commands that install packages.
     """
+
+    def __init__(self, text: str = "", needs: Iterable[str] = ()) -> None:
+        super().__init__(text)
+        self.needs = tuple(dict.fromkeys(needs))
 
 
 ADDRESS = re.compile(r"(?<=\b0x)[0-9a-fA-F]{6,}\b|(?<=\bid=')\d{6,}(?=')")  # the second as in the repr of a Mock

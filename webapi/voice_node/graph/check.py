@@ -15,7 +15,7 @@ from webapi.voice_node.reply.given_arguments import GivenArguments, make_orchest
 
 def orchestrators_of(graph: GraphSpec) -> list[str]:
     """The names of the orchestrators that answer in the graph."""
-    return [name for _, name, _ in _answerers(graph)]
+    return [name for _, name, _ in answerers_of(graph)]
 
 
 def make_orchestrators(graph: GraphSpec, settings: Settings) -> list[Orchestrator]:
@@ -24,7 +24,7 @@ def make_orchestrators(graph: GraphSpec, settings: Settings) -> list[Orchestrato
     For the start of the node only, as a constructor may take long. Raises UserError, with the place.
     """
     made = []
-    for step, name, given in _answerers(graph):
+    for step, name, given in answerers_of(graph):
         try:
             made.append(make_orchestrator(name, settings, step.gives.rate, given))
         except UserError as error:
@@ -38,7 +38,7 @@ def load_and_check(name: str, settings: Settings) -> GraphSpec:
     Raises UserError, with the place, for a wrong graph or orchestrator.
     """
     graph = load_graph(name, settings)
-    for step, who, given in _answerers(graph):
+    for step, who, given in answerers_of(graph):
         try:
             find_orchestrator(who, map(constructor_of(find_class(who)).keyword, given.values) if given else ())
         except UserError as error:
@@ -46,7 +46,7 @@ def load_and_check(name: str, settings: Settings) -> GraphSpec:
     return graph
 
 
-def _answerers(graph: GraphSpec) -> Iterator[tuple[StepSpec, str, GivenArguments | None]]:
+def answerers_of(graph: GraphSpec) -> Iterator[tuple[StepSpec, str, GivenArguments | None]]:
     """Each operator that has an orchestrator, with its name and its arguments."""
     for step in (step for stream in graph.streams for step in stream.steps):
         if "orchestrator" in step.arguments:

@@ -14,19 +14,21 @@ class Problems:
     """The mistakes found so far, in the order in which they were found, each one once."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, None] = {}
+        self._lines: dict[str, tuple[str, ...]] = {}  # with what this machine lacks, where the file is right
 
     def __len__(self) -> int:
         return len(self._lines)
 
-    def add(self, place: Place, text: str) -> None:
-        """Note a mistake, at a place in the file."""
-        self._lines[as_written(f"{place}: {text}")] = None
+    def add(self, place: Place, text: str, needs: tuple[str, ...] = ()) -> None:
+        """Note a mistake, at a place in the file. `needs`: as of a UserError."""
+        self._lines[as_written(f"{place}: {text}")] = needs
 
     def raise_any(self) -> None:
         """Raise UserError with one line for each mistake; do nothing where there is none."""
         if self._lines:
-            raise UserError("\n".join(self._lines))
+            each_needs = self._lines.values()
+            needs = [need for needs in each_needs for need in needs] if all(each_needs) else []
+            raise UserError("\n".join(self._lines), needs)
 
     def read_pairs(self, marked: Marked, what: str) -> Iterator[tuple[Marked, Marked]]:
         """Keys and values of a map, without wrong and repeated keys. `what` names the map in a mistake's text."""

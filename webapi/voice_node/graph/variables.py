@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from webapi.voice_node.errors.advice import SETTINGS_LIST
 from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.variable_names import IN_YAML, only_variable
 from webapi.voice_node.graph.yaml_parser import Marked, Place
+
+ALIKE = 0.85  # of a setting and a slip of the pen; LIVEKIT_API_KEY and OPENAI_API_KEY are 0.62
 
 
 def filled_in(marked: Marked, settings: Settings, problems: Problems) -> Any:
@@ -55,11 +58,13 @@ class Variables:
             return _setting(variable, place, self._settings, self._problems)
         value = environment_variable(self._settings, variable)
         if value is None:
-            near = nearest(variable, _names(self._settings))
+            slip = get_close_matches(variable, _names(self._settings), n=1, cutoff=ALIKE)
+            near = f" Did you mean {slip[0]!r}?" if slip else ""
             self._problems.add(
                 place,
                 f"${{{variable}}}: this variable is not set, neither in the environment nor in .env, and it is no "
                 f"setting of the node.{near}",
+                () if slip else (variable,),  # a setting with a slip of the pen is a mistake in the file
             )
             return None
         self.hidden[variable] = value

@@ -108,8 +108,7 @@ class WithReader:
             if each.required and name not in given:
                 self.problems.add(self.body.place, f"{path}: {constructor.name} needs the argument {name!r}")
         unknown = len(self.problems) > before
-        if not names_only:
-            self._check_values(constructor, path, but=UNKNOWN if unknown else ())
+        self._check_values(constructor, path, but=UNKNOWN if unknown else (), packages_only=names_only)
 
     def _check_nested(self, hints: Iterable[Any], value: Marked, path: str) -> None:
         """Keys that no type in `hints` has, in all maps in `value`; and texts where a type for secrets is."""
@@ -129,16 +128,24 @@ class WithReader:
         for i, item in enumerate(value.items):
             self._check_nested(items_of(hints, i), item, f"{path}.{i}")
 
-    def _check_values(self, constructor: Constructor, path: str, but: Iterable[str]) -> None:
-        """Values that do not have the types of the constructor's annotations: a problem for each place."""
+    def _check_values(
+        self, constructor: Constructor, path: str, but: Iterable[str], *, packages_only: bool = False
+    ) -> None:
+        """Values that do not have the types of the constructor's annotations: a problem for each place.
+
+        `packages_only`: some variables have no value, so only what needs a package that is missing is a problem.
+        """
         _, wrong = constructor.converted(self.values)
         reasons: dict[tuple[Place, str], list[str]] = {}
+        needs: dict[tuple[Place, str], tuple[str, ...]] = {}
         for each in wrong:
-            if each.kind not in but:
+            if each.kind not in but and (each.needs or not packages_only):
                 place, text, reason = self._located(each, path)
                 reasons.setdefault((place, text), []).append(reason)
+                needs[place, text] = each.needs
         for (place, text), found in reasons.items():
-            self.problems.add(place, f"{text}: {without_hidden('; or '.join(dict.fromkeys(found)), self.hidden)}")
+            reason = without_hidden("; or ".join(dict.fromkeys(found)), self.hidden)
+            self.problems.add(place, f"{text}: {reason}", needs[place, text])
 
     def _located(self, wrong: WrongValue, path: str) -> tuple[Place, str, str]:
         """Where a wrong value stands, what it is, and why it is wrong."""

