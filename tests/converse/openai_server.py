@@ -35,6 +35,7 @@ class OpenAiServer:
     words: tuple[str, ...] = ("Hi ", "there. ", "Bye.")
     speech: tuple[bytes, ...] = (b"\1\0" * 2400, b"\2\0" * 2400)
     key: str = ""
+    models: list[str] = field(default_factory=list)  # that it lists
     fails: dict[Place, Fails] = field(default_factory=dict)
     asked: list[tuple[Place, Any]] = field(default_factory=list)
     requests: int = 0  # that are being answered
@@ -82,7 +83,9 @@ class OpenAiServer:
             self.requests -= 1
 
     async def _models(self, request: web.Request) -> web.StreamResponse:
-        return await self._failure("models") or web.json_response({"object": "list", "data": []})
+        return await self._failure("models") or web.json_response(
+            {"object": "list", "data": [{"id": name, "object": "model"} for name in self.models]}
+        )
 
     async def _transcriptions(self, request: web.Request) -> web.StreamResponse:
         form = await request.post()

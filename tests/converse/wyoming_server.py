@@ -12,7 +12,7 @@ from wyoming.asr import Transcribe, Transcript, TranscriptChunk, TranscriptStart
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.error import Error
 from wyoming.event import Event
-from wyoming.info import AsrProgram, Attribution, Describe, Info, TtsProgram
+from wyoming.info import AsrModel, AsrProgram, Attribution, Describe, Info, TtsProgram, TtsVoice
 from wyoming.server import AsyncEventHandler, AsyncTcpServer
 from wyoming.tts import Synthesize
 
@@ -29,6 +29,7 @@ class WyomingServer:
     rate: int = 22_050
     width: int = 2
     does: tuple[str, ...] = ("asr", "tts")
+    models: tuple[str, ...] = ()  # that it lists, as models and as voices
     fails: dict[str, Way] = field(default_factory=dict)  # by type of event
     heard: list[bytes] = field(default_factory=list)
     asked: list[Event] = field(default_factory=list)
@@ -58,8 +59,10 @@ class WyomingServer:
             "description": "",
             "version": "1",
         }
-        asr = [AsrProgram(**about, models=[])] if "asr" in self.does else []
-        return Info(asr=asr, tts=[TtsProgram(**about, voices=[])] if "tts" in self.does else [])
+        named = [{**about, "name": name, "languages": ["en"]} for name in self.models]
+        asr = [AsrProgram(**about, models=[AsrModel(**each) for each in named])] if "asr" in self.does else []
+        tts = [TtsProgram(**about, voices=[TtsVoice(**each) for each in named])] if "tts" in self.does else []
+        return Info(asr=asr, tts=tts)
 
 
 class _Handler(AsyncEventHandler):

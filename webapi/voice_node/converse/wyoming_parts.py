@@ -23,13 +23,14 @@ try:
     from wyoming.client import AsyncClient
     from wyoming.error import Error
     from wyoming.event import Event, Eventable
-    from wyoming.info import Describe, Info
+    from wyoming.info import AsrProgram, Describe, Info
     from wyoming.tts import Synthesize, SynthesizeVoice
 except ImportError as error:
     raise PartError("wyoming", "the package wyoming is not installed", f"Run: {INSTALL}", INSTALL) from error
 
 HEARING_RATE = 16_000  # Hz; what speech-to-text servers work with
 SPEECH_RATE = 22_050  # Hz, of most of piper's voices
+MOST_NAMED = 8  # of the models that a server lists
 
 ADDRESS = "Start the server, or correct uri of the part"
 LOG = "Look into the server's log"
@@ -41,9 +42,11 @@ Rate: TypeAlias = Annotated[int, Field(ge=8000, le=48_000)]
 class _WyomingPart:
     """A server at `uri`. Each request has a connection of its own, so that to close that one ends the request."""
 
-    def __init__(self, kind: str, uri: str, timeout_s: float) -> None:
+    def __init__(self, kind: str, uri: str, timeout_s: float, wanted: str | None) -> None:
         self._uri = uri
         self._kind = kind
+        self._wanted = wanted  # the model or the voice
+        self.doubt = ""
         self.timeout_s = timeout_s
         self.label = f"wyoming {kind} at {uri}"
 
@@ -60,10 +63,15 @@ class _WyomingPart:
         """Nothing is open between two requests."""
 
     def _check(self, info: Info) -> None:
-        """Raise PartError where the server is none of this kind."""
+        """Raise PartError where the server is none of this kind. That it does not list the model is a doubt."""
         offered = info.asr if isinstance(self, WyomingSpeechToText) else info.tts
         if not offered:
             raise PartError(self.label, f"this server does no {self._kind}", "Correct uri of the part")
+        models = [
+            model.name for each in offered for model in (each.models if isinstance(each, AsrProgram) else each.voices)
+        ]
+        if self._wanted and models and self._wanted not in models:
+            self.doubt = f"the server does not list {self._wanted}. It has: {', '.join(models[:MOST_NAMED])}"
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncClient]:
@@ -102,7 +110,7 @@ class WyomingSpeechToText(_WyomingPart):
     def __init__(
         self, *, uri: Uri, model: str | None = None, language: str | None = None, timeout_s: Seconds = TIMEOUT_S
     ) -> None:
-        super().__init__("speech-to-text", uri, timeout_s)
+        super().__init__("speech-to-text", uri, timeout_s, model)
         self._request = Transcribe(name=model, language=language)
 
     async def listen(self, audio: AsyncIterator[bytes], rate: int) -> AsyncGenerator[Heard, None]:
@@ -149,7 +157,7 @@ class WyomingTextToSpeech(_WyomingPart):
         rate: Rate = SPEECH_RATE,
         timeout_s: Seconds = TIMEOUT_S,
     ) -> None:
-        super().__init__("text-to-speech", uri, timeout_s)
+        super().__init__("text-to-speech", uri, timeout_s, voice)
         self.rate = rate
         chosen = SynthesizeVoice(name=voice, speaker=speaker, language=language)
         self._voice = chosen if voice or language else None

@@ -13,7 +13,7 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.server import dev_server
 from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.files.preflight import check_writable
-from webapi.voice_node.graph.check import load_and_check, make_orchestrators, orchestrators_of
+from webapi.voice_node.graph.check import answerers_of, load_and_check, make_orchestrators, orchestrators_of
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.metrics import MetricsFile
@@ -49,6 +49,8 @@ async def run_node(
         stop.set()
 
     graph, vad = _checked(settings)
+    if not await done_before(stop, _check_parts(graph)):
+        return
     for made in make_orchestrators(graph, settings):
         await close_orchestrator(made)
     async with AsyncExitStack() as ending:
@@ -89,6 +91,15 @@ def _checked(settings: Settings) -> tuple[GraphSpec, VoiceActivityDetector]:
     check_writable(settings)
     check_recordings(settings)
     return graph, vad
+
+
+async def _check_parts(graph: GraphSpec) -> None:
+    """Open and close each part that the graph gives. UserError for each that can't work, before a caller is there."""
+    if any(given for _, _, given in answerers_of(graph)):
+        from webapi.voice_node.converse.check_parts import check_parts
+        from webapi.voice_node.graph.parts import parts_of
+
+        await check_parts(parts_of(graph))
 
 
 def _reloader(graph: GraphSpec, settings: Settings, sessions: SessionFactory, runner: LiveKitRunner) -> GraphReloader:

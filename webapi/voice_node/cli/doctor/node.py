@@ -17,7 +17,8 @@ def check_graph(settings: Settings) -> CheckResult:
     try:
         graph = load_graph(settings.voice_graph, settings)
     except UserError as error:
-        return CheckResult("graph", "fail", str(error), "Mend it, or choose another: voice-node graphs list")
+        advice = f"This machine needs {' and '.join(error.needs)}" if error.needs else "Mend it"
+        return CheckResult("graph", "fail", str(error), f"{advice}, or choose another: voice-node graphs list")
     return CheckResult("graph", "ok", f"{graph.name} ({graph.path})")
 
 
@@ -35,7 +36,7 @@ def check_orchestrator(settings: Settings) -> CheckResult:
             load_orchestrator(settings.orchestrator, settings)
     except UserError as error:
         return CheckResult("orchestrator", "fail", str(error), "Mend it, or set ORCHESTRATOR=mock")
-    return CheckResult("orchestrator", "ok", settings.orchestrator)
+    return CheckResult("orchestrator", "ok", ", ".join(names) or settings.orchestrator)
 
 
 def check_vad(settings: Settings) -> CheckResult:

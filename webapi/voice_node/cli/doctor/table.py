@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from typing import TypeAlias
 
 from rich.console import Console
 from rich.text import Text
@@ -12,12 +13,14 @@ from webapi.voice_node.cli.doctor.livekit_server import check_key, check_server
 from webapi.voice_node.cli.doctor.machine import check_extras, check_packages, check_python
 from webapi.voice_node.cli.doctor.node import check_files, check_graph, check_orchestrator, check_vad
 from webapi.voice_node.cli.doctor.page import check_client_library, check_web_port
+from webapi.voice_node.cli.doctor.parts import check_parts
 from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings
 
 INDENT = 22  # columns of state and name
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red"}
-CHECKS: tuple[Callable[[Settings], CheckResult], ...] = (
+Check: TypeAlias = Callable[[Settings], CheckResult | list[CheckResult]]
+CHECKS: tuple[Check, ...] = (
     check_python,
     check_packages,
     check_extras,
@@ -25,6 +28,7 @@ CHECKS: tuple[Callable[[Settings], CheckResult], ...] = (
     check_key,
     check_graph,
     check_orchestrator,
+    check_parts,
     check_vad,
     check_files,
     check_web_port,
@@ -34,7 +38,7 @@ CHECKS: tuple[Callable[[Settings], CheckResult], ...] = (
 
 def doctor(settings: Settings) -> int:
     """Run every check and print its result. Returns the exit code: 0, or 1 where a check fails."""
-    checks = [_run(check, settings) for check in CHECKS]
+    checks = [result for check in CHECKS for result in _run(check, settings)]
     console = Console()
     for check in checks:
         what_to_do = [f"→ {check.advice}"] if check.advice else []
@@ -52,12 +56,12 @@ def _wrapped(line: str, width: int) -> str:
     )
 
 
-def _run(check: Callable[[Settings], CheckResult], settings: Settings) -> CheckResult:
-    """The check's result; a failure where the check itself raises, as it may need what is broken on this machine."""
+def _run(check: Check, settings: Settings) -> list[CheckResult]:
+    """The check's results; a failure where the check itself raises, as it may need what is broken on this machine."""
     try:
-        return check(settings)
+        found = check(settings)
+        return found if isinstance(found, list) else [found]
     except Exception as error:
         name = check.__name__.removeprefix("check_").replace("_", " ")
-        return CheckResult(
-            name, "fail", f"the check itself broke: {type(error).__name__}: {error}", "Please report this."
-        )
+        broke = f"the check itself broke: {type(error).__name__}: {error}"
+        return [CheckResult(name, "fail", broke, "Please report this.")]
