@@ -35,6 +35,14 @@ def run(talk: Talk, server: OpenAiServer | None = None) -> OpenAiServer:
     return asyncio.run(body())
 
 
+def test_a_key_that_no_header_can_carry_is_told_and_not_quoted() -> None:
+    with pytest.raises(
+        PartError, match=r"^openai language model: the key has a character that no key has\. Give"
+    ) as told:
+        OpenAiLanguageModel(model="m", api_key="sk-…")
+    assert "sk-" not in str(told.value)
+
+
 async def one(pcm: bytes) -> AsyncIterator[bytes]:
     yield pcm[:100]
     yield pcm[100:]

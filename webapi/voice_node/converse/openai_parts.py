@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 
 from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, Message, PartError, Seconds
-from webapi.voice_node.converse.remedies import LOG, MODEL
+from webapi.voice_node.converse.remedies import KEY, LOG, MODEL
 from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 
@@ -43,6 +43,8 @@ class _OpenAiPart:
         if not key:
             remedy = f"Set {KEY_VARIABLE}, or give the part a base_url"
             raise PartError(f"openai {kind}", "there is no key", remedy, KEY_VARIABLE)
+        if not key.isascii():  # no header can have it
+            raise PartError(f"openai {kind}", "the key has a character that no key has", KEY)
         self._client = openai.AsyncOpenAI(api_key=key, base_url=base_url, timeout=timeout_s, max_retries=0)
         self._model = model
         self.timeout_s = timeout_s
