@@ -7,12 +7,13 @@ import importlib
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 from aiohttp import WSMsgType, web
 
+from tests.converse.openai_server import OpenAiServer
 from tests.documents import ROOT, blocks, write_files
 from tests.stage import Played, play
 
@@ -217,3 +218,27 @@ def test_the_fillers_graph_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert text != graph
     played = tools(tmp_path, monkeypatch, [("quiet", 0.5), ("speech", 1.0), ("quiet", 5.0)], graph_text=text)
     assert [line["outcome"] for line in played.lines] == ["completed"]
+
+
+# ---------------------------------------------------------------- the bot of the document on Pipecat
+
+
+def test_the_bakery_recognises_thinks_and_speaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def talk() -> None:
+        async with OpenAiServer().running() as server:
+            monkeypatch.setenv("OPENAI_API_KEY", "k")
+            monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+            bot = bot_of("from-pipecat", "bakery", tmp_path, monkeypatch).Bot(prompt="Be brief.")
+            told: list[Any] = []
+            bot.on_call_started(SimpleNamespace(rate=8000, transcript=lambda *what, **how: told.append((*what, how))))
+            spoken = b"".join([pcm async for pcm in bot.get_audio_reply("t", bytes(1600))])
+            assert spoken == b"".join(server.speech)
+            assert [text for _, text, _ in told] == [server.text, "Hi there. Bye."]
+            bot.on_playback_ended("t", 100, False, "Hi there.")
+            bot.on_playback_ended("greeting", 100, True, None)
+            assert [each["content"] for each in bot.history] == ["Be brief.", server.text, "Hi there."]
+            asked = [what for place, what in server.asked if place == "chat"]
+            assert [each["content"] for each in asked[0]["messages"]] == ["Be brief.", server.text]
+            await bot.client.close()
+
+    asyncio.run(talk())

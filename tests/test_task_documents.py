@@ -17,7 +17,7 @@ from tests.e2e.process import Ended, run_node
 from webapi.voice_node.dev_server.process import free_port
 from webapi.voice_node.errors.advice import EXTRAS
 
-BY_TASK = ("first-bot", "streaming-stt", "slow-tools")
+BY_TASK = ("first-bot", "streaming-stt", "slow-tools", "from-livekit-agents", "from-pipecat")
 WITHOUT_ROOM = ("--no-dev-server", "--no-page")
 MODELS = ["whisper-1", "gpt-4o-mini", "gpt-4o-mini-tts"]
 
