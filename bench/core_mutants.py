@@ -228,9 +228,7 @@ MUTANTS = (
         (PIPELINE,),
     ),
     # ---------------------------------------------------------------- arrival
-    Mutant(
-        "room/arrival_clock.py", "what is read late arrived then", "else read_us - late_us", "else read_us", (STALLS,)
-    ),
+    Mutant("room/arrival_clock.py", "what is read late arrived then", "read_us - earlier_us", "read_us", (STALLS,)),
     Mutant(
         "room/arrival_clock.py", "the grid never moves up", "        elif paced:", "        elif False:", (ARRIVAL,)
     ),
