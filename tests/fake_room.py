@@ -120,7 +120,8 @@ class FakeRoom:
         self.made_at_s: list[float] = []  # when a session was asked for
         self.make_error: Exception | None = None  # raised then
         self.tracks: list[Track] = []
-        self.removed: list[str] = []
+        self.removed: list[str] = []  # whom the node took out, or tried to
+        self.removes = True  # the server does it
         self._handlers: dict[str, Callable[..., None]] = {}
         self.people: dict[str, Participant] = {}
         self._connection = SimpleNamespace(up=True, room=SimpleNamespace(on=self._on, remote_participants=self.people))
@@ -141,11 +142,14 @@ class FakeRoom:
         await asyncio.wait([self._running])
         await self.host.close()
 
-    async def _remove(self, identity: str) -> None:
+    async def _remove(self, identity: str) -> bool:
         """The node takes a participant out."""
         self.removed.append(identity)
+        if not self.removes:
+            return False
         if identity in self.people:
             self.leave(identity, rtc.DisconnectReason.PARTICIPANT_REMOVED)
+        return True
 
     # ------------------------------------------------------------ what happens in it
 

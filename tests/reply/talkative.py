@@ -125,3 +125,46 @@ class Confiding(Talkative):
             yield tone(0.5 + at, 8000, 440)
         self.call.hang_up("the caller said goodbye")
         self.call.transcript(trace_id, said * 1000)
+
+
+class _Waits(Talkative):
+    async def _wait(self) -> None:
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            self.hooks.append(("cancelled",))
+            raise
+
+
+class OpensSlowly(_Waits):
+    """Is not ready when the call ends."""
+
+    async def on_call_started(self, call: Call) -> None:  # type: ignore[override]  # async here
+        super().on_call_started(call)
+        await self._wait()
+
+
+class SlowHook(_Waits):
+    """Still hears that somebody speaks when the call ends."""
+
+    async def on_speech_started(self, trace_id: str, ts: float) -> None:  # type: ignore[override]  # async here
+        await self._wait()
+
+    async def on_call_ended(self, reason: str) -> None:  # type: ignore[override]  # async here
+        super().on_call_ended(reason)
+
+
+class EndsBadly(Talkative):
+    """Its last hook fails."""
+
+    def on_call_ended(self, reason: str) -> None:
+        raise RuntimeError("the summary is lost")
+
+
+class DiesInMidSentence(Talkative):
+    """Its voice breaks off after 0.8 s of a sentence."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        self.call.transcript(trace_id, "A table for how many people, please?", speaker="bot")
+        yield tone(0.8, 8000, 440)
+        raise RuntimeError("the voice is gone")

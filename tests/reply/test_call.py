@@ -152,13 +152,14 @@ def test_a_turn_that_is_not_there_is_told_as_a_failed_hook() -> None:
 @pytest.mark.parametrize(
     ("method", "args", "told"),
     [
-        ("transcript", ("s-0000", b"hello"), "text is bytes; a text of at most 10000 characters is needed"),
+        ("transcript", ("s-0000", b"hello"), "text is bytes; a text of at most 10000 bytes is needed"),
         (
             "transcript",
             ("s-0000", "x" * 10_001),
-            "text is 10001 characters; a text of at most 10000 characters is needed",
+            "text is 10001 characters; a text of at most 10000 bytes is needed",
         ),
         ("transcript", ("my number is 4711", "x", "my number is 4711"), "speaker is 17 characters;"),
+        ("transcript", ("s-0000", "ж" * 5_001), "at most 10000 bytes"),
         ("transcript", ("s-0000", "x", "me"), "speaker is 'me'; 'caller' or 'bot' is needed"),
         ("mark", ("s-0000", ""), "a text of 1 to 100 characters"),
         ("send", ("hello",), "message is str; a mapping is needed"),
@@ -229,3 +230,46 @@ def test_a_recording_replays_up_to_where_the_bot_hangs_up(tmp_path: Path) -> Non
     names = [event["event"] for event in result.events]
     assert (names.count("speech_ended"), names.count("hung_up"), names.count("heard_text")) == (1, 1, 1)
     assert 3 < result.seconds < 4
+
+
+@pytest.mark.parametrize("name", ["OpensSlowly", "SlowHook"])
+def test_a_call_that_ends_while_a_hook_waits_is_told_of_last(name: str) -> None:
+    played = talk(name, [("quiet", 0.3), ("speech", 0.4), ("quiet", 0.1)])
+    assert Talkative.last.hooks[-2:] == [("cancelled",), ("on_call_ended", "closed")]
+    assert played.tasks_left == 0
+
+
+def test_what_fails_at_the_very_end_is_told_beside_the_call() -> None:
+    played = play([("quiet", 0.2)], orchestrator=f"{HERE}:EndsBadly")
+    (failure,) = played.failures
+    assert str(failure) == "the orchestrator's on_call_ended failed: RuntimeError: the summary is lost"
+
+
+def test_of_a_reply_that_failed_the_rest_was_not_heard() -> None:
+    played = talk("DiesInMidSentence")
+    assert played.lines[0]["outcome"] == "failed"
+    assert texts(played, "heard_text") == ["A table for"]
+
+
+def test_more_turns_than_can_wait_are_refused() -> None:
+    talk("Talkative", [("quiet", 0.1)])
+    call = Talkative.last.call
+    for _ in range(100):
+        call.say(b"")
+    with pytest.raises(ValueError, match="100 turns wait to be said already"):
+        call.say(b"")
+
+
+def test_in_a_changed_replay_the_bot_hangs_up_after_the_reply_that_asked_for_it(tmp_path: Path) -> None:
+    talk("Leaves", [*TURN, ("quiet", 3.0)], record=tmp_path / "call")
+    changed = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"vad_speech_end_frames": "100"}))
+    at = {event["event"]: event["t"] for event in changed.events}
+    assert at["hung_up"] == at["playback_ended"] > at["speech_ended"]
+
+
+def test_asked_again_a_call_is_over_when_the_bot_hangs_up(tmp_path: Path) -> None:
+    talk("Talkative", [*TURN, *TURN], record=tmp_path / "call")
+    changes = ReplayChanges(settings={"orchestrator": f"{HERE}:Leaves"}, live=True)
+    again = replay_call(tmp_path / "call", changes=changes)
+    assert [event["event"] for event in again.events].count("hung_up") == 1
+    assert len(again.metrics) == 1

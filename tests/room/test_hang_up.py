@@ -44,6 +44,26 @@ def test_whom_the_bot_hangs_up_on_is_taken_out_of_the_room_once_and_the_orchestr
     assert (Talkative.last.call.identity, Talkative.last.call.kind) == ("alice", "sip")
 
 
+def test_where_the_server_does_not_take_them_out_the_call_goes_on_and_can_be_hung_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = load_settings(None, vad_backend="webrtc", orchestrator="tests.reply.talkative:Leaves")
+
+    async def main() -> FakeRoom:
+        async with FakeRoom(load_graph("default", settings), settings, monkeypatch) as room:
+            room.removes = False
+            room.join("alice")
+            for turn in range(2):
+                await asyncio.sleep(0.5)
+                await room.say(0.5)
+                await room.until("turn", turn_index=turn)
+            await asyncio.sleep(1)
+        return room
+
+    assert run_virtual(main()).removed == ["alice", "alice"]
+    assert Talkative.last.hooks[-1] == ("on_call_ended", "the node leaves")
+
+
 def test_a_caller_who_stays_is_told_of_when_the_node_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     room = served("Talkative", monkeypatch)
     assert room.removed == []
@@ -56,6 +76,16 @@ def test_a_caller_who_stays_is_told_of_when_the_node_leaves(monkeypatch: pytest.
         ("Good morning. A table for how many people, please?", True, None),
     ]
     assert len({t.segment for t in room.messages.texts}) == 2
+
+
+def test_words_of_the_other_side_between_two_sentences_take_nothing_away() -> None:
+    turn, streams = Turn("s-0000", 0), TextStreams("alice")
+    said = [
+        Transcript(1, turn, "One.", "bot"),
+        Transcript(2, turn, "mm", "caller", final=False),
+        Transcript(3, turn, "Two.", "bot"),
+    ]
+    assert [t.text for t in map(streams.of, said) if t] == ["One.", "mm", "One. Two."]
 
 
 def test_of_an_interrupted_reply_the_final_words_are_those_that_were_heard() -> None:

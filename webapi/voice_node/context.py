@@ -6,12 +6,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.events import Asked, Prompted, Reply, SpeechEnded, Turn
 from webapi.voice_node.inputs import CallerInfo, Input
 from webapi.voice_node.reactive.tasks import Tasks
+
+TellEnd: TypeAlias = Callable[[str, Callable[[Exception], None]], None]
+"""Gets why the session closes, and what takes an error: the graph is gone by then."""
 
 
 class ReplyScript(Protocol):
@@ -48,7 +51,7 @@ class Context:
     tap_file: Callable[[str], Path | None] = Path  # where the tap of that `file` writes; None: it writes nothing
     caller: CallerInfo = field(default_factory=CallerInfo)
     ask: Callable[[Asked], None] = lambda _: None  # the bot is to say something, or to hang up
-    on_ended: list[Callable[[str], None]] = field(default_factory=list)  # told last, with why the session closes
+    on_ended: list[TellEnd] = field(default_factory=list)  # told last
     replies: Tasks = field(init=False)  # of replies, prompts and fillers
     hooks: Tasks = field(init=False)  # of the orchestrator's async hooks: a session may be idle while they run
 

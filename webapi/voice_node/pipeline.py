@@ -206,8 +206,10 @@ class Session:
         await self._done(HOOKS_S)  # the reply's task was cancelled by the dispose
         self.context.replies.cancel_all()
         self.context.hooks.cancel_all()
+        for _ in range(2):  # rounds in which the cancelled hooks end: the last one is called behind them
+            await asyncio.sleep(0)
         for tell in self.context.on_ended:
-            tell(reason)
+            tell(reason, self._on_trouble)
         await self._done(LAST_HOOK_S)
         self.context.hooks.cancel_all()
         hanging = await self._done(CLOSE_S - HOOKS_S - LAST_HOOK_S)

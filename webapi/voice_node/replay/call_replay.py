@@ -121,6 +121,8 @@ async def _run(
             script.tell(given.value)
         if mixer:
             mixer.take(given)
+        if changes.live and running.hung_up:
+            break
     if mixer:
         mixer.silence_until(loop.now_us)
     await running.close()

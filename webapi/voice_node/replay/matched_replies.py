@@ -34,13 +34,14 @@ class MatchedReplies(RecordedReplies):
 
     def __init__(self, call: RecordedCall, origin_us: int) -> None:
         super().__init__()
-        self._recorded = read_replies(call, origin_us)
+        asked: set[int] = set()  # the order of requests that belong to a reply
+        self._recorded = read_replies(call, origin_us, asked)
         self._due: list[tuple[int, int, Input]] = []  # a heap of (time in µs, order, input)
         self._sequence = LAST
         for order, given in enumerate(call.inputs()):
             if isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed):
                 self._schedule(given.value.t_us, given, order)
-            elif isinstance(given, (SayAsked, HangUpAsked)):
+            elif isinstance(given, (SayAsked, HangUpAsked)) and order not in asked:
                 self._schedule(given.t_us, given, order)
             elif isinstance(given, SpeakerActed):
                 self.learn_act(given)
@@ -87,6 +88,9 @@ class MatchedReplies(RecordedReplies):
             if isinstance(given, PlayedOut):
                 moved: Input = PlayedOut(given.t_us + shift_us, turn)
                 came_us = max(came_us, given.t_us + shift_us)
+            elif isinstance(given, (SayAsked, HangUpAsked)):
+                moved = given._replace(t_us=given.t_us + shift_us)
+                came_us = max(came_us, moved.t_us)
             else:
                 value = replace(given.value, turn=turn, t_us=given.value.t_us + shift_us)
                 moved, came_us = OrchestratorOutput(value), max(came_us, value.t_us)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import (
     BYTES_PER_SAMPLE,
     SAY,
     US_PER_S,
+    HangUpAsked,
     HookFailed,
     ReplyAudio,
     ReplyEnded,
     ReplyStarted,
+    SayAsked,
     SpeechEnded,
     Turn,
 )
@@ -25,6 +27,8 @@ from webapi.voice_node.recording.recorded_call import RecordedCall
 
 NOTHING_RECORDED = "the recording has no reply to this"
 NO_MORE_RECORDED = "the recording has no more of this reply: it was cut off there"
+
+Given: TypeAlias = OrchestratorOutput | PlayedOut | SayAsked | HangUpAsked
 
 
 @dataclass
@@ -37,7 +41,7 @@ class RecordedReply:
     prompt: str = ""  # the name of a prompt, which has no audio of the caller
     say_id: str = ""  # the trace_id of what the orchestrator asked to say
     cut_us: int | None = None  # when the reply was cut, and had not been played to its end
-    values: list[tuple[int, OrchestratorOutput | PlayedOut]] = field(default_factory=list)  # (order of inputs, value)
+    values: list[tuple[int, Given]] = field(default_factory=list)  # (order of inputs, value)
 
     def similarity(self, ended: SpeechEnded) -> float:
         """Return the intersection over union of this utterance's audio and another's: 0 to 1."""
@@ -45,7 +49,7 @@ class RecordedReply:
         union = max(self.last_us, ended.t_last_byte_us) - min(self.first_us, ended.t_first_byte_us)
         return max(0, common) / union if union else 0.0
 
-    def completed(self, turn: Turn) -> Iterator[tuple[int | None, OrchestratorOutput | PlayedOut]]:
+    def completed(self, turn: Turn) -> Iterator[tuple[int | None, Given]]:
         """Yield what was given as (order of inputs, value), and what a cut took from it, whose order is None.
 
         A cut takes the end of the reply, and the moment at which all of it has been played.
@@ -77,8 +81,11 @@ def _played_out_us(audio: list[ReplyAudio]) -> int:
     return played_us
 
 
-def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]:
-    """Return the recorded utterances and prompts by turn number. Raises UserError for events of another format."""
+def read_replies(call: RecordedCall, origin_us: int, asked: set[int]) -> dict[int, RecordedReply]:
+    """Return the recorded utterances and prompts by turn number. Raises UserError for events of another format.
+
+    What the orchestrator asked for while it answered belongs to that reply: `asked` gets the order of these inputs.
+    """
 
     def us(line: dict[str, Any], name: str) -> int:
         if type(line[name]) not in (int, float):
@@ -106,7 +113,17 @@ def read_replies(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         where = f"{call.folder / EVENTS}:{max(1, number)}"
         raise UserError(f"{where}: not what a recording has there: {error}") from None
+    replying: RecordedReply | None = None
     for order, given in enumerate(call.inputs()):
+        if isinstance(given, (SayAsked, HangUpAsked)):
+            if replying is not None and (replying.cut_us is None or given.t_us <= replying.cut_us):
+                replying.values.append((order, given))
+                asked.add(order)
+            continue
+        if isinstance(given, PlayedOut):
+            replying = None
+        elif isinstance(given, OrchestratorOutput) and isinstance(given.value, ReplyStarted):
+            replying = found.get(given.value.turn.number)
         if isinstance(given, (OrchestratorOutput, PlayedOut)) and not is_hook_failure(given):
             turn = turn_of(given).number
             if turn in found:

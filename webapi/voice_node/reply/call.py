@@ -28,7 +28,8 @@ from webapi.voice_node.orchestrator import Speech
 from webapi.voice_node.reply.chunk_reader import close
 from webapi.voice_node.reply.prompts import single_chunk
 
-LONGEST_TEXT = 10_000  # characters of one transcript: some ten minutes of speech
+LONGEST_TEXT = 10_000  # bytes of one transcript, as UTF-8: some ten minutes of speech
+MOST_TO_SAY = 100  # turns that wait to be said
 LONGEST_NAME = 100  # characters of a mark's name
 LONGEST_REASON = 500
 LARGEST_MESSAGE = 15_000  # bytes: LiveKit's limit for one data packet is 15 KiB
@@ -66,8 +67,8 @@ class OrchestratorCall:
 
     def transcript(self, trace_id: str, text: str, speaker: Side = "caller", final: bool = True) -> None:
         """Tell what was said: by the caller in that turn's utterance, or by the bot in its reply."""
-        if not isinstance(text, str) or len(text) > LONGEST_TEXT:
-            raise ValueError(f"text is {_shown(text)}; a text of at most {LONGEST_TEXT} characters is needed")
+        if not isinstance(text, str) or len(text.encode()) > LONGEST_TEXT:
+            raise ValueError(f"text is {_shown(text)}; a text of at most {LONGEST_TEXT} bytes is needed")
         if speaker not in ("caller", "bot"):
             raise ValueError(f"speaker is {_shown(speaker)}; 'caller' or 'bot' is needed")
         at_ms = self._made_ms(trace_id) if speaker == "bot" else None
@@ -98,6 +99,8 @@ class OrchestratorCall:
         """
         if not isinstance(chunks, (AsyncIterable, Iterable)):
             raise TypeError(f"chunks is {type(chunks).__name__}; bytes, an iterable or an async iterator is needed")
+        if len(self._to_say) >= MOST_TO_SAY:
+            raise ValueError(f"{MOST_TO_SAY} turns wait to be said already")
         trace_id = f"{self.session_id}-say-{next(self._ids):04d}"
         self._to_say[trace_id] = chunks, bool(interruptible)
         self._soon(lambda: self._context.ask(SayAsked(self._context.clock(), trace_id)))

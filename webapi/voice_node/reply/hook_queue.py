@@ -104,8 +104,10 @@ class HookQueue:
                     self._tasks.cancel(task)
                     self._end(call, TimeoutError(f"not done after {self._timeout_s:g} s (REPLY_TIMEOUT_MS)"))
             self._overflown = False
-        finally:
+        finally:  # cancelled: the call is over, and what waits comes too late
             self._runs = False
+            self._waiting.clear()
+            self._partial_bytes = 0
 
     async def _await(self, call: HookCall) -> None:
         error: BaseException | None = None

@@ -67,11 +67,16 @@ class Hooks:
         if self._started is not None:
             await asyncio.wait([self._started])
 
-    def call_ended(self, reason: str, turn: Turn) -> None:
-        """Now, and last of all."""
+    def call_ended(self, reason: str, turn: Turn, on_trouble: Callable[[Exception], None]) -> None:
+        """Now, and last of all. `on_trouble` gets what goes wrong: no event can tell of it any more."""
+
+        def done(error: BaseException | None) -> None:
+            if error is not None:
+                on_trouble(RuntimeError(f"the orchestrator's on_call_ended failed: {describe(error)}"))
+
         method = self._method("on_call_ended")
         if method is not None:
-            self._run("on_call_ended", turn, method, (reason,))
+            self._run("on_call_ended", turn, method, (reason,), done)
 
     def playback_ended(self, event: PlaybackEnded, heard_text: str | None) -> None:
         """Soon: how much of the reply was heard."""

@@ -76,7 +76,7 @@ class OrchestratorAdapter:
         if context.script:
             context.script.connect(self._take_recorded)
         self._hooks.call_started(self._call)
-        context.on_ended.append(lambda reason: self._hooks.call_ended(reason, self._call.present))
+        context.on_ended.append(lambda reason, failed: self._hooks.call_ended(reason, self._call.present, failed))
         for name, event in (("on_llm_request_done", LlmRequestDone), ("on_tts_first_chunk", TtsFirstChunk)):
             _set(orchestrator, name, self._outputs.stamp(event, lambda: self.answering))
 

@@ -39,7 +39,7 @@ class SpokenWords:
         elif isinstance(value, ReplyStarted):
             self._begin(value.turn)
         elif isinstance(value, ReplyEnded):
-            if value.turn == self._turn:
+            if value.turn == self._turn and value.outcome == "completed":
                 self._complete = True
                 self._learn()
         elif isinstance(value, Transcript) and value.speaker == "bot" and value.final:

@@ -29,7 +29,7 @@ IN_THE_ROOM = ("no_track", "encrypted")  # of Without.why: the caller is there
 ASKS = 3  # a track that has not come after so many subscriptions is taken for missing, until it comes
 CLOSE_TRACKS_S = 0.3  # the time limit for closing tracks when the node leaves
 
-Remove: TypeAlias = Callable[[str], Coroutine[Any, Any, None]]
+Remove: TypeAlias = Callable[[str], Coroutine[Any, Any, bool]]
 
 
 class Host:
@@ -48,7 +48,7 @@ class Host:
         grace_s: float,
         remove: Remove,
     ) -> None:
-        """`remove` takes a participant out of the room."""
+        """`remove` takes a participant out of the room, and says whether it could."""
         self._room = room
         self._messages = messages
         self._grace_s = grace_s
@@ -236,7 +236,11 @@ class Host:
         """Take a caller out of the room, once, where the bot has hung up."""
         if caller.hung_up is not None and not caller.removed:
             caller.removed = True
-            self._keep(asyncio.create_task(self._remove(caller.identity), name="livekit-hang-up"))
+            self._keep(asyncio.create_task(self._take_out(caller), name="livekit-hang-up"))
+
+    async def _take_out(self, caller: Caller) -> None:
+        if not await self._remove(caller.identity):  # the call goes on, and may be hung up again
+            caller.removed, caller.hung_up = False, None
 
     def _note_absent(self, why: str) -> None:
         """The caller is not in the room any more; see who_is_heard.Without."""

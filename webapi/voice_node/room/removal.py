@@ -14,10 +14,10 @@ REMOVE_S = 5.0
 ON_THE_WAY_S = 0.3  # audio and messages that were sent reach the caller in this time (50 to 60 ms on loopback)
 
 
-async def remove_participant(settings: Settings, identity: str) -> None:
+async def remove_participant(settings: Settings, identity: str) -> bool:
     """Remove `identity` from LK_ROOM, once what was sent has reached them.
 
-    Where the server does not, the reason is logged, and the call goes on.
+    Returns whether the server did. Where not, the reason is logged.
     """
     room = settings.lk_room
     await asyncio.sleep(ON_THE_WAY_S)
@@ -29,5 +29,6 @@ async def remove_participant(settings: Settings, identity: str) -> None:
     except Exception as error:
         why = getattr(error, "message", "") or type(error).__name__
         bound.error(f"{identity} could not be hung up: the server at {settings.livekit_url} says {why}")
-    else:
-        bound.info(f"the bot has hung up on {identity}")
+        return False
+    bound.info(f"the bot has hung up on {identity}")
+    return True

@@ -37,8 +37,7 @@ class TextStreams:
     def __init__(self, identity: str) -> None:
         """`identity`: the caller's."""
         self._identity = identity
-        self._segment = ""
-        self._words = ""  # the final ones of the segment
+        self._words: dict[str, tuple[str, str]] = {}  # by speaker: the segment, and its final words
 
     def of(self, event: Event) -> TextStream | None:
         """The stream that tells of an event; None for an event that has no words."""
@@ -47,10 +46,9 @@ class TextStreams:
         if not isinstance(event, Transcript):
             return None
         segment = f"{event.turn.trace_id}-{event.speaker}"
-        if segment != self._segment:
-            self._segment, self._words = segment, ""
-        text = f"{self._words} {event.text}".strip()
+        before, words = self._words.get(event.speaker, ("", ""))
+        text = f"{words} {event.text}".strip() if before == segment else event.text
         if event.final:
-            self._words = text
+            self._words[event.speaker] = segment, text
         bot = event.speaker == "bot"
         return TextStream(text, segment, event.final and not bot, None if bot else self._identity)
