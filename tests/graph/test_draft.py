@@ -59,6 +59,10 @@ WRONG = {
     ),
     "a number is no stream": (changed("from: frames", "from: 3"), "g.yaml:7:11: there is no stream 3."),
     "a port that only goes out": (changed("from: frames", "from: speaker"), "there is no stream 'speaker'."),
+    "a list as a key": (
+        changed("from: caller", "[1]: caller"),
+        "g.yaml:4:5: a key is a list or a map; a text is needed",
+    ),
     "nested too deep": ("version: " + "[" * 5000 + "]" * 5000, "nested too deep"),
     "too large": ("#" * 300_000, "a graph file has at most"),
 }

@@ -96,7 +96,6 @@ class Mistaken(Talkative):
         super().on_call_started(call)
         call.transcript("s-0007", "of a turn to come")
         call.mark("nobody's", "x")
-        call.transcript(17, "no id")  # type: ignore[arg-type]  # that is the point
 
 
 class StampsLate(Talkative):
@@ -168,3 +167,77 @@ class DiesInMidSentence(Talkative):
         self.call.transcript(trace_id, "A table for how many people, please?", speaker="bot")
         yield tone(0.8, 8000, 440)
         raise RuntimeError("the voice is gone")
+
+
+class _Says(Talkative):
+    """Says that, as soon as the call begins."""
+
+    speech: ClassVar[Any]
+
+    def on_call_started(self, call: Call) -> None:
+        super().on_call_started(call)
+        call.say(type(self).speech)
+
+
+class Unwilling:
+    """An async iterator that can't be begun."""
+
+    error: ClassVar[BaseException] = ValueError("no")
+
+    def __aiter__(self) -> Unwilling:
+        raise self.error
+
+    async def __anext__(self) -> bytes:
+        return b""
+
+
+class Exiting(Unwilling):
+    error = SystemExit(3)
+
+
+class NeverClosing:
+    """An async iterator that exits when it is closed."""
+
+    def __aiter__(self) -> NeverClosing:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return tone(0.1, 8000, 440)
+
+    async def aclose(self) -> None:
+        raise SystemExit(4)
+
+
+class SaysWhatRaises(_Says):
+    speech = Unwilling()
+
+
+class SaysWhatExits(_Says):
+    speech = Exiting()
+
+
+class LeavesUnsaid(_Says):
+    """What waits at the end exits when it is closed."""
+
+    speech = NeverClosing()
+
+    def on_call_started(self, call: Call) -> None:
+        call.say(tone(9, 8000, 440))
+        super().on_call_started(call)
+
+
+class LeavesOften(Talkative):
+    """Hangs up, and again."""
+
+    def on_speech_started(self, trace_id: str, ts: float) -> None:
+        for _ in range(5):
+            self.call.hang_up("now")
+
+
+class SaysThenNames(_Says):
+    """Names the turn that would have had the number of what it says."""
+
+    speech = tone(0.2, 8000, 440)
+
+    def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool, heard_text: str | None) -> None:
+        self.call.mark("s-0000", "nobody's")

@@ -145,7 +145,6 @@ def test_a_turn_that_is_not_there_is_told_as_a_failed_hook() -> None:
     assert [(e.hook, e.detail) for e in played.of("hook_failed")] == [
         ("call.transcript", "this call has no turn with the trace_id 's-0007'"),
         ("call.mark", 'this call has no turn with the trace_id "nobody\'s"'),
-        ("call.transcript", "this call has no turn with the trace_id 17"),
     ]
 
 
@@ -161,6 +160,10 @@ def test_a_turn_that_is_not_there_is_told_as_a_failed_hook() -> None:
         ("transcript", ("my number is 4711", "x", "my number is 4711"), "speaker is 17 characters;"),
         ("transcript", ("s-0000", "ж" * 5_001), "at most 10000 bytes"),
         ("transcript", ("s-0000", "x", "me"), "speaker is 'me'; 'caller' or 'bot' is needed"),
+        ("mark", ([], "x"), r"trace_id is list; a text is needed"),
+        ("transcript", (17, "x"), "trace_id is 17; a text is needed"),
+        ("say", ("hello",), "chunks is str"),
+        ("say", ({b"": 1},), "chunks is dict"),
         ("mark", ("s-0000", ""), "a text of 1 to 100 characters"),
         ("send", ("hello",), "message is str; a mapping is needed"),
         ("send", ({"x": float("nan")},), "Out of range float"),
@@ -273,3 +276,27 @@ def test_asked_again_a_call_is_over_when_the_bot_hangs_up(tmp_path: Path) -> Non
     again = replay_call(tmp_path / "call", changes=changes)
     assert [event["event"] for event in again.events].count("hung_up") == 1
     assert len(again.metrics) == 1
+
+
+@pytest.mark.parametrize("name", ["SaysWhatRaises", "SaysWhatExits", "LeavesUnsaid"])
+def test_what_can_not_be_said_or_closed_costs_its_own_turn(name: str) -> None:
+    played = talk(name, [("quiet", 0.5), ("speech", 0.6), ("quiet", 3.0)])
+    assert played.tasks_left == 0
+    outcomes = {line["trace_id"]: line["outcome"] for line in played.lines}
+    assert outcomes["s-say-0000"] == ("barged_in" if name == "LeavesUnsaid" else "failed")
+    assert outcomes["s-0001"] == "completed"
+
+
+def test_a_bot_hangs_up_once_however_often_it_is_asked() -> None:
+    assert len(talk("LeavesOften").of("hung_up")) == 1
+
+
+def test_no_turn_is_made_up_of_the_number_of_one_that_was_said() -> None:
+    played = talk("SaysThenNames", [("quiet", 1.0)])
+    (failed,) = played.of("hook_failed")
+    assert failed.detail == "this call has no turn with the trace_id 's-0000'"
+
+
+def test_a_greeting_of_the_graph_waits_for_what_is_said_first() -> None:
+    played = talk("SaysThenNames", [("quiet", 6.0)], graph="conversation")
+    assert [(e.turn.number, e.completed) for e in played.of("playback_ended")][:2] == [(0, True), (1, True)]

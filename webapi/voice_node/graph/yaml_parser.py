@@ -98,6 +98,9 @@ def _mark(node: yaml.Node, file: str, loader: _Loader) -> Marked:
     if node.tag.removeprefix("tag:yaml.org,2002:") not in TAGS:
         raise UserError(f"{place}: the tag {node.tag!r} has no place in a graph")
     if isinstance(node, yaml.MappingNode):
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise UserError(f"{_place(file, key.start_mark)}: a key is a list or a map; a text is needed")
         pairs = [(_mark(key, file, loader), _mark(value, file, loader)) for key, value in node.value]
         return Marked(pairs, place, is_map=True)
     if isinstance(node, yaml.SequenceNode):

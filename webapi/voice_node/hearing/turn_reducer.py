@@ -185,6 +185,8 @@ def _end(s: TurnState, utterance: Utterance, last_frame: int, reason: str, rule:
 
 def _prompt(s: TurnState, voice: bool, number: int, t_us: int, rule: TurnRule) -> Step:
     """What the bot does of its own accord in this frame: a turn that answers nothing."""
+    if rule.greeting and not s.silence.greeted and s.reply is not None:  # what the orchestrator says first
+        return s, NO_DECISION
     busy = s.utterance is not None or s.reply is not None
     silence, prompt = prompts.frame(s.silence, busy, voice, number, rule)
     if not prompt:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -61,6 +59,8 @@ class OrchestratorCall:
         self._ids = itertools.count()
         self._to_say: dict[str, tuple[Speech, bool]] = {}  # what waits for its turn
         self._said: dict[str, Turn] = {}  # the turns that `say` has begun
+        self._said_numbers: set[int] = set()
+        self._left_in: Turn | None = None  # the turn in which the bot hung up last
         self._held: dict[str, list[Callable[[Turn], Reply]]] = {}  # what is told of turns that have not begun
         self.present = context.turn(0)  # the latest
         self._own_id = re.compile(re.escape(self.session_id) + r"-(\d{4,9})\Z")
@@ -97,7 +97,7 @@ class OrchestratorCall:
 
         `chunks`: PCM as of `get_audio_reply`: an async iterator, an iterable, or bytes.
         """
-        if not isinstance(chunks, (AsyncIterable, Iterable)):
+        if not isinstance(chunks, (AsyncIterable, Iterable)) or isinstance(chunks, (str, Mapping)):
             raise TypeError(f"chunks is {type(chunks).__name__}; bytes, an iterable or an async iterator is needed")
         if len(self._to_say) >= MOST_TO_SAY:
             raise ValueError(f"{MOST_TO_SAY} turns wait to be said already")
@@ -107,10 +107,10 @@ class OrchestratorCall:
         return trace_id
 
     def hang_up(self, reason: str = "") -> None:
-        """End the call, after what plays was heard."""
+        """End the call, after what plays was heard. Asked again in the same turn, it changes nothing."""
         if not isinstance(reason, str) or len(reason) > LONGEST_REASON:
             raise ValueError(f"reason is {_shown(reason)}; a text of at most {LONGEST_REASON} characters is needed")
-        self._soon(lambda: self._context.ask(HangUpAsked(self._context.clock(), reason)))
+        self._soon(partial(self._hang_up, reason))
 
     # ------------------------------------------------------------ for the adapter
 
@@ -120,16 +120,12 @@ class OrchestratorCall:
             self.present = turn
         if turn.trace_id in self._to_say:
             self._said[turn.trace_id] = turn
+            self._said_numbers.add(turn.number)
             self._soon(partial(self._tell_held, turn))
 
-    def take_speech(self, trace_id: str) -> tuple[AsyncIterator[bytes], bool]:
+    def take_speech(self, trace_id: str) -> tuple[Speech, bool]:
         """Return what `say` got for that turn, and whether it may be interrupted."""
-        chunks, interruptible = self._to_say.pop(trace_id)
-        if isinstance(chunks, AsyncIterable):
-            return aiter(chunks), interruptible
-        if isinstance(chunks, (bytes, bytearray, memoryview)):
-            return single_chunk(bytes(chunks)), interruptible
-        return _one_by_one(chunks), interruptible
+        return self._to_say.pop(trace_id)
 
     def drop_speeches(self) -> list[Speech]:
         """Forget what has not been said, and return it, to be closed."""
@@ -143,7 +139,15 @@ class OrchestratorCall:
         for make in self._held.pop(turn.trace_id, ()):
             self._tell(make(turn))
 
+    def _hang_up(self, reason: str) -> None:
+        if self._left_in != self.present:
+            self._left_in = self.present
+            self._context.ask(HangUpAsked(self._context.clock(), reason))
+
     def _of_turn(self, hook: str, trace_id: str, make: Callable[[Turn], Reply]) -> None:
+        if not isinstance(trace_id, str):
+            raise TypeError(f"trace_id is {_shown(trace_id)}; a text is needed")
+
         def tell() -> None:
             turn = self._turn(trace_id)
             if turn is not None:
@@ -160,13 +164,23 @@ class OrchestratorCall:
         """The turn of that id, if it has begun."""
         if trace_id in self._said:
             return self._said[trace_id]
-        found = self._own_id.match(trace_id) if isinstance(trace_id, str) else None
+        found = self._own_id.match(trace_id)
         number = int(found[1]) if found else -1
-        return self._context.turn(number) if 0 <= number <= self.present.number else None
+        there = 0 <= number <= self.present.number and number not in self._said_numbers
+        return self._context.turn(number) if there else None
 
     def _soon(self, act: Callable[[], object]) -> None:
         if not self._context.loop.is_closed():
             self._context.loop.call_soon_threadsafe(act)
+
+
+def chunks_of(speech: Speech) -> AsyncIterator[bytes]:
+    """Return the chunks of what was given to `say`. Raises what its iterator raises."""
+    if isinstance(speech, AsyncIterable):
+        return aiter(speech)
+    if isinstance(speech, (bytes, bytearray, memoryview)):
+        return single_chunk(bytes(speech))
+    return _one_by_one(speech)
 
 
 async def _one_by_one(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
@@ -176,8 +190,12 @@ async def _one_by_one(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 async def close_quietly(speech: Speech) -> None:
     """Close what was not said, if it can be closed. What that raises is ignored."""
-    with suppress(Exception, asyncio.CancelledError):
+    try:
         await close(speech)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return
 
 
 def _shown(value: object) -> str:

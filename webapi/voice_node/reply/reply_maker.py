@@ -14,7 +14,7 @@ from webapi.voice_node.events import SAY, Prompted, Reply, SpeechEnded, Turn
 from webapi.voice_node.orchestrator import Orchestrator
 from webapi.voice_node.reactive.async_iterator import from_async_iterator
 from webapi.voice_node.reactive.direct import merged
-from webapi.voice_node.reply.call import OrchestratorCall
+from webapi.voice_node.reply.call import OrchestratorCall, chunks_of
 from webapi.voice_node.reply.filler import Filler, FillerRule
 from webapi.voice_node.reply.hooks import Hooks
 from webapi.voice_node.reply.pacing import Pacing, QueueDepth
@@ -81,10 +81,10 @@ class ReplyMaker:
 
     def _said(self, turn: Turn, gate: PauseGate) -> Observable[Reply]:
         """What the orchestrator has asked to say."""
-        chunks, may_interrupt = self._call.take_speech(turn.trace_id)
+        speech, may_interrupt = self._call.take_speech(turn.trace_id)
 
         async def get() -> AsyncIterator[bytes]:
-            return chunks
+            return chunks_of(speech)
 
         async def interruptible() -> bool:
             return may_interrupt
