@@ -46,6 +46,8 @@ class FakePart:
     def __init__(self, log: Log, name: str) -> None:
         self.log, self.label = log, name
         self.open_errors: list[Exception | float] = []  # one for each time it is opened; seconds: how long it takes
+        self.aclose_s = 0.0
+        self.aclose_error: Exception | None = None
 
     async def open(self) -> None:
         self.log.add(f"open {self.label}")
@@ -55,7 +57,10 @@ class FakePart:
         await asyncio.sleep(what)
 
     async def aclose(self) -> None:
+        await asyncio.sleep(self.aclose_s)
         self.log.add(f"close {self.label}")
+        if self.aclose_error:
+            raise self.aclose_error
 
 
 class FakeStt(FakePart):
@@ -65,6 +70,7 @@ class FakeStt(FakePart):
         super().__init__(log, "stt")
         self.text = "hello bot"
         self.delay_s = 0.1
+        self.close_s = 0.0  # how long a stream takes to close
         self.error: Exception | None = None
         self.audio: list[bytes] = []
 
@@ -81,6 +87,8 @@ class FakeStt(FakePart):
                 raise self.error
             yield Heard(self.text, True)
         finally:
+            if self.close_s:
+                await asyncio.sleep(self.close_s)
             self.log.end("listen")
 
 

@@ -231,6 +231,35 @@ async def test_the_end_of_the_call_closes_the_parts_even_while_one_opens() -> No
 
 
 @virtual
+async def test_an_end_of_the_call_that_is_given_up_closes_the_parts_all_the_same() -> None:
+    stage = Stage()
+    await stage.start()
+    stage.stt.close_s = stage.tts.aclose_s = 1.0
+    stage.bot.on_speech_started("t1", 0.0)
+    await asyncio.sleep(0.5)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(stage.bot.on_call_ended("left"), 0.7)
+    await asyncio.sleep(0.4)
+    assert [each for each in stage.log.entries if "close" in each[1]] == [
+        (500, "close stt"),
+        (500, "close llm"),
+        (1500, "close tts"),
+    ]
+    quiet(stage.log)
+
+
+@virtual
+async def test_what_a_part_raises_when_it_is_closed_is_told_after_all_are_closed() -> None:
+    stage = Stage()
+    await stage.start()
+    stage.stt.aclose_error = LOST
+    stage.tts.aclose_s = 1.0
+    with pytest.raises(PartError, match="it is lost"):
+        await stage.bot.on_call_ended("left")
+    assert stage.log.at("close tts") == 1000
+
+
+@virtual
 async def test_parts_that_cannot_be_opened_are_told_and_tried_again_at_the_next_turn() -> None:
     stage = Stage()
     stage.stt.open_errors = [PartError("stt", "no", "Do this")]

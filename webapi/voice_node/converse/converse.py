@@ -21,6 +21,7 @@ from webapi.voice_node.orchestrator import Call
 
 CALLER_RATE = 8000  # Hz, where no call says another
 MS_PER_S = 1000
+CLOSING: set[asyncio.Task[None]] = set()  # a loop holds its tasks weakly, and a bot is dropped when its call has ended
 
 
 class Converse:
@@ -86,12 +87,22 @@ class Converse:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close everything. Raises what the first part raises that can't be closed, after all have been tried."""
+        """Close everything. Raises what the first part raises that can't be closed, after all have been tried.
+
+        A cancel ends the wait, and not the closing: the node waits less long than a slow server takes to close.
+        """
         self._drop_listening()
-        if self._closing:
-            await asyncio.wait(self._closing)
+        closing = asyncio.get_running_loop().create_task(self._close_all(tuple(self._closing)))
+        CLOSING.add(closing)
+        closing.add_done_callback(CLOSING.discard)
+        closing.add_done_callback(lambda task: task.cancelled() or task.exception())  # seen, even if nobody waits
+        await asyncio.wait({closing})
+        closing.result()
+
+    async def _close_all(self, streams: tuple[asyncio.Task[None], ...]) -> None:
+        """Close the parts at the same time as the streams that are closing already."""
         parts = (self._stt, self._llm, self._tts)
-        for end in await asyncio.gather(*(part.aclose() for part in parts), return_exceptions=True):
+        for end in await asyncio.gather(*(part.aclose() for part in parts), *streams, return_exceptions=True):
             if isinstance(end, BaseException):
                 raise end
 
