@@ -12,7 +12,8 @@ from typing_extensions import NotRequired, TypedDict
 
 from tests.graph.good_graph import GOOD, errors, read
 from webapi.voice_node.config import load_settings, pinned_settings
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, hidden_values
+from webapi.voice_node.errors.hidden_values import without_hidden
 from webapi.voice_node.graph.edges import shown_arguments
 from webapi.voice_node.graph.mermaid import mermaid
 from webapi.voice_node.graph.reader import read_graph
@@ -71,6 +72,14 @@ class Bot(Answers):
         self.given = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         if prompt == "refuse" and model and model.api_key:
             raise RuntimeError(f"the key {model.api_key.get_secret_value()} is refused")
+
+
+class Locked(Bot):
+    """Has a type for secrets under a key that does not name one."""
+
+    def __init__(self, lock: SecretStr, **given: Any) -> None:
+        super().__init__(**given)
+        self.lock = lock
 
 
 class Open(Answers):
@@ -224,6 +233,28 @@ def test_values_of_variables_are_shown_nowhere(monkeypatch: pytest.MonkeyPatch) 
         make_orchestrator(f"{HERE}:Bot", load_settings(), 8000, given_of(right))
     assert caught.value.__cause__ is None
     assert KEY not in "".join([*shown, said, str(caught.value)])
+
+
+def test_only_values_under_a_key_or_of_a_type_for_secrets_are_hidden_in_all_texts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hidden_values, "_HIDDEN", {})
+    values = {
+        "A": "first-value",
+        "B": "second-value",
+        "C": "third-value",
+        "D": "fourth-value",
+        "DB_PASSWORD": "fifth-one",
+    }
+    for name, value in {**values, "VOICE": "default", "MAX_BYTES": "160000"}.items():
+        monkeypatch.setenv(name, value)
+    made(
+        "{prompt: 'the ${VOICE}', voice: {speaker: '${MAX_BYTES}'}, model: {name: '${VOICE}', api_key: '${A}'}, "
+        "lock: '${B}', anything: {headers: {Authorization: ['Bearer ${C}', {x: '${D}'}]}, url: 'db://u:${DB_PASSWORD}@h'}}",
+        f"{HERE}:Locked",
+    )
+    said = without_hidden(" ".join([*values.values(), "default", "160000"]))
+    assert said == "${A} ${B} ${C} ${D} ${DB_PASSWORD} default 160000"
 
 
 def test_a_drawing_shows_the_orchestrator_and_what_it_is_made_with(monkeypatch: pytest.MonkeyPatch) -> None:

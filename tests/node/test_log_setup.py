@@ -13,7 +13,7 @@ import pytest
 from loguru import logger
 
 from tests.node.conftest import SECRET, Lines, Logging
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, hidden_values
 
 
 def test_a_line_is_time_level_message_and_what_was_bound_in_order(logging_to: Logging, written: Lines) -> None:
@@ -68,6 +68,19 @@ def test_secrets_and_tokens_never_arrive(
     assert text.count("[hidden]") >= 8
     for form in (SECRET, "s3cr3t", token, "eyJ"):
         assert form not in text
+
+
+def test_a_hidden_value_is_replaced_inside_of_texts_only_so_that_a_line_stays_json(
+    logging_to: Logging, written: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hidden_values, "_HIDDEN", {})
+    hidden_values.hide({"PIN": "160000", "PASSPHRASE": "message", "QUOTED": 'a "b" \\c'})
+    with logging_to():
+        logger.bind(utterance_bytes=160000, deep=[{"message": 'x a "b" \\c', "n": 1600001}]).info("160000 of message")
+    (line,) = written()
+    assert line["message"] == "${PIN} of ${PASSPHRASE}"
+    assert line["utterance_bytes"] == 160000
+    assert line["deep"] == [{"message": "x ${QUOTED}", "n": 1600001}]
 
 
 def test_the_word_secret_stays_readable_with_the_development_key(logging_to: Logging, written: Lines) -> None:

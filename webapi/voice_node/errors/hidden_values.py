@@ -1,4 +1,4 @@
-"""Values that no text for people may have in it: those that a graph takes from the environment, such as API keys.
+"""Values that no text for people may have in it: secrets that a graph takes from the environment, such as API keys.
 
 They are kept for the whole process, as the environment is: an orchestrator may put a key into any of its errors.
 """

@@ -12,6 +12,7 @@ from webapi.voice_node.config import Settings, environment_variable
 from webapi.voice_node.errors import nearest
 from webapi.voice_node.errors.advice import SETTINGS_LIST
 from webapi.voice_node.graph.problem_list import Problems
+from webapi.voice_node.graph.secret_keys import names_a_secret
 from webapi.voice_node.graph.variable_names import IN_YAML, only_variable
 from webapi.voice_node.graph.yaml_parser import Marked, Place
 
@@ -32,22 +33,31 @@ def filled_in(marked: Marked, settings: Settings, problems: Problems) -> Any:
 class Variables:
     """Fills in the variables of nested values: settings, else what the environment or `.env` has.
 
-    `hidden` collects the values of those that are no settings, by name: no text for people may have them in it.
+    `hidden` collects the values of those that are no settings, by name: no problem of the graph shows them. `secrets`
+    has the names of those that fill a key for secrets, or have a name as one: no text for people may have these in it.
     """
 
     def __init__(self, settings: Settings, problems: Problems) -> None:
         self._settings = settings
         self._problems = problems
         self.hidden: dict[str, str] = {}
+        self.secrets: set[str] = set()
 
-    def filled_in(self, marked: Marked) -> Any:
-        """The value, with lists and maps in it; a setting alone keeps its type, any other variable is a string."""
+    def filled_in(self, marked: Marked, *, secret: bool = False) -> Any:
+        """The value, with lists and maps in it; a setting alone keeps its type, any other variable is a string.
+
+        `secret`: whether it stands under a key that names a secret.
+        """
         if marked.is_map:
-            return {key.plain(): self.filled_in(value) for key, value in marked.pairs}
+            return {
+                key.plain(): self.filled_in(value, secret=secret or names_a_secret(key.value))
+                for key, value in marked.pairs
+            }
         if isinstance(marked.value, list):
-            return [self.filled_in(item) for item in marked.value]
+            return [self.filled_in(item, secret=secret) for item in marked.value]
         if not isinstance(marked.value, str):
             return marked.value
+        self.secrets.update(name for name in IN_YAML.findall(marked.value) if secret or names_a_secret(name))
         variable = only_variable(marked.value)
         if variable is not None:
             return self._value(variable, marked.place)

@@ -32,6 +32,7 @@ class WithReader:
     problems: Problems
     values: dict[str, Any] = field(default_factory=dict)
     hidden: dict[str, str] = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
 
     def read(self, name: str | None, name_place: Place, *, recorded: bool) -> GivenArguments | None:
         """The arguments for the orchestrator `name`; None where they have a mistake.
@@ -50,13 +51,15 @@ class WithReader:
         self._check_keys(self.body, path)
         variables = Variables(self.settings, self.problems)
         self.values, self.hidden = variables.filled_in(self.body) or {}, variables.hidden
+        self.secrets = variables.secrets
         without_values = len(self.problems) > before
         made = self._class(name, name_place) if name else None
         if name and made:
             self._check(constructor_of(made), told_by_node(name, made), path, names_only=without_values)
         if len(self.problems) > before or made is None:
             return None
-        return GivenArguments(written, f"{self.body.place}: {self.what}", self.values, self.hidden)
+        where = f"{self.body.place}: {self.what}"
+        return GivenArguments(written, where, self.values, self.hidden, frozenset(self.secrets))
 
     # ---------------------------------------------------------------- what needs no class
 
@@ -113,8 +116,10 @@ class WithReader:
     def _check_nested(self, hints: Iterable[Any], value: Marked, path: str) -> None:
         """Keys that no type in `hints` has, in all maps in `value`; and texts where a type for secrets is."""
         hints = list(hints)
-        if is_secret(hints) and is_literal(value):
-            self._add_secret(value, path)
+        if is_secret(hints):
+            self.secrets.update(IN_YAML.findall(str(value.value)))
+            if is_literal(value):
+                self._add_secret(value, path)
         keys = keys_of(hints)
         for key, inner in value.pairs:
             if not keys.more and key.value not in keys.types and not isinstance(key.value, list):

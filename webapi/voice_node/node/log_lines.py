@@ -19,8 +19,11 @@ HIDDEN = "[hidden]"
 COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "1;31", "SUCCESS": "32", "DEBUG": "2", "TRACE": "2"}
 
 
-def json_line(record: dict[str, Any]) -> str:
-    """A loguru record as JSON: time (ISO 8601, UTC, ms), level, message, all bound values, and any `exception`."""
+def json_line(record: dict[str, Any], hide: Callable[[str], str]) -> str:
+    """A loguru record as JSON: time (ISO 8601, UTC, ms), level, message, all bound values, and any `exception`.
+
+    `hide` gets each text by itself: in the finished line it could replace a number, and the line is no JSON then.
+    """
     utc = record["time"].astimezone(timezone.utc)
     line: dict[str, Any] = {
         "time": utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -31,7 +34,7 @@ def json_line(record: dict[str, Any]) -> str:
         line[f"{key}_" if key in line else key] = _plain(value)
     if record["exception"]:
         line["exception"] = "".join(traceback.format_exception(*record["exception"]))
-    return json.dumps(line, ensure_ascii=False)
+    return json.dumps(_with_texts(line, hide), ensure_ascii=False)
 
 
 def short_line(record: dict[str, Any], *, colour: bool) -> str:
@@ -48,7 +51,7 @@ def short_line(record: dict[str, Any], *, colour: bool) -> str:
 
 
 def hider(secrets: Iterable[str]) -> Callable[[str], str]:
-    """A function that replaces these secrets, access tokens and hidden values in a line that is ready to be written."""
+    """A function that replaces these secrets, access tokens and hidden values in a text."""
     forms = {form for s in secrets for form in (s, json.dumps(s)[1:-1], json.dumps(s, ensure_ascii=False)[1:-1])}
     known = sorted((s for s in forms if len(s) >= MIN_SECRET and s != DEV_SECRET), key=len, reverse=True)
     pattern = re.compile("|".join([*map(re.escape, known), JWT.pattern]))
@@ -61,4 +64,15 @@ def _plain(value: object) -> object:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return f"{len(value)} bytes" if isinstance(value, bytes) else str(value)
+    return value
+
+
+def _with_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with its texts changed, in lists and maps too; names stay as they are."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {key: _with_texts(each, change) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_texts(each, change) for each in value]
     return value

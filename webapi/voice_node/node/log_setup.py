@@ -46,7 +46,7 @@ def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[
             people.close()
             raise UserError(f"LOG_FILE={path}: {error.strerror}; allowed: a file to write, or off") from None
         writers.append(file)
-        sinks.append(lambda message: file.write(hide(json_line(message.record))))
+        sinks.append(lambda message: file.write(json_line(message.record, hide)))
     logger.remove()
     # loguru's own "diagnose" would print the values of variables into tracebacks, and secrets are among them.
     level = settings.log_level

@@ -25,13 +25,15 @@ class GivenArguments:
     where: str = ""  # file:line:column, the operator, and its argument
     values: Mapping[str, Any] = field(default_factory=dict, repr=False)  # with the values of variables
     hidden: Mapping[str, str] = field(default_factory=dict, repr=False)  # variables that are no settings: their values
+    secrets: frozenset[str] = frozenset()  # the names of those variables that are secrets
 
     def keywords(self, made: type) -> dict[str, Any]:
         """New values for the constructor of `made`, of the types of its annotations. Raises UserError, with the place.
 
-        From now on no error and no line of the log shows the values of variables that are no settings.
+        From now on no error and no line of the log shows the values of variables that are secrets. Others, such as a
+        number or the name of a voice, may be in any text.
         """
-        hide(dict(self.hidden))
+        hide({name: value for name, value in self.hidden.items() if name in self.secrets})
         values, wrong = constructor_of(made).converted(copy.deepcopy(dict(self.values)))
         if wrong:
             raise UserError("\n".join(f"{self.where}: {each.text(self.hidden)}" for each in wrong))
