@@ -376,6 +376,46 @@ async def test_a_short_interruption_is_dropped_when_the_caller_speaks_again() ->
     quiet(stage.log)
 
 
+@virtual
+async def test_the_stream_of_a_cough_is_closed_two_seconds_after_its_last_audio() -> None:
+    stage = Stage()
+    await stage.start()
+    stage.bot.on_speech_started("t1", 0.0)
+    for _ in range(4):
+        await asyncio.sleep(1)
+        stage.bot.on_partial_audio("t1", SECOND)
+    await asyncio.sleep(1.9)
+    assert stage.log.open_now == ["listen"]
+    await asyncio.sleep(0.2)
+    quiet(stage.log)
+    assert tasks() == 0
+    assert "t1 caller: hello bot…" not in stage.log.all()  # it was not asked for
+
+
+@virtual
+async def test_an_utterance_that_goes_on_after_a_long_loss_of_audio_is_recognised_whole() -> None:
+    stage = Stage()
+    await stage.start()
+    stage.bot.on_speech_started("t1", 0.0)
+    stage.bot.on_partial_audio("t1", SECOND)
+    await asyncio.sleep(5)
+    stage.bot.on_partial_audio("t1", SECOND)
+    stage.bot.on_speech_ended("t1", SECOND * 2, 0.0, 1.0)
+    await stage.play(stage.bot.get_audio_reply("t1", SECOND * 2))
+    assert stage.stt.audio == [SECOND, SECOND * 2]
+    quiet(stage.log)
+
+
+@virtual
+async def test_a_reply_that_is_asked_for_late_gets_what_the_stream_has_heard() -> None:
+    stage = Stage()
+    await stage.start()
+    utterance = stage.speak("t1")
+    await asyncio.sleep(5)
+    await stage.play(stage.bot.get_audio_reply("t1", utterance))
+    assert stage.stt.audio == [utterance]
+
+
 # ---------------------------------------------------------------- errors
 
 LOST = PartError("part", "it is lost", "Find it")

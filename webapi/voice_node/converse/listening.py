@@ -12,13 +12,14 @@ from webapi.voice_node.converse.pulled_ahead import CLOSE_S
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 
 WAITING_S = 60  # of audio that a slow speech-to-text has not taken yet; beyond it the utterance is not whole
+IDLE_S = 2.0  # without audio: nobody tells the end of a short interruption; while an utterance goes on, audio comes
 
 
 class Listening:
     """Streams the audio of one utterance to a speech-to-text, in order, and collects its text.
 
     `rate` is that of the audio in Hz. `told` is called with the text so far, whenever it changes. It begins at once,
-    as a task.
+    as a task. Where no audio comes for IDLE_S it stops by itself, and has not heard what follows.
     """
 
     def __init__(self, stt: OpenPart[SpeechToText], rate: int, told: Callable[[str], None]) -> None:
@@ -31,7 +32,10 @@ class Listening:
         self._missed = False
         self._ended = False
         self._came = asyncio.Event()
-        self._task = asyncio.get_running_loop().create_task(self._listen())
+        self._loop = asyncio.get_running_loop()
+        self._fed_at = self._loop.time()
+        self._idle = self._loop.call_at(self._fed_at + IDLE_S, self._stop_if_idle)
+        self._task = self._loop.create_task(self._listen())
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     def feed(self, pcm: bytes) -> None:
@@ -39,6 +43,7 @@ class Listening:
         if self._waiting_bytes + len(pcm) > WAITING_S * self._rate * BYTES_PER_SAMPLE:
             self._missed = True
         if not (self._ended or self._missed):
+            self._fed_at = self._loop.time()
             self._take(pcm)
 
     def feed_whole(self, utterance: bytes) -> None:
@@ -55,6 +60,7 @@ class Listening:
     def end(self) -> None:
         """The utterance is over."""
         self._ended = True
+        self._idle.cancel()
         self._came.set()
 
     def has_heard(self, utterance: bytes) -> bool:
@@ -71,8 +77,17 @@ class Listening:
 
     async def aclose(self) -> None:
         """Stop, and close the stream."""
+        self._idle.cancel()
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=CLOSE_S)
+
+    def _stop_if_idle(self) -> None:
+        due = self._fed_at + IDLE_S
+        if self._loop.time() < due:
+            self._idle = self._loop.call_at(due, self._stop_if_idle)
+            return
+        self._missed = True
+        self._task.cancel()
 
     async def _listen(self) -> str:
         part = await self._stt.ready()
