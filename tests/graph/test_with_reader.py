@@ -173,6 +173,14 @@ WRONG = {
         "14:38: ${NOT_SET_ANYWHERE}: this variable is not set, neither in the environment nor in .env",
     ),
     "like a setting": ("{prompt: '${LK_ROM}'}", "it is no setting of the node. Did you mean 'LK_ROOM'?"),
+    "a variable in a key": (
+        "{prompt: x, anything: {headers: {'X-${BOT_KEY}': a}}}",
+        "14:48: reply: with.anything.headers: 'X-${BOT_KEY}': a variable can't be part of a key",
+    ),
+    "a variable as a key": (
+        "{'${BOT_KEY}': x}",
+        "14:16: reply: with: '${BOT_KEY}': a variable can't be part of a key",
+    ),
     "our secret": ("{prompt: '${LIVEKIT_API_SECRET}'}", "${LIVEKIT_API_SECRET}: a secret has no place in a graph"),
 }
 

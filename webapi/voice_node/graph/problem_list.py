@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from webapi.voice_node.errors import UserError, nearest
-from webapi.voice_node.graph.variable_names import as_written
+from webapi.voice_node.graph.variable_names import IN_YAML, as_written
 from webapi.voice_node.graph.yaml_parser import Marked, Place
 
 
@@ -38,6 +38,8 @@ class Problems:
         for key, value in marked.pairs:
             if isinstance(key.value, list):
                 self.add(key.place, f"{what}: a key is a word")
+            elif IN_YAML.search(str(key.value)):
+                self.add(key.place, f"{what}: {key.value!r}: a variable can't be part of a key")
             elif key.value in seen:
                 self.add(key.place, f"{what}: {key.value!r} stands here twice")
             else:
