@@ -193,6 +193,32 @@ def test_a_mistake_has_its_place_and_what_is_allowed(made_with: str, expected: s
     assert KEY not in "\n".join(said)
 
 
+SECRETS = [
+    *("url: 'https://user:pw@host/v1'", "url: 'tcp://${ANYBODY}:pw@host:1'", "list: [{x: 'redis://:pw@host'}]"),
+    *("header: 'Bearer abcdefgh.ijkl'", "header: 'bearer abcdefgh'", "value: sk-abcdefghijk", "token: abcdefgh"),
+    *("password: 1234", "secret: short", "Authorization: x", "max_token: [abcdefgh]", "token: 'Bearer abcdefgh'"),
+]
+NO_SECRETS = [
+    *("max_token: 200", "stop_token: '</s>'", "use_token: true", "sort_key: name", "token: null", "keys: abcdefgh"),
+    *("url: 'https://host:80/a@b'", "url: 'https://user@host'", "url: 'https://user:${ANYBODY}@host'"),
+    *("header: 'Bearer ${ANYBODY}'", "voice: sk-SK-Chirp3-HD-Kore", "text: 'a bearer of good news'", "language: sk-SK"),
+]
+
+
+@pytest.mark.parametrize("written", SECRETS)
+def test_what_looks_like_a_secret_has_no_place_in_a_graph(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANYBODY", "me")
+    (said,) = errors(graph(f"{{{written}}}", f"{HERE}:Open"))
+    assert "this looks like a secret, and a graph is no place for one" in said
+
+
+@pytest.mark.parametrize("written", NO_SECRETS)
+def test_what_only_resembles_a_secret_may_stand_in_a_graph(written: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hidden_values, "_HIDDEN", {})
+    monkeypatch.setenv("ANYBODY", "word-to-pass")
+    made(f"{{{written}}}", f"{HERE}:Open")
+
+
 def test_a_class_that_is_not_there_is_told_only_where_with_is_given() -> None:
     read(GOOD.replace("orchestrator: mock", "orchestrator: 'no_such_module:Bot'"))
     (said,) = errors(graph("{}", "no_such_module:Bot"))
@@ -253,16 +279,19 @@ def test_only_values_under_a_key_or_of_a_type_for_secrets_are_hidden_in_all_text
         "C": "third-value",
         "D": "fourth-value",
         "DB_PASSWORD": "fifth-one",
+        "PW": "sixth-word",
+        "DB": "db://me:seventh@host",
     }
     for name, value in {**values, "VOICE": "default", "MAX_BYTES": "160000"}.items():
         monkeypatch.setenv(name, value)
     made(
         "{prompt: 'the ${VOICE}', voice: {speaker: '${MAX_BYTES}'}, model: {name: '${VOICE}', api_key: '${A}'}, "
-        "lock: '${B}', anything: {headers: {Authorization: ['Bearer ${C}', {x: '${D}'}]}, url: 'db://u:${DB_PASSWORD}@h'}}",
+        "lock: '${B}', anything: {headers: {Authorization: ['Bearer ${C}', {x: '${D}'}]}, word: '${DB_PASSWORD}', "
+        "urls: ['db://u:${PW}@h', '${DB}']}}",
         f"{HERE}:Locked",
     )
     said = without_hidden(" ".join([*values.values(), "default", "160000"]))
-    assert said == "${A} ${B} ${C} ${D} ${DB_PASSWORD} default 160000"
+    assert said == "${A} ${B} ${C} ${D} ${DB_PASSWORD} ${PW} ${DB} default 160000"
 
 
 def test_a_drawing_shows_the_orchestrator_and_what_it_is_made_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from webapi.voice_node.config import Settings, environment_variable
 from webapi.voice_node.errors import nearest
 from webapi.voice_node.errors.advice import SETTINGS_LIST
 from webapi.voice_node.graph.problem_list import Problems
-from webapi.voice_node.graph.secret_keys import names_a_secret
+from webapi.voice_node.graph.secret_keys import looks_like_a_secret, names_a_secret
 from webapi.voice_node.graph.variable_names import IN_YAML, only_variable
 from webapi.voice_node.graph.yaml_parser import Marked, Place
 
@@ -34,7 +34,8 @@ class Variables:
     """Fills in the variables of nested values: settings, else what the environment or `.env` has.
 
     `hidden` collects the values of those that are no settings, by name: no problem of the graph shows them. `secrets`
-    has the names of those that fill a key for secrets, or have a name as one: no text for people may have these in it.
+    has the names of those that fill a key for secrets, or that look or are named like one: no text for people may have
+    these in it.
     """
 
     def __init__(self, settings: Settings, problems: Problems) -> None:
@@ -57,11 +58,14 @@ class Variables:
             return [self.filled_in(item, secret=secret) for item in marked.value]
         if not isinstance(marked.value, str):
             return marked.value
-        self.secrets.update(name for name in IN_YAML.findall(marked.value) if secret or names_a_secret(name))
         variable = only_variable(marked.value)
         if variable is not None:
-            return self._value(variable, marked.place)
-        return IN_YAML.sub(lambda found: str(self._value(found[1], marked.place)), marked.value)
+            value = self._value(variable, marked.place)
+        else:
+            value = IN_YAML.sub(lambda found: str(self._value(found[1], marked.place)), marked.value)
+        secret = secret or looks_like_a_secret(value)
+        self.secrets.update(name for name in IN_YAML.findall(marked.value) if secret or names_a_secret(name))
+        return value
 
     def _value(self, variable: str, place: Place) -> Any:
         if variable in _names(self._settings):

@@ -11,7 +11,7 @@ from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.errors.hidden_values import without_hidden
 from webapi.voice_node.graph.nested_keys import is_secret, items_of, keys_of, values_of
 from webapi.voice_node.graph.problem_list import Problems
-from webapi.voice_node.graph.secret_keys import is_literal, names_a_secret
+from webapi.voice_node.graph.secret_keys import is_literal, is_written_out, names_a_secret
 from webapi.voice_node.graph.variable_names import IN_YAML, as_written, only_variable
 from webapi.voice_node.graph.variables import Variables
 from webapi.voice_node.graph.yaml_parser import Marked, Place
@@ -63,17 +63,14 @@ class WithReader:
 
     # ---------------------------------------------------------------- what needs no class
 
-    def _check_keys(self, value: Marked, path: str, *, secret: bool = False) -> None:
-        """Keys that stand there twice, and secrets that are written out."""
+    def _check_keys(self, value: Marked, path: str, secret: object = None) -> None:
+        """Keys that stand there twice, and secrets that are written out. `secret`: the key around it that names one."""
+        if is_written_out(value, secret):
+            self._add_secret(value, path)
         for key, inner in self.problems.read_pairs(value, path) if value.is_map else ():
-            within = f"{path}.{key.value}"
-            if (secret or names_a_secret(key.value)) and is_literal(inner):
-                self._add_secret(inner, within)
-            self._check_keys(inner, within, secret=secret or names_a_secret(key.value))
+            self._check_keys(inner, f"{path}.{key.value}", key.value if names_a_secret(key.value) else secret)
         for i, item in enumerate(value.items):
-            if secret and is_literal(item):
-                self._add_secret(item, f"{path}.{i}")
-            self._check_keys(item, f"{path}.{i}", secret=secret)
+            self._check_keys(item, f"{path}.{i}", secret)
 
     def _add_secret(self, value: Marked, path: str) -> None:
         self.problems.add(
