@@ -29,11 +29,12 @@ $(VENV)/made:
 		{ echo "Python 3.10 to 3.13 is needed, and $(PYTHON) is none. Another one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "$(PYTHON) can't make environments: it has no venv or no ensurepip. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@echo "== a new environment ($(VENV))"
+	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
 $(VENV)/run: $(VENV)/made pyproject.toml constraints.txt
-	@echo "== the environment (.venv)"
+	@echo "== the node and what it needs ($(VENV)): about a minute"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero]'
 	@touch $@
 

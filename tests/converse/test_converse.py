@@ -184,6 +184,14 @@ async def test_a_call_is_not_greeted_late_where_the_caller_has_spoken_or_the_voi
     await spoken.turn("t1")
     await started
     assert call.said == []
+    speaks = Stage(greeting="Welcome.")
+    speaks.tts.open_errors = [5.0]
+    started = asyncio.ensure_future(speaks.bot.on_call_started(cast(Call, call)))
+    await asyncio.sleep(1)
+    speaks.bot.on_speech_started("t1", 1.0)
+    await started
+    assert call.said == []
+    await speaks.bot.aclose()
     failed = Stage(greeting="Welcome.")
     failed.tts.open_errors = [PartError("tts", "it is lost", "Find it")]
     with pytest.raises(PartError):

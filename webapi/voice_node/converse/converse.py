@@ -168,8 +168,8 @@ class Converse:
         self._leaving = reason
 
     def _greet(self, call: Call) -> None:
-        """Say the greeting, if there is one, in a turn of its own. After a turn of the caller's it comes too late."""
-        if not self._greeting or not self._history.is_empty:
+        """Say the greeting, if there is one, in a turn of its own. Once the caller has spoken it comes too late."""
+        if not self._greeting or not self._history.is_empty or self._listening or self._cut:
             return
         asked: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 

@@ -177,7 +177,7 @@ def _cannot_listen(error: OSError, host: str, port: int) -> UserError:
     if error.errno == errno.EADDRINUSE:
         return UserError(
             f"{where}: another program has that port. End it, or choose another port: WEB_PORT={port + 1},"
-            " or WEB_PORT=0 for any free one."
+            " or WEB_PORT=0 for any free one. If it is another node, give this one another LK_ROOM too."
         )
     if error.errno == errno.EACCES:
         return UserError(f"{where}: this user may not open that port. Choose one from 1024 on: WEB_PORT=8080.")

@@ -25,7 +25,10 @@ def check_web_port(settings: Settings) -> CheckResult:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except OSError as error:
-        advice = "End what has that port (another node?), or choose another: WEB_PORT=0 takes any free one."
+        advice = (
+            "End what has that port (another node?), or choose another: WEB_PORT=0 takes any free one. "
+            "A second node needs another LK_ROOM too."
+        )
         return CheckResult("page", "fail", f"{where}: {error.strerror or error}", advice)
     return CheckResult("page", "ok", f"{where} is free")
 
