@@ -1,4 +1,4 @@
-"""The Wyoming parts against a real Wyoming server: what they send, what they give, and what they say when it fails."""
+"""The Wyoming parts against a server in this process: what they send, what they give, what they say when it fails."""
 
 from __future__ import annotations
 
@@ -119,6 +119,14 @@ def test_a_whole_turn_and_the_check_before_it() -> None:
     run(talk)
 
 
+def test_the_spaces_of_a_text_are_single() -> None:
+    async def talk(server: WyomingServer) -> None:
+        part = WyomingSpeechToText(uri=server.uri)
+        assert [each async for each in part.listen(pieces(PCM), 16_000)] == [Heard("Good morning. We are open.", True)]
+
+    run(talk, WyomingServer(text=" Good morning.  We are open."))
+
+
 def test_a_cut_closes_the_connections_of_the_turn() -> None:
     async def talk(server: WyomingServer) -> None:
         converse = bot(server)
@@ -136,7 +144,7 @@ def test_a_cut_closes_the_connections_of_the_turn() -> None:
 # ---------------------------------------------------------------- how they fail
 
 FAILURES: list[tuple[str, Way, str]] = [
-    ("transcribe", "error", "speech-to-text .*the server failed: no good. Look into the server's log"),
+    ("transcribe", "error", "speech-to-text .*the server failed: no good \\(test\\). Look into the server's log"),
     ("transcribe", "hang up", "speech-to-text .*closed the connection before the end"),
     ("audio-stop", "hang up", "speech-to-text .*closed the connection before the end"),
     ("audio-stop", "silent", "speech-to-text .*understood nothing for"),

@@ -93,7 +93,9 @@ class _WyomingPart:
         """What the server sends. Raises PartError for an error event, and at the end of the connection."""
         while event := await client.read_event():
             if Error.is_type(event.type):
-                raise PartError(self.label, f"the server failed: {Error.from_event(event).text}", LOG)
+                failed = Error.from_event(event)
+                what = f"{failed.text} ({failed.code})" if failed.code else failed.text  # the text may be a bare name
+                raise PartError(self.label, f"the server failed: {what}", LOG)
             yield event
         raise self._broke_off()
 
@@ -124,7 +126,8 @@ class WyomingSpeechToText(_WyomingPart):
                         text += TranscriptChunk.from_event(event).text
                         yield Heard(text, False)
                     elif Transcript.is_type(event.type):
-                        yield Heard(Transcript.from_event(event).text, True)
+                        whole = Transcript.from_event(event).text
+                        yield Heard(" ".join(whole.split()), True)  # whisper's segments are two spaces apart
                         return
             finally:
                 sending.cancel()
@@ -144,7 +147,7 @@ class WyomingSpeechToText(_WyomingPart):
 class WyomingTextToSpeech(_WyomingPart):
     """Speaks. `rate` (Hz) is that of the speech; what the server sends at another one is resampled.
 
-    `voice`, `speaker` (of a voice that has some) and `language` choose among the server's voices.
+    `voice`, `speaker` (of that voice, where it has some) and `language` choose among the server's voices.
     """
 
     def __init__(
