@@ -126,7 +126,7 @@ def test_a_turn_that_went_well() -> None:
         "caller_wait_ms": 325.0,
         "marks": {},
         "parts": [
-            {"name": "endpointing", "ms": 200.0, "owner": "node", "setting": "VAD_SPEECH_END_FRAMES"},
+            {"name": "endpointing", "ms": 200.0, "owner": "node", "setting": "turn_events: end_frames"},
             {"name": "node", "ms": 1.0, "owner": "node", "setting": None},
             {"name": "language_model", "ms": 99.0, "owner": "orchestrator", "setting": None},
             {"name": "text_to_speech", "ms": 20.0, "owner": "orchestrator", "setting": "with: tts"},

@@ -58,6 +58,6 @@ def test_each_has_an_owner_and_names_the_setting_that_changes_it() -> None:
     found = parts((None, 200 * MS, 201 * MS, None, 900 * MS, 905 * MS), 0, {"speech_to_text": 300 * MS})
     assert found is not None
     assert [(part["owner"], part["setting"]) for part in found] == [
-        ("node", "VAD_SPEECH_END_FRAMES"), ("node", None), ("orchestrator", "with: stt"), ("orchestrator", None),
+        ("node", "turn_events: end_frames"), ("node", None), ("orchestrator", "with: stt"), ("orchestrator", None),
         ("node", None),
     ]  # fmt: skip

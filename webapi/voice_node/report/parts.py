@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 from webapi.voice_node.events import US_PER_MS
 
 NODE, ORCHESTRATOR = "node", "orchestrator"
-SETTINGS = {  # what changes a part
-    "endpointing": "VAD_SPEECH_END_FRAMES",
+SETTINGS = {  # what changes a part, in the graph
+    "endpointing": "turn_events: end_frames",
     "speech_to_text": "with: stt",
     "llm_first_token": "with: llm",
     "text_to_speech": "with: tts",
