@@ -265,6 +265,18 @@ def test_the_process_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(work()) == ["none", "none", "en"]
 
 
+def test_the_process_makes_way_for_the_node() -> None:
+    async def work() -> int:
+        program = fake()
+        await ask(program, "pid")
+        assert program.pid is not None
+        niceness = os.getpriority(os.PRIO_PROCESS, program.pid)
+        await program.stop()
+        return niceness
+
+    assert run(work()) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + module.NICENESS)
+
+
 def test_the_process_ends_with_the_loop() -> None:
     async def work() -> int:
         return int(await ask(fake(), "pid"))

@@ -22,6 +22,7 @@ Raises ValueError for a line that must not come.
 START_S = 60.0  # for the first answer of a process, which loads its model first
 EXIT_S = 1.0  # for a process to end after it closed its output
 LONGEST_LINE = 1 << 16  # bytes
+NICENESS = 5  # of a program beside the node, which must hear a barge-in while the program computes
 SECRET = ("KEY", "SECRET", "TOKEN", "PASSWORD")  # ends of the names of variables that no program gets
 
 
@@ -78,6 +79,9 @@ class Program(Generic[A]):
             )
         except OSError as error:
             raise ProgramError(f"{self._command[0]} could not be started ({error.strerror or error})") from error
+        if hasattr(os, "setpriority"):  # not on Windows
+            with contextlib.suppress(OSError):  # it has ended already
+                os.setpriority(os.PRIO_PROCESS, process.pid, min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS))
         return _Run(process, self._read, self._discard)
 
     async def stop(self) -> None:
