@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import io
 import os
-import wave
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
@@ -13,10 +11,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, Message, PartError, Seconds
+from webapi.voice_node.audio.wav import wav_header
+from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, Message, PartError, Rate, Seconds
 from webapi.voice_node.converse.remedies import KEY, LOG, MODEL
 from webapi.voice_node.errors.advice import install
-from webapi.voice_node.events import BYTES_PER_SAMPLE
 
 INSTALL = install("openai")
 
@@ -31,8 +29,6 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 NO_KEY = "none"  # for servers that want none; the client insists on one
 SPEECH_RATE = 24_000  # Hz, of OpenAI's PCM and that of most servers
 CHUNK_BYTES = 4800  # 100 ms of it
-
-Rate = Annotated[int, Field(ge=8000, le=48_000)]
 
 
 class _OpenAiPart:
@@ -98,7 +94,7 @@ class OpenAiSpeechToText(_OpenAiPart):
         """One final piece: the text of the utterance."""
         pcm = b"".join([piece async for piece in audio])
         options: dict[str, Any] = {key: value for key, value in self._options.items() if value}
-        file = ("utterance.wav", _wav(pcm, rate), "audio/wav")
+        file = ("utterance.wav", wav_header(rate)(len(pcm)) + pcm, "audio/wav")
         with explained(self.label):
             answer = await self._client.audio.transcriptions.create(file=file, model=self._model, **options)
         yield Heard(str(getattr(answer, "text", "") or ""), True)
@@ -182,14 +178,6 @@ def _import_all(client: openai.AsyncOpenAI) -> None:
     with suppress(ImportError):
         importlib.import_module("anyio._backends._asyncio")
     _ = client.models, client.audio.transcriptions, client.chat.completions, client.audio.speech
-
-
-def _wav(pcm: bytes, rate: int) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setparams((1, BYTES_PER_SAMPLE, rate, 0, "NONE", ""))
-        out.writeframes(pcm)
-    return file.getvalue()
 
 
 def _shown(url: str) -> str:

@@ -11,6 +11,7 @@ from webapi.voice_node.errors import UserError
 
 Speaker: TypeAlias = Literal["system", "user", "assistant"]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=600)]
+Rate: TypeAlias = Annotated[int, Field(ge=8000, le=48_000)]  # Hz, of speech
 
 TIMEOUT_S = 10.0  # for a part that has no `timeout_s` of its own
 

@@ -9,9 +9,9 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Field
 
+from webapi.voice_node.audio.fir_resampler import fir_can
 from webapi.voice_node.audio_io import Resampler, resampler
-from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, PartError, Seconds
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.converse.parts import TIMEOUT_S, Heard, PartError, Rate, Seconds
 from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 
@@ -36,7 +36,6 @@ ADDRESS = "Start the server, or correct uri of the part"
 LOG = "Look into the server's log"
 
 Uri: TypeAlias = Annotated[str, Field(pattern=r"^(tcp://[^/\s]+:\d+|unix://\S+)$")]
-Rate: TypeAlias = Annotated[int, Field(ge=8000, le=48_000)]
 
 
 class _WyomingPart:
@@ -185,10 +184,7 @@ class WyomingTextToSpeech(_WyomingPart):
 
 
 def _resampler(rate_in: int, rate_out: int) -> Resampler:
-    try:
-        return resampler(rate_in, rate_out)
-    except UserError:  # rates of which neither is a multiple of the other
-        return resampler(rate_in, rate_out, "soxr-hq")
+    return resampler(rate_in, rate_out, "fir" if fir_can(rate_in, rate_out) else "soxr-hq")
 
 
 async def _write(client: AsyncClient, event: Eventable) -> None:
