@@ -10,6 +10,7 @@ from webapi.voice_node.converse.open_part import OpenPart
 from webapi.voice_node.converse.parts import SpeechToText
 from webapi.voice_node.converse.pulled_ahead import CLOSE_S
 from webapi.voice_node.events import BYTES_PER_SAMPLE
+from webapi.voice_node.reactive.async_iterator import close
 
 WAITING_S = 60  # of audio that a slow speech-to-text has not taken yet; beyond it the utterance is not whole
 IDLE_S = 2.0  # without audio: nobody tells the end of a short interruption; while an utterance goes on, audio comes
@@ -103,9 +104,7 @@ class Listening:
                     told = text
                     self._told(text)
         finally:
-            close = getattr(heard, "aclose", None)
-            if close is not None:
-                await close()
+            await close(heard)
         return " ".join(filter(None, finals))
 
     async def _audio(self) -> AsyncIterator[bytes]:

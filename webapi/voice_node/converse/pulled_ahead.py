@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Generic, TypeVar
 
+from webapi.voice_node.reactive.async_iterator import close
+
 T = TypeVar("T")
 
 CLOSE_S = 2.0  # how long a close waits for a source that ignores its cancel
@@ -49,9 +51,7 @@ class PulledAhead(Generic[T]):
                     self._taken.clear()
                     await self._taken.wait()
         finally:
-            close = getattr(self._source, "aclose", None)
-            if close is not None:
-                await close()
+            await close(self._source)
 
     def __aiter__(self) -> PulledAhead[T]:
         return self

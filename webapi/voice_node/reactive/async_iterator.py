@@ -1,8 +1,9 @@
-"""The bridge that reactivex lacks: an async generator as an observable that a dispose really closes."""
+"""The bridge that reactivex lacks: an async generator as an observable that a dispose really closes; and the close."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import AsyncGenerator, Callable
 from typing import Any, TypeVar
 
@@ -53,6 +54,14 @@ def from_async_iterator(make: Callable[[], AsyncGenerator[T, None]], tasks: Task
         return Disposable(dispose)
 
     return Observable(subscribe)
+
+
+async def close(source: object) -> None:
+    """Close an async iterator of others' code. Its `aclose` may be missing or a plain function."""
+    method = getattr(source, "aclose", None)
+    result = method() if callable(method) else None
+    if inspect.isawaitable(result):
+        await result
 
 
 def _current() -> asyncio.Task[Any] | None:

@@ -23,7 +23,7 @@ from webapi.voice_node.events import (
     Turn,
 )
 from webapi.voice_node.orchestrator import Speech
-from webapi.voice_node.reply.chunk_reader import close
+from webapi.voice_node.reactive.async_iterator import close
 from webapi.voice_node.reply.prompts import single_chunk
 
 LONGEST_TEXT = 10_000  # bytes of one transcript, as UTF-8: some ten minutes of speech
@@ -59,7 +59,6 @@ class OrchestratorCall:
         self._ids = itertools.count()
         self._to_say: dict[str, tuple[Speech, bool]] = {}  # what waits for its turn
         self._said: dict[str, Turn] = {}  # the turns that `say` has begun
-        self._said_numbers: set[int] = set()
         self._left_in: Turn | None = None  # the turn in which the bot hung up last
         self._held: dict[str, list[Callable[[Turn], Reply]]] = {}  # what is told of turns that have not begun
         self.present = context.turn(0)  # the latest
@@ -120,7 +119,6 @@ class OrchestratorCall:
             self.present = turn
         if turn.trace_id in self._to_say:
             self._said[turn.trace_id] = turn
-            self._said_numbers.add(turn.number)
             self._soon(partial(self._tell_held, turn))
 
     def take_speech(self, trace_id: str) -> tuple[Speech, bool]:
@@ -166,8 +164,8 @@ class OrchestratorCall:
             return self._said[trace_id]
         found = self._own_id.match(trace_id)
         number = int(found[1]) if found else -1
-        there = 0 <= number <= self.present.number and number not in self._said_numbers
-        return self._context.turn(number) if there else None
+        is_said = any(turn.number == number for turn in self._said.values())
+        return self._context.turn(number) if 0 <= number <= self.present.number and not is_said else None
 
     def _soon(self, act: Callable[[], object]) -> None:
         if not self._context.loop.is_closed():

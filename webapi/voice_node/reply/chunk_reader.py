@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from webapi.voice_node.errors import as_exception
+from webapi.voice_node.reactive.async_iterator import close
 from webapi.voice_node.reply.reply_timeout import ReplyTimedOutError, ReplyTimeout
 
 EMPTY_S = 0.001  # the pause after a chunk without audio: an iterator that gives only those must not keep the loop
@@ -77,11 +77,3 @@ class ChunkReader:
             if self._loop.is_closed():  # a task that was left behind is destroyed
                 raise
             raise as_exception(error) from None
-
-
-async def close(chunks: object) -> None:
-    """Close an iterator of the orchestrator's. Its `aclose` may be missing or a plain function."""
-    method = getattr(chunks, "aclose", None)
-    result = method() if callable(method) else None
-    if inspect.isawaitable(result):
-        await result

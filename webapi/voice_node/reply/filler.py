@@ -9,10 +9,10 @@ from typing import NamedTuple
 from reactivex import Observable, Subject
 from reactivex import operators as ops
 
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, FillerAudio, Reply, Turn
-from webapi.voice_node.reactive.async_iterator import from_async_iterator
+from webapi.voice_node.events import BYTES_PER_SAMPLE, FillerAudio, Reply, Turn, length_us
+from webapi.voice_node.reactive.async_iterator import close, from_async_iterator
 from webapi.voice_node.reactive.tasks import Tasks
-from webapi.voice_node.reply.chunk_reader import EMPTY_S, close
+from webapi.voice_node.reply.chunk_reader import EMPTY_S
 from webapi.voice_node.reply.pacing import Pacing, QueueDepth
 from webapi.voice_node.reply.pause_gate import PauseGate
 
@@ -85,7 +85,7 @@ class Filler:
                 piece = pcm[at : at + size]
                 await pacing.ready()
                 yield FillerAudio(self._clock(), self._turn, piece, self._rate)
-                await pacing.sent(len(piece) // BYTES_PER_SAMPLE * US_PER_S // self._rate)
+                await pacing.sent(length_us(piece, self._rate))
             await pacing.played()
         finally:
             self._said.set()
