@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 from webapi.voice_node.events import (
     SAY,
-    US_PER_S,
     Asked,
     AudioGap,
     BargeIn,
@@ -26,6 +25,7 @@ from webapi.voice_node.events import (
     TurnEvent,
     Unheard,
     Voiced,
+    length_us,
 )
 from webapi.voice_node.hearing import turn_reducer
 from webapi.voice_node.hearing.decisions import (
@@ -114,7 +114,7 @@ class TurnScan:
             self._tell(decisions, t_us)
 
     def _begin(self, frame: Frame) -> TurnRule:
-        self._rule = self._rule_for(length_us(frame))
+        self._rule = self._rule_for(length_us(frame.pcm, frame.rate))
         return self._rule
 
     def _on_gap(self, gap: AudioGap) -> None:
@@ -176,7 +176,7 @@ class TurnScan:
     def _ended(self, decision: Ended, t_us: int) -> SpeechEnded:
         utterance = decision.utterance
         frames = [f for f in self._kept if utterance.first_frame <= f.number <= decision.last_frame]
-        frame_us = length_us(frames[0])
+        frame_us = length_us(frames[0].pcm, frames[0].rate)
         return SpeechEnded(
             t_us,
             self._name(utterance.turn),
@@ -190,8 +190,3 @@ class TurnScan:
             reason=decision.reason,
             frame=decision.last_frame,
         )
-
-
-def length_us(frame: Frame) -> int:
-    """How long the frame lasts, in µs."""
-    return len(frame.pcm) // 2 * US_PER_S // frame.rate

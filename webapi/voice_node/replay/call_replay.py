@@ -11,7 +11,7 @@ from pathlib import Path
 from webapi.voice_node.clock.replay_loops import run_paced
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, AudioChunk, AudioGap, HangUpAsked, SayAsked
+from webapi.voice_node.events import US_PER_S, AudioChunk, AudioGap, HangUpAsked, SayAsked, length_us
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.settings_used import vad_backends
@@ -159,7 +159,7 @@ class _CallMixer:
             self._silent = True
         elif isinstance(given, AudioChunk):
             if self._silent:
-                self.silence_until(given.t_us - len(given.pcm) // BYTES_PER_SAMPLE * US_PER_S // given.rate)
+                self.silence_until(given.t_us - length_us(given.pcm, given.rate))
                 self._silent = False
             self._mix(given.pcm, self._sink.played(len(given.pcm)))
 

@@ -9,7 +9,6 @@ from typing import Any, TypeAlias
 
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import (
-    BYTES_PER_SAMPLE,
     SAY,
     US_PER_S,
     HangUpAsked,
@@ -20,6 +19,7 @@ from webapi.voice_node.events import (
     SayAsked,
     SpeechEnded,
     Turn,
+    length_us,
 )
 from webapi.voice_node.inputs import Input, OrchestratorOutput, PlayedOut
 from webapi.voice_node.recording.call_file import EVENTS
@@ -76,7 +76,7 @@ def _played_out_us(audio: list[ReplyAudio]) -> int:
     """Return when all of the audio has been played, as the speaker counts it; 0 where there is none."""
     played_us = 0
     for value in audio:
-        us = len(value.pcm) // BYTES_PER_SAMPLE * US_PER_S // value.rate
+        us = length_us(value.pcm, value.rate)
         played_us = max(played_us, value.t_us) + us
     return played_us
 

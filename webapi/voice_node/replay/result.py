@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webapi.voice_node.events import BYTES_PER_SAMPLE, US_PER_S, Voiced
+from webapi.voice_node.events import Voiced, length_us
 from webapi.voice_node.replay.event_diff import first_difference
 from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
 
@@ -59,7 +59,7 @@ class ReplayResult:
                 self.voiced.append(voiced)
                 self.likely.append(probability)
                 self.arrived_us.append(t_us - self.origin_us)
-                self.frame_us = self.frame_us or len(pcm) // BYTES_PER_SAMPLE * US_PER_S // rate
+                self.frame_us = self.frame_us or length_us(pcm, rate)
             else:
                 self.voiced[at] = voiced  # where several detectors judge a frame, the last one counts
                 self.likely[at] = probability
