@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias, cast
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, describe, nearest
+from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.errors.hidden_values import without_hidden
 from webapi.voice_node.events import Side
 from webapi.voice_node.orchestrator_mock import OrchestratorMock
@@ -250,14 +251,10 @@ def load_orchestrator(
 async def close_orchestrator(orchestrator: Any) -> None:
     """Close one that was made and serves no call, if it has `aclose` or `close`. What these raise is ignored."""
     close = getattr(orchestrator, "aclose", None) or getattr(orchestrator, "close", None)
-    try:
+    with contained():
         result = close() if callable(close) else None
         if inspect.isawaitable(result):
             await asyncio.wait_for(result, CLOSE_S)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return
 
 
 def unknown(name: str) -> str:

@@ -16,6 +16,7 @@ from reactivex.scheduler.eventloop import AsyncIOScheduler
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import Context, ReplyScript
 from webapi.voice_node.errors import as_exception
+from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.events import (
     Asked,
     AudioChunk,
@@ -69,15 +70,12 @@ class Taps:
 
     def drain(self) -> None:
         """Pass the kept events on. When one observer raises, the others get the event all the same."""
+        alone = contained(lambda error: self._on_trouble(as_exception(error)))
         while self._waiting:
             event = self._waiting.popleft()
             for tap in self._taps:
-                try:
+                with alone:
                     tap(event)
-                except KeyboardInterrupt:
-                    raise
-                except BaseException as error:
-                    self._on_trouble(as_exception(error))
 
 
 class Session:
@@ -194,12 +192,8 @@ class Session:
         self._closed = True
         if self.context.note:
             self.context.note(Closed(closed_us))
-        try:
+        with contained(self._fail):
             self._caller.on_completed()  # cancels the reply, as a barge-in would
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._fail(as_exception(error))
         self._speaker.close()
         self._graph.dispose()
         await asyncio.sleep(0)  # let what was called "soon" happen: the orchestrator's last hooks
@@ -227,12 +221,12 @@ class Session:
         self._fed_us = audio.t_us
         if self.context.note:
             self.context.note(audio)
-        try:
+        try:  # a hundred times a second: `contained` would take longer
             self._caller.on_next(audio)
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # an operator may raise anything; only this session ends with it
-            self._fail(as_exception(error))
+            self._fail(error)
 
     def ask(self, asked: Asked) -> None:
         """The bot is to say something of its own accord, or to hang up."""
@@ -240,12 +234,8 @@ class Session:
             return
         if self.context.note:
             self.context.note(asked)
-        try:
+        with contained(self._fail):
             self._asked.on_next(asked)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._fail(as_exception(error))
 
     def _notice(self, value: Any) -> None:
         if isinstance(value, (SpeechStarted, SpeechEnded)):
@@ -260,9 +250,9 @@ class Session:
         arrived_us = self._clock() if t_us is None else t_us
         return arrived_us if arrived_us > self._fed_us else self._fed_us  # a hundred times a second: no `max`
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, error: BaseException) -> None:
         self._graph.dispose()
-        self._on_failure(error)
+        self._on_failure(as_exception(error))
 
 
 def build_streams(

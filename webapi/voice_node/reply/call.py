@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from webapi.voice_node.context import Context
+from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.events import (
     HangUpAsked,
     HookFailed,
@@ -188,12 +189,8 @@ async def _one_by_one(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
 
 async def close_quietly(speech: Speech) -> None:
     """Close what was not said, if it can be closed. What that raises is ignored."""
-    try:
+    with contained():
         await close(speech)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return
 
 
 def _shown(value: object) -> str:

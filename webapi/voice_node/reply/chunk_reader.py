@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 from webapi.voice_node.errors import as_exception
+from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.reactive.async_iterator import close
 from webapi.voice_node.reply.reply_timeout import ReplyTimedOutError, ReplyTimeout
 
@@ -33,11 +34,8 @@ class ChunkReader:
     async def __aexit__(self, *_: object) -> None:
         self._timeout.renew()
         try:
-            await self._timeout.wait(close(self._chunks))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            self._failed("aclose", error)
+            with contained(lambda error: self._failed("aclose", error)):
+                await self._timeout.wait(close(self._chunks))
         finally:
             self._timeout.end()
 

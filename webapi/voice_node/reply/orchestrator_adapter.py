@@ -9,6 +9,7 @@ import reactivex as rx
 from reactivex import Observable, abc
 
 from webapi.voice_node.context import Context, ReplyScript
+from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.events import (
     SAY,
     SHORT_INTERRUPTION,
@@ -202,9 +203,5 @@ class OrchestratorAdapter:
 
 def _set(orchestrator: Orchestrator, name: str, function: Callable[..., None]) -> None:
     """Set a function that the orchestrator may call. One that takes no attributes (`__slots__`) does without."""
-    try:
+    with contained():
         setattr(orchestrator, name, function)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return
