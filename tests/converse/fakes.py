@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any, Literal, cast
 
+from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.converse.converse import Converse
-from webapi.voice_node.converse.parts import Heard, Message
+from webapi.voice_node.converse.parts import Heard, Message, PartError
 from webapi.voice_node.orchestrator import Call
 
 RATE = 8000
 SECOND = b"\1\0" * RATE
+LOST = PartError("part", "it is lost", "Find it")
 
 
 @dataclass
@@ -202,3 +205,37 @@ class Stage:
 def tasks() -> int:
     """How many tasks run beside this one."""
     return len(asyncio.all_tasks()) - 1
+
+
+async def pieces(*pcm: bytes) -> AsyncGenerator[bytes, None]:
+    """Audio as it comes."""
+    for each in pcm:
+        yield each
+
+
+async def turn(converse: Converse, trace_id: str, pcm: bytes) -> bytes:
+    """An utterance, told as the node tells it, and the whole reply."""
+    converse.on_speech_started(trace_id, 0.0)
+    converse.on_partial_audio(trace_id, pcm)
+    converse.on_speech_ended(trace_id, pcm, 0.0, 0.1)
+    async with aclosing(converse.get_audio_reply(trace_id, pcm)) as chunks:
+        return b"".join([chunk async for chunk in chunks])
+
+
+def virtual(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The test runs in virtual time, and leaves neither a task nor an open part."""
+
+    @wraps(test)
+    def run(**arguments: Any) -> None:
+        async def body() -> None:
+            await test(**arguments)
+            await asyncio.sleep(0)
+            assert tasks() == 0
+
+        run_virtual(body())
+
+    return run
+
+
+def quiet(log: Log) -> None:
+    assert log.open_now == []

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from tests.converse.fake_livekit import (
     APITimeoutError,
     World,
 )
+from tests.converse.fakes import pieces, turn
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.converse.converse import Converse
 from webapi.voice_node.converse.livekit_parts import LiveKitSpeechToText, LiveKitTextToSpeech
@@ -54,19 +54,6 @@ def bot() -> Converse:
     return Converse(prompt="Be brief.", **parts)  # type: ignore[arg-type]
 
 
-async def pieces(*pcm: bytes) -> AsyncGenerator[bytes, None]:
-    for each in pcm:
-        yield each
-
-
-async def turn(converse: Converse, trace_id: str) -> bytes:
-    converse.on_speech_started(trace_id, 0.0)
-    converse.on_partial_audio(trace_id, PCM)
-    converse.on_speech_ended(trace_id, PCM, 0.0, 0.1)
-    async with aclosing(converse.get_audio_reply(trace_id, PCM)) as chunks:
-        return b"".join([chunk async for chunk in chunks])
-
-
 @pytest.mark.parametrize("streaming", [True, False])
 def test_a_whole_turn_whether_the_plug_ins_stream_or_not(world: World, streaming: bool) -> None:
     world.streaming = streaming
@@ -74,7 +61,7 @@ def test_a_whole_turn_whether_the_plug_ins_stream_or_not(world: World, streaming
     async def talk() -> None:
         converse = bot()
         assert converse.reply_rate == RATE
-        assert await turn(converse, "t1") == SPEECH * 2
+        assert await turn(converse, "t1", PCM) == SPEECH * 2
         await converse.aclose()
 
     run(talk(), world)
@@ -138,10 +125,10 @@ def test_a_failure_costs_the_turn_names_the_part_and_the_next_turn_works(
         with pytest.raises(
             PartError, match=f"livekit {name}.* livekit.plugins.fake:{kind.upper()}: .*{reason}"
         ) as raised:
-            await turn(converse, "t1")
+            await turn(converse, "t1", PCM)
         assert "sk-" not in str(raised.value)
         world.fails.clear()
-        assert await turn(converse, "t2") == SPEECH * 2
+        assert await turn(converse, "t2", PCM) == SPEECH * 2
         await converse.aclose()
 
     run(talk(), world)
@@ -156,9 +143,9 @@ def test_a_plug_in_that_gives_nothing_costs_the_turn(world: World, kind: str, st
         converse = bot()
         world.silent.add(kind)
         with pytest.raises(PartError, match=f"fake:{kind.upper()}: .* for 10 s"):
-            await turn(converse, "t1")
+            await turn(converse, "t1", PCM)
         world.silent.clear()
-        assert await turn(converse, "t2") == SPEECH * 2
+        assert await turn(converse, "t2", PCM) == SPEECH * 2
         await converse.aclose()
 
     run(talk(), world)

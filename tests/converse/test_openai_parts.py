@@ -6,11 +6,11 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from tests.converse.fakes import turn
 from tests.converse.openai_server import Fails, OpenAiServer, Place
 from tests.converse.sockets import nothing_open
 from webapi.voice_node.converse.converse import Converse
@@ -55,14 +55,6 @@ def bot(server: OpenAiServer, timeout_s: float = 10) -> Converse:
     return Converse(stt=stt, llm=llm, tts=tts, prompt="Be brief.")  # type: ignore[arg-type]
 
 
-async def turn(converse: Converse, trace_id: str) -> bytes:
-    converse.on_speech_started(trace_id, 0.0)
-    converse.on_partial_audio(trace_id, PCM)
-    converse.on_speech_ended(trace_id, PCM, 0.0, 0.1)
-    async with aclosing(converse.get_audio_reply(trace_id, PCM)) as chunks:
-        return b"".join([chunk async for chunk in chunks])
-
-
 # ---------------------------------------------------------------- what they do
 
 
@@ -101,7 +93,7 @@ def test_a_sentence_is_spoken_as_pcm() -> None:
 def test_a_whole_turn() -> None:
     async def talk(server: OpenAiServer) -> None:
         converse = bot(server)
-        assert await turn(converse, "t1") == b"".join(server.speech) * 2
+        assert await turn(converse, "t1", PCM) == b"".join(server.speech) * 2
         await converse.aclose()
 
     asked = run(talk).asked
@@ -124,13 +116,13 @@ def test_a_cut_closes_the_connections_of_the_turn() -> None:
 IMPORTS = """
 import asyncio, sys
 from tests.converse.openai_server import OpenAiServer
-from tests.converse.test_openai_parts import bot, turn
+from tests.converse.test_openai_parts import PCM, bot, turn
 
 async def main():
     async with OpenAiServer().running() as server:
         converse = bot(server)
         before = {*sys.modules}
-        await turn(converse, "t1")
+        await turn(converse, "t1", PCM)
         await converse.aclose()
         print(sorted(name for name in {*sys.modules} - before if name.startswith(("openai", "anyio._backends"))))
 
@@ -177,11 +169,11 @@ def test_a_failure_costs_the_turn_names_the_part_and_the_next_turn_works(
         converse = bot(server, timeout_s=0.5 if fails.silent else 10)
         server.fails[place] = fails
         with pytest.raises(PartError, match=f"openai {reason}") as raised:
-            await turn(converse, "t1")
+            await turn(converse, "t1", PCM)
         assert server.url in str(raised.value)
         server.fails.clear()
         server.released.set()
-        assert await turn(converse, "t2") == b"".join(server.speech) * 2
+        assert await turn(converse, "t2", PCM) == b"".join(server.speech) * 2
         await converse.aclose()
 
     run(talk)
@@ -191,7 +183,7 @@ def test_a_model_whose_answer_has_no_end_broke_off() -> None:
     async def talk(server: OpenAiServer) -> None:
         converse = bot(server)
         with pytest.raises(PartError, match=LOST):
-            await turn(converse, "t1")
+            await turn(converse, "t1", PCM)
         await converse.aclose()
 
     run(talk, OpenAiServer(ends_properly=False))
@@ -204,9 +196,9 @@ def test_a_server_that_is_away_is_told_and_found_again() -> None:
             pass
         converse = bot(server)
         with pytest.raises(PartError, match=r"can't be reached: .*\. Start the server, or correct base_url"):
-            await turn(converse, "t1")
+            await turn(converse, "t1", PCM)
         async with server.running():
-            assert await turn(converse, "t2")
+            assert await turn(converse, "t2", PCM)
             await converse.aclose()
         await nothing_open()
 

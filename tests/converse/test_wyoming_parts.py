@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from tests.converse.fakes import FakeLlm, Log
+from tests.converse.fakes import FakeLlm, Log, pieces, turn
 from tests.converse.sockets import nothing_open
 from tests.converse.wyoming_server import Way, WyomingServer
 from webapi.voice_node.converse.converse import Converse
@@ -36,24 +35,11 @@ def run(talk: Talk, server: WyomingServer | None = None) -> WyomingServer:
     return asyncio.run(body())
 
 
-async def pieces(*pcm: bytes) -> AsyncGenerator[bytes, None]:
-    for each in pcm:
-        yield each
-
-
 def bot(server: WyomingServer, timeout_s: float = 10) -> Converse:
     part = {"part": "wyoming", "uri": server.uri, "timeout_s": timeout_s}
     llm = FakeLlm(Log())
     llm.pieces = ["Hi there. ", "Bye."]
     return Converse(stt=dict(part), llm=llm, tts=dict(part), prompt="")  # type: ignore[arg-type]
-
-
-async def turn(converse: Converse, trace_id: str) -> bytes:
-    converse.on_speech_started(trace_id, 0.0)
-    converse.on_partial_audio(trace_id, PCM)
-    converse.on_speech_ended(trace_id, PCM, 0.0, 0.1)
-    async with aclosing(converse.get_audio_reply(trace_id, PCM)) as chunks:
-        return b"".join([chunk async for chunk in chunks])
 
 
 # ---------------------------------------------------------------- what they do
@@ -113,7 +99,7 @@ def test_speech_at_another_rate_is_resampled_to_that_of_the_part() -> None:
 def test_a_whole_turn_and_the_check_before_it() -> None:
     async def talk(server: WyomingServer) -> None:
         converse = bot(server)
-        assert await turn(converse, "t1") == b"".join(server.speech) * 2
+        assert await turn(converse, "t1", PCM) == b"".join(server.speech) * 2
         await converse.aclose()
 
     run(talk)
@@ -162,10 +148,10 @@ def test_a_failure_costs_the_turn_names_the_part_and_the_next_turn_works(event: 
         converse = bot(server, timeout_s=0.5 if way == "silent" else 10)
         server.fails[event] = way
         with pytest.raises(PartError, match=f"wyoming {reason}") as raised:
-            await turn(converse, "t1")
+            await turn(converse, "t1", PCM)
         assert server.uri in str(raised.value)
         server.fails.clear()
-        assert await turn(converse, "t2") == b"".join(server.speech) * 2
+        assert await turn(converse, "t2", PCM) == b"".join(server.speech) * 2
         await converse.aclose()
 
     run(talk)
@@ -178,9 +164,9 @@ def test_a_server_that_is_away_is_told_and_found_again() -> None:
             pass
         converse = bot(server)
         with pytest.raises(PartError, match=r"can't be reached: .*\. Start the server, or correct uri"):
-            await turn(converse, "t1")
+            await turn(converse, "t1", PCM)
         async with server.running():
-            assert await turn(converse, "t2")
+            assert await turn(converse, "t2", PCM)
             await converse.aclose()
         await nothing_open()
 
