@@ -11,6 +11,8 @@ from urllib.parse import urlencode
 from livekit import api
 from playwright.async_api import Browser, Page, expect
 
+from tests.e2e.browser import ALLOWED, chromium, microphone
+from tests.e2e.fake_bot import FakeBot, token
 from tests.e2e.rooms import server_api
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.node.web import STATIC, WebServer
@@ -51,6 +53,18 @@ async def opened(browser: Browser, address: str) -> AsyncIterator[Page]:
     yield page
     assert failures == []
     await page.close()
+
+
+@asynccontextmanager
+async def beside_bot(livekit_url: str, room: str, wav: Path) -> AsyncIterator[tuple[Page, FakeBot]]:
+    """The page as a file, filled for the caller "me" whose microphone plays `wav`, and a bot that is in the room."""
+    address = as_file(token=token("me", room), room=room, url=livekit_url)
+    async with (
+        chromium([*ALLOWED, *microphone(wav)]) as browser,
+        FakeBot(livekit_url, room) as bot,
+        opened(browser, address) as page,
+    ):
+        yield page, bot
 
 
 async def state(page: Page, **attributes: str | int) -> None:

@@ -9,9 +9,9 @@ from livekit import api
 from playwright.async_api import expect
 
 from tests.e2e.browser import ALLOWED, chromium, microphone
-from tests.e2e.fake_bot import FakeBot, token
+from tests.e2e.fake_bot import token
 from tests.e2e.node import Node
-from tests.e2e.page import as_file, opened, run, state
+from tests.e2e.page import as_file, beside_bot, opened, run, state
 from tests.e2e.rooms import server_api
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
@@ -42,11 +42,7 @@ def test_a_node_that_hangs_up_is_understood(livekit_url: str, room: str, tmp_pat
 @pytest.mark.parametrize("removed", [False, True])
 def test_the_page_leaves_when_the_bot_hangs_up(livekit_url: str, room: str, hum: Path, removed: bool) -> None:
     async def scenario() -> None:
-        async with (
-            chromium([*ALLOWED, *microphone(hum)]) as browser,
-            FakeBot(livekit_url, room) as bot,
-            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
-        ):
+        async with beside_bot(livekit_url, room, hum) as (page, bot):
             await page.click("#join")
             await state(page, call="joined", mic="on", bot="present")
             await bot.send("hung_up", t=1.0, turn_index=0, trace_id="a", reason="you said <goodbye>")
@@ -66,11 +62,7 @@ def test_the_page_leaves_when_the_bot_hangs_up(livekit_url: str, room: str, hum:
 
 def test_the_bot_hangs_up_on_another_caller(livekit_url: str, room: str, hum: Path) -> None:
     async def scenario() -> None:
-        async with (
-            chromium([*ALLOWED, *microphone(hum)]) as browser,
-            FakeBot(livekit_url, room) as bot,
-            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
-        ):
+        async with beside_bot(livekit_url, room, hum) as (page, bot):
             await page.click("#join")
             await state(page, call="joined", mic="on", bot="present")
             await bot.send("listening_to", identity="alice", reason="first")
@@ -84,11 +76,7 @@ def test_the_bot_hangs_up_on_another_caller(livekit_url: str, room: str, hum: Pa
 
 def test_it_says_why_nobody_is_heard(livekit_url: str, room: str, hum: Path) -> None:
     async def scenario() -> None:
-        async with (
-            chromium([*ALLOWED, *microphone(hum)]) as browser,
-            FakeBot(livekit_url, room) as bot,
-            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
-        ):
+        async with beside_bot(livekit_url, room, hum) as (page, bot):
             await page.click("#join")
             await state(page, call="joined", mic="on", bot="present")
             await bot.send("listening_to", identity=None, reason="no_track")  # not about this caller

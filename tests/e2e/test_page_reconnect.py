@@ -17,7 +17,7 @@ from tests.e2e.caller import RATE_HZ
 from tests.e2e.conftest import LiveKitServer
 from tests.e2e.fake_bot import FakeBot, token
 from tests.e2e.node import Node
-from tests.e2e.page import LOUD, as_file, level, opened, reconnect, run, server_has, state, until
+from tests.e2e.page import LOUD, as_file, beside_bot, level, opened, reconnect, run, server_has, state, until
 from tests.speech import silence, vowel
 
 pytestmark = pytest.mark.e2e
@@ -92,11 +92,7 @@ def test_after_a_crash_of_the_server_the_next_turn_is_answered(
 @pytest.mark.parametrize("scenario_name", ["full-reconnect", "node-failure", "signal-reconnect"])
 def test_who_was_muted_stays_muted(livekit_url: str, room: str, hum: Path, scenario_name: str) -> None:
     async def scenario() -> None:
-        async with (
-            chromium([*ALLOWED, *microphone(hum)]) as browser,
-            FakeBot(livekit_url, room) as bot,
-            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
-        ):
+        async with beside_bot(livekit_url, room, hum) as (page, bot):
             await page.click("#join")
             await state(page, call="joined", mic="on")
             await page.click("#mic")
@@ -166,11 +162,7 @@ BREAK = """() => {
 
 def test_an_error_of_the_page_is_said_and_does_not_reach_the_sdk(livekit_url: str, room: str, hum: Path) -> None:
     async def scenario() -> None:
-        async with (
-            chromium([*ALLOWED, *microphone(hum)]) as browser,
-            FakeBot(livekit_url, room) as bot,
-            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
-        ):
+        async with beside_bot(livekit_url, room, hum) as (page, bot):
             await page.click("#join")
             await state(page, call="joined", mic="on", error="")
             await page.evaluate(BREAK)

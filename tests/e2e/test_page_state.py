@@ -12,7 +12,7 @@ from playwright.async_api import Page, expect
 from tests.e2e.browser import ALLOWED, chromium, microphone
 from tests.e2e.fake_bot import FakeBot, token
 from tests.e2e.node import Node
-from tests.e2e.page import as_file, opened, reconnect, run, state
+from tests.e2e.page import as_file, beside_bot, opened, reconnect, run, state
 
 pytestmark = pytest.mark.e2e
 
@@ -178,11 +178,7 @@ def test_a_bot_that_is_replaced_is_not_speaking_any_more(livekit_url: str, room:
 
 def test_a_session_that_broke_hears_nobody_any_more(livekit_url: str, room: str, hum: Path) -> None:
     async def scenario() -> None:
-        async with (
-            chromium([*ALLOWED, *microphone(hum)]) as browser,
-            FakeBot(livekit_url, room) as bot,
-            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
-        ):
+        async with beside_bot(livekit_url, room, hum) as (page, bot):
             await page.click("#join")
             await state(page, call="joined", mic="on", bot="present")
             await bot.send("speech_started", t=1.0, turn_index=0, trace_id="a")
@@ -195,11 +191,7 @@ def test_a_session_that_broke_hears_nobody_any_more(livekit_url: str, room: str,
 
 def test_a_reconnect_of_the_page_closes_what_was_open(livekit_url: str, room: str, hum: Path) -> None:
     async def scenario() -> None:
-        async with (
-            chromium([*ALLOWED, *microphone(hum)]) as browser,
-            FakeBot(livekit_url, room) as bot,
-            opened(browser, as_file(token=token("me", room), room=room, url=livekit_url)) as page,
-        ):
+        async with beside_bot(livekit_url, room, hum) as (page, bot):
             await page.click("#join")
             await state(page, call="joined", mic="on", bot="present")
             await bot.send("listening_to", identity="other")
