@@ -7,10 +7,11 @@ import json
 import random
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bench.node_probe import Flush, Notes
 from bench.stall_meter import Gap, StallMeter, touched
@@ -80,17 +81,34 @@ def untouched(noted: Record) -> list[Turn]:
 @asynccontextmanager
 async def node(url: str, room: str, noted: Record) -> AsyncIterator[asyncio.subprocess.Process]:
     """The node in its own process. Its stalls are noted as they happen, and the rest when the block is over."""
+
+    def take(told: Any) -> None:
+        if isinstance(told, list):
+            noted.gaps.append((told[0], told[1]))
+        else:
+            noted.notes = Notes(**{**told, "flushes": [Flush(**each) for each in told["flushes"]]})
+
+    async with probe("bench.node_probe", url, room, take) as process:
+        yield process
+
+
+@asynccontextmanager
+async def probe(
+    module: str, url: str, room: str, take: Callable[[Any], None]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A module of the bench in its own process. `take` gets each value that it prints, until it ends with the block."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.node_probe", url, room),
+        *(sys.executable, "-m", module, url, room),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         cwd=ROOT,
         limit=1 << 26,  # bytes: the last line is long
     )
-    reading = asyncio.create_task(read(process, noted))
+    assert process.stdin is not None
+    assert process.stdout is not None
+    reading = asyncio.create_task(_read(process.stdout, take))
     try:
         yield process
-        assert process.stdin is not None
         process.stdin.close()
         await asyncio.wait_for(asyncio.gather(reading, process.wait()), END_S)
     finally:
@@ -100,15 +118,9 @@ async def node(url: str, room: str, noted: Record) -> AsyncIterator[asyncio.subp
             await process.wait()
 
 
-async def read(process: asyncio.subprocess.Process, noted: Record) -> None:
-    """What the node prints, until it ends."""
-    assert process.stdout is not None
-    async for line in process.stdout:
-        told = json.loads(line)
-        if isinstance(told, list):
-            noted.gaps.append((told[0], told[1]))
-        else:
-            noted.notes = Notes(**{**told, "flushes": [Flush(**each) for each in told["flushes"]]})
+async def _read(lines: asyncio.StreamReader, take: Callable[[Any], None]) -> None:
+    async for line in lines:
+        take(json.loads(line))
 
 
 async def talk(caller: Caller, doors: Doors, began_s: float, turns: int, noted: Record, say: PrintLine) -> None:

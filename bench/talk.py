@@ -9,9 +9,7 @@ it. The same barge-in is then measured with the mock, as in `bench.barge_in`, on
 from __future__ import annotations
 
 import asyncio
-import json
 import random
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,7 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from bench.live_call import END_S, LISTEN_S, PIECE_MS, ROOT, SPEECH_S, Record, record, silence
+from bench.live_call import LISTEN_S, PIECE_MS, SPEECH_S, Record, probe, record, silence
 from bench.measures import Result, measure
 from bench.stall_meter import Gap, StallMeter, touched
 from bench.stamps import SILENT_RMS, Doors
@@ -82,33 +80,15 @@ def trimmed(pcm: bytes) -> bytes:
 @asynccontextmanager
 async def node(url: str, room: str, talked: Talked) -> AsyncIterator[int]:
     """The node in its own process. Yields its id."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.talk_probe", url, room),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
 
-    async def read(lines: asyncio.StreamReader) -> None:
-        async for line in lines:
-            told = json.loads(line)
-            if isinstance(told, list):
-                talked.gaps.append((told[0], told[1]))
-            else:
-                talked.busy = told
+    def take(told: Any) -> None:
+        if isinstance(told, list):
+            talked.gaps.append((told[0], told[1]))
+        else:
+            talked.busy = told
 
-    reading = asyncio.create_task(read(process.stdout))
-    try:
+    async with probe("bench.talk_probe", url, room, take) as process:
         yield process.pid
-        process.stdin.close()
-        await asyncio.wait_for(asyncio.gather(reading, process.wait()), END_S)
-    finally:
-        reading.cancel()
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 def family(pid: int) -> Iterator[int]:
