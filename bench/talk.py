@@ -189,6 +189,8 @@ def show(console: Console, talked: Talked, mock: Result) -> list[str]:
         ms = [sum(part["ms"] for part in turn.line["parts"] if part["name"] == name) for turn in kept]
         table.add_row(f"  of it {name}, ms", f"{median(ms):.0f}", f"{max(ms):.0f}", "")
     table.add_row("barge-in → silent, ms", f"{median(stops):.0f}", f"{max(stops):.0f}", "")
+    flushed = [turn.line["barge_in_stop_ms"] for turn in kept]
+    table.add_row("  of it until the node's flush, ms", f"{median(flushed):.0f}", f"{max(flushed):.0f}", "")
     others = mock.values("silence")
     table.add_row("the same with the mock, ms", f"{median(others):.0f}", f"{max(others):.0f}", "")
     table.add_row("ratio", f"{ratio:.2f}", "", f"≤ {RATIO_GOAL:g}")

@@ -18,7 +18,10 @@ from tests.speech import silence, vowel
 
 def talked(wait_s: float = 1.5, stop_s: float = 0.25, megabytes: float = 500.0, busy_ms: float = 10.0) -> Talked:
     """Three turns, ten seconds apart, all alike."""
-    line = {"parts": [{"name": "endpointing", "ms": 600.0}, {"name": "speech_to_text", "ms": 150.0}]}
+    line = {
+        "barge_in_stop_ms": 100.9,
+        "parts": [{"name": "endpointing", "ms": 600.0}, {"name": "speech_to_text", "ms": 150.0}],
+    }
     turns = [Turn(at, at + wait_s, at + 3, at + 3 + stop_s, line) for at in (10.0, 20.0, 30.0)]
     return Talked(turns, [], {"node": megabytes}, {"busy_ms": busy_ms, "wall_ms": busy_ms, "where": "a_coroutine"})
 
