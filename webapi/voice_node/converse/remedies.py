@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from webapi.voice_node.errors.plain_text import shortened
+
 MOST_SAID = 200  # characters of what a server says
 
 REFUSED, FORBIDDEN, NOT_FOUND, TOO_MANY, SERVER = 401, 403, 404, 429, 500
@@ -29,5 +31,4 @@ def of_status(status: int, says: BaseException | str) -> tuple[str, str]:
 
 def said(error: BaseException | str) -> str:
     """What it says, in one line of bounded length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= MOST_SAID else f"{text[: MOST_SAID - 1]}…"
+    return shortened(" ".join(str(error).split()) or type(error).__name__, MOST_SAID)

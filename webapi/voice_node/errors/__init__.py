@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from webapi.voice_node.errors.hidden_values import without_hidden
+from webapi.voice_node.errors.plain_text import shortened
 
 PrintLine: TypeAlias = Callable[[str], None]
 """Prints one line of text, without its line end: to the terminal, to stderr or into a test's list."""
@@ -41,7 +42,7 @@ def describe(error: BaseException) -> str:
     except Exception:  # its own __str__ is broken
         text = type(error).__name__
     text = ADDRESS.sub("…", without_hidden(text))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    return shortened(text, LONGEST)
 
 
 def as_exception(error: BaseException) -> Exception:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from webapi.voice_node.errors.advice import SETTINGS_LIST
+from webapi.voice_node.errors.plain_text import shortened
 
 
 def is_secret(settings: type[BaseModel], name: str) -> bool:
@@ -57,4 +58,4 @@ def _shown(value: object) -> str:
     if "://" in text:
         text = re.sub(r"[?#].*", "?…", text, flags=re.DOTALL)
     text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-    return text if len(text) <= 80 else text[:79] + "…"
+    return shortened(text, 80)

@@ -9,6 +9,7 @@ from typing import Any
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.errors.hidden_values import without_hidden
+from webapi.voice_node.errors.plain_text import shortened
 from webapi.voice_node.graph.nested_keys import is_secret, items_of, keys_of, values_of
 from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.secret_keys import is_literal, is_written_out, names_a_secret
@@ -171,4 +172,4 @@ class WithReader:
         if variable is not None and variable.lower() in type(self.settings).model_fields:
             return f"{variable}={getattr(self.settings, variable.lower())}"
         text = str(as_written(value.value)) if IN_YAML.search(str(value.value)) else repr(value.value)
-        return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+        return shortened(text, LONGEST)

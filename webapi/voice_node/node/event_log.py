@@ -11,6 +11,7 @@ from typing import Any
 
 from loguru import logger
 
+from webapi.voice_node.errors.plain_text import shortened
 from webapi.voice_node.events import (
     SAY,
     BargeIn,
@@ -138,10 +139,7 @@ def _what_happened(event: Event) -> tuple[str, str]:
 def _what_was_said(event: Event, words: bool) -> tuple[str, str]:
     """The sentence of an event in WORDS, and what was said where that is to be told."""
     text = _words_of(event)
-    if words:
-        detail = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
-    else:
-        detail = f"{len(text)} characters"
+    detail = shortened(text, SHOWN_CHARACTERS) if words else f"{len(text)} characters"
     if isinstance(event, Transcript):
         who = "caller said" if event.speaker == "caller" else "the bot's words"
         return who if event.final else f"{who}, so far", detail

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors.bad_settings import is_secret
+from webapi.voice_node.errors.plain_text import shortened
 from webapi.voice_node.events import US_PER_S, Reply
 from webapi.voice_node.inputs import CallerInfo, Input, OrchestratorOutput
 
@@ -133,5 +134,4 @@ def _words(kind: Any) -> str:
 
 
 def _shown(content: Any) -> str:
-    text = repr(content)
-    return text if len(text) <= 40 else f"{text[:39]}…"
+    return shortened(repr(content), 40)

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from webapi.voice_node.errors.plain_text import one_line
+from webapi.voice_node.errors.plain_text import ELLIPSIS, one_line
 from webapi.voice_node.events import Side
 
 Line: TypeAlias = Mapping[str, Any]  # of events.jsonl
-ELLIPSIS = "…"
 MOST_PER_COLUMN = 4  # characters: combining ones take no column, and a text may have any number of them
 
 

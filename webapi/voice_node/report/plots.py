@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from webapi.voice_node.errors.plain_text import one_line
+from webapi.voice_node.errors.plain_text import one_line, shortened
 from webapi.voice_node.report.metrics_reader import MEASURES, WAIT, TurnLine, values
 from webapi.voice_node.report.percentiles import percentiles
 from webapi.voice_node.report.plotting import Figure, MaxNLocator, save, style
@@ -83,8 +83,7 @@ def caller_wait(turns: Sequence[TurnLine]) -> Figure | None:
 def _part_label(name: str, part: Mapping[str, Any]) -> str:
     """Return a part with its median, whose it is, and what changes it."""
     whose = f"{part['owner']}, {part['setting']}" if part["setting"] else part["owner"]
-    whose = whose if len(whose) <= MAX_WHOSE else whose[: MAX_WHOSE - 1] + "…"
-    return f"{part_name(name)}: median {part['p50']:.0f} ms ({one_line(whose)})"
+    return f"{part_name(name)}: median {part['p50']:.0f} ms ({one_line(shortened(whose, MAX_WHOSE))})"
 
 
 def latency(turns: Sequence[TurnLine]) -> Figure | None:
@@ -176,8 +175,14 @@ def _name_outcome(axes: Axes, row: int, turn: TurnLine) -> None:
         return
     ends = [turn[name] for name in SHOWN_TIMES if turn.get(name) is not None]
     x = (max(ends) - turn[TIMES[1]]) * 1000
-    outcome = turn["outcome"] if len(turn["outcome"]) <= MAX_OUTCOME else turn["outcome"][: MAX_OUTCOME - 1] + "…"
-    axes.annotate(outcome, (x, row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=7)
+    axes.annotate(
+        shortened(turn["outcome"], MAX_OUTCOME),
+        (x, row),
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7,
+    )
 
 
 def _histogram(axes: Axes, numbers: Sequence[float], colour: str) -> None:

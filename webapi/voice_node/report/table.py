@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 from rich.table import Table
 
-from webapi.voice_node.errors.plain_text import one_line
+from webapi.voice_node.errors.plain_text import one_line, shortened
 from webapi.voice_node.report.metrics_reader import MEASURES, WAIT
 from webapi.voice_node.report.summary import STAGES, stage_name
 from webapi.voice_node.report.turn_line import OUTCOMES
@@ -77,8 +77,7 @@ def _parts(parts: dict[str, dict[str, Any]]) -> Table:
 
 def part_name(name: str) -> str:
     """Return the name of a part for people; an orchestrator may call its marks anything."""
-    name = one_line(name)
-    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"
+    return shortened(one_line(name), MAX_NAME)
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:

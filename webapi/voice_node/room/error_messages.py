@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from webapi.voice_node.config import is_loopback
+from webapi.voice_node.errors.plain_text import shortened
 
 TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*")  # the server quotes the token that it refuses
 NO_NETWORK = (
@@ -61,7 +62,7 @@ def short(message: str) -> str:
     """The message in one line of at most MAX_LENGTH characters, with access tokens hidden."""
     text = " ".join(TOKEN.sub("[token hidden]", message).split())
     text = text.removeprefix("engine: ").removeprefix("signal failure: ")
-    return text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+    return shortened(text, MAX_LENGTH)
 
 
 def why_not_connected(url: str, message: str) -> str:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors.plain_text import shortened
 from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 
 LABELS = (".labels", ".txt")  # looked for in this order: another program may have its own .txt there
@@ -54,7 +55,7 @@ def _span(line: str, where: str) -> SpeechSpan:
     try:
         start_s, end_s = float(fields[0]), float(fields[1])
     except (IndexError, ValueError):
-        shown = line if len(line) <= 40 else line[:39] + "…"
+        shown = shortened(line, 40)
         raise UserError(
             f"{where}: {shown!r} is no label. A label is start<TAB>end<TAB>text, in seconds, as Audacity exports them. "
             f"If this file is something else, put the labels into one that ends in {LABELS[0]}: that is read instead"

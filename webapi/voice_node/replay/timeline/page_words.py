@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from webapi.voice_node.errors.plain_text import shortened
 from webapi.voice_node.replay.timeline.model import SpokenWords
-from webapi.voice_node.replay.words import ELLIPSIS
 
 MOST = 500_000  # characters of all words in a page: ten hours of talk
 LONGEST = 5_000  # characters of what one side said in a turn
@@ -20,8 +20,8 @@ def page_words(words: Sequence[SpokenWords]) -> list[dict[str, Any]]:
     left = MOST
     found = []
     for each in words:
-        heard = _cut(each.heard, min(LONGEST, left))
-        unheard = _cut(each.unheard, min(LONGEST, left) - len(heard))
+        heard = shortened(each.heard, min(LONGEST, left))
+        unheard = shortened(each.unheard, min(LONGEST, left) - len(heard))
         left -= len(heard) + len(unheard)
         if heard or unheard:
             found.append({**vars(each), "start": round(each.start, 6), "heard": heard, "unheard": unheard})
@@ -37,8 +37,4 @@ def page_events(events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _short(value: Any) -> Any:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return _cut(text, LONGEST_IN_EVENT)
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= max(0, most) else text[: max(0, most - 1)] + ELLIPSIS * (most > 0)
+    return shortened(text, LONGEST_IN_EVENT)

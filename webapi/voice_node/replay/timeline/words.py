@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from xml.sax.saxutils import escape
 
+from webapi.voice_node.errors.plain_text import ELLIPSIS
 from webapi.voice_node.replay.timeline.layout import (
     BOT,
     BOT_COLOUR,
@@ -19,7 +20,7 @@ from webapi.voice_node.replay.timeline.layout import (
 )
 from webapi.voice_node.replay.timeline.model import SpokenWords, Timeline
 from webapi.voice_node.replay.timeline.texts import px
-from webapi.voice_node.replay.words import ELLIPSIS, columns_of, fitted
+from webapi.voice_node.replay.words import columns_of, fitted
 
 HEIGHT = 30  # px that a row with words is taller
 LINES = {"caller": (BOT + LANE + 17, CALLER_COLOUR), "bot": (BOT + LANE + 33, BOT_COLOUR)}  # y, colour
