@@ -13,26 +13,26 @@ from hypothesis import strategies as st
 
 from webapi.voice_node.config import (
     Settings,
-    is_loopback,
-    is_loopback_host,
     load_settings,
     public,
 )
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors.loopback import is_loopback, is_loopback_host
 
 EXAMPLE = Path(__file__).parents[1] / ".env.example"
 VARIABLES = {name.upper(): field for name, field in Settings.model_fields.items()}
 # What the outside world relies on: variables and defaults, written out once more on purpose.
 CONTRACT = """\
 LIVEKIT_URL=ws://localhost:7880 LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=secret
-LK_ROOM=demo LK_BOT_IDENTITY=ingobot LK_USER_PUBLISH_AUDIO=true
+LK_ROOM=demo LK_ROOMS=off LK_BOT_IDENTITY=ingobot LK_USER_PUBLISH_AUDIO=true
 AUDIO_TARGET_RATE=8000 AUDIO_FRAME_MS=20 AUDIO_CHANNELS=1 ECHO_CANCEL=needed
 VAD_BACKEND=sierra VAD_SPEECH_START_FRAMES=6 VAD_SPEECH_END_FRAMES=10 VAD_PREROLL_MS=240
 PUBLISH_TRACK_NAME=bot_out VOICE_GRAPH=default ORCHESTRATOR=mock
 MOCK_REPLY=beep MOCK_THINK_MS=120 REPLY_TIMEOUT_MS=10000
 LOG_FILE=voice_node.log LOG_LEVEL=INFO LOG_TRANSCRIPTS=false METRICS_FILE=metrics.jsonl
 RECORD_DIR=off RECORD_MAX_MB=2000 RECORD_MAX_DAYS=30
-WEB_HOST=127.0.0.1 WEB_PORT=8080
+WEB_HOST=127.0.0.1 WEB_PORT=8080 LK_AGENT_NAME=voice-node MAX_CALLS=10 JOB_EXECUTOR=loop DRAIN_TIMEOUT_S=600
+MONITOR_HOST=127.0.0.1 MONITOR_PORT=9090
 """
 
 
@@ -118,6 +118,13 @@ def test_every_variable_can_be_set_through_the_environment(monkeypatch: pytest.M
         "RECORD_MAX_DAYS": "1",
         "WEB_HOST": "::1",
         "WEB_PORT": "0",
+        "LK_ROOMS": "support-*",
+        "LK_AGENT_NAME": "*",
+        "MAX_CALLS": "3",
+        "JOB_EXECUTOR": "process",
+        "DRAIN_TIMEOUT_S": "9",
+        "MONITOR_HOST": "::",
+        "MONITOR_PORT": "1",
     }
     for name, value in values.items():
         monkeypatch.setenv(name, value)

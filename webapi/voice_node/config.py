@@ -5,13 +5,11 @@ Each field of `Settings` is an environment variable, whose name is that of the f
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
@@ -29,31 +27,11 @@ from webapi.voice_node.errors.allowed_values import (
     one_of,
 )
 from webapi.voice_node.errors.bad_settings import bad_values, is_secret, misspelled
+from webapi.voice_node.errors.loopback import is_loopback
 
 DEV_KEY = "devkey"
 DEV_SECRET = "secret"  # noqa: S105 - the published key pair of `livekit-server --dev`, refused off loopback
 OUR_PREFIXES = ("AUDIO_", "LK_", "MOCK_", "VAD_")  # in a `.env`, only the node's variables begin with these
-
-
-# ---------------------------------------------------------------- loopback
-
-
-def is_loopback_host(host: str) -> bool:
-    """True for localhost, 127.0.0.0/8 and ::1: hosts that only this machine can reach."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def is_loopback(url: str) -> bool:
-    """True where the URL's host is this machine's loopback. Only the name is looked at, nothing is resolved."""
-    try:
-        return is_loopback_host(urlsplit(url).hostname or "")
-    except ValueError:  # not a URL
-        return False
 
 
 # ---------------------------------------------------------------- the settings
@@ -67,6 +45,11 @@ def _var(default: object, allowed: str, description: str, **limits: Any) -> Any:
 def _whole(default: int, low: int, high: int, description: str) -> Any:
     """The field of a whole number from `low` to `high`."""
     return _var(default, f"a whole number from {low} to {high}", description, ge=low, le=high)
+
+
+def _host(default: str, description: str) -> Any:
+    """The field of an address to listen on."""
+    return _var(default, "an IP address or host name", description, pattern=r"^[A-Za-z0-9._:%\[\]-]{1,253}$")
 
 
 @dataclass(frozen=True)
@@ -100,6 +83,11 @@ class Settings(BaseSettings):
         min_length=1,
     )
     lk_room: Name = _var("demo", "1 to 256 characters", "The room that the node joins.")
+    lk_rooms: Name = _var(
+        "off",
+        "a pattern such as support-*, * for every room, or off",
+        "With `run`: serve each room whose name matches, instead of LK_ROOM alone; off for LK_ROOM.",
+    )
     lk_bot_identity: Name = _var("ingobot", "1 to 256 characters", "The participant's identity that it joins as.")
     lk_user_publish_audio: bool = _var(
         True, "true or false", "Whether the tokens made for callers let them publish their microphone."
@@ -174,13 +162,31 @@ class Settings(BaseSettings):
     )
     record_max_days: int = _whole(30, 1, 3650, "How many days a recording is kept.")
 
-    web_host: str = _var(
-        "127.0.0.1",
-        "an IP address or host name",
-        "Address on which the client page is served; it hands out tokens on loopback only.",
-        pattern=r"^[A-Za-z0-9._:%\[\]-]{1,253}$",
+    web_host: str = _host(
+        "127.0.0.1", "Address on which the client page is served; it hands out tokens on loopback only."
     )
     web_port: int = _var(8080, "0 to 65535", "Its port; 0 takes any free one.", ge=0, le=65535)
+
+    lk_agent_name: Name = _var(
+        "voice-node",
+        "1 to 256 characters, or * for every new room",
+        "With `worker`: the agent name by which LiveKit dispatches calls to it; * takes every new room.",
+    )
+    max_calls: int = _whole(10, 1, 1000, "How many calls one process of `worker` or `run --rooms` serves at a time.")
+    job_executor: Annotated[str, one_of("loop", "thread", "process")] = _var(
+        "loop", "loop, thread or process", "Where `worker` runs calls: all on one loop, or each in a thread or process."
+    )
+    drain_timeout_s: int = _whole(
+        600, 0, 86_400, "How long, in seconds, calls in progress may go on after SIGTERM, with many calls in a process."
+    )
+    monitor_host: str = _host("127.0.0.1", "Address of /metrics, /healthz and /readyz.")
+    monitor_port: int = _var(
+        9090,
+        "0 to 65535",
+        "Its port; 0 takes any free one. `run` serves it only where one of the two is set.",
+        ge=0,
+        le=65535,
+    )
 
     @model_validator(mode="after")
     def _dev_key_stays_home(self) -> Settings:

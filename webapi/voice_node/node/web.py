@@ -24,7 +24,8 @@ try:  # before the other imports: livekit-api needs aiohttp too, and its error w
 except ImportError as missing:
     raise UserError(f"The client page is served with aiohttp, which is not installed: {install('web')}") from missing
 
-from webapi.voice_node.config import Settings, is_loopback_host
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors.loopback import is_loopback_host
 from webapi.voice_node.room.tokens import mint
 
 STATIC = Path(__file__).resolve().parents[2] / "static"

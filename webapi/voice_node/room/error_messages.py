@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from webapi.voice_node.config import is_loopback
+from webapi.voice_node.errors.loopback import is_loopback
 from webapi.voice_node.errors.plain_text import shortened
 
 TOKEN = re.compile(r"eyJ[\w-]*\.[\w-]*\.[\w-]*")  # the server quotes the token that it refuses

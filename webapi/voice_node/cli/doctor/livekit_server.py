@@ -7,11 +7,12 @@ import urllib.error
 import urllib.request
 
 from webapi.voice_node.cli.doctor.result import CheckResult
-from webapi.voice_node.config import Settings, is_loopback
+from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.binary import GO_FROM_PYPI, find_go, find_server
 from webapi.voice_node.dev_server.docker import compose_file, docker_answers
 from webapi.voice_node.dev_server.server import can_start, check_reachable
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors.loopback import is_loopback
 from webapi.voice_node.room.tokens import mint
 
 ANSWER_S = 5.0
