@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -28,6 +29,7 @@ from webapi.voice_node.room.session_port import SessionPort, SessionRequest
 from webapi.voice_node.room.text_streams import TextStream
 from webapi.voice_node.room.track_reader import NUMBER
 from webapi.voice_node.room.track_sink import TrackSink
+from webapi.voice_node.room.vacancy import Vacancy
 
 FRAME = ROOM_RATE_HZ // 100 * BYTES_PER_SAMPLE  # 10 ms
 
@@ -109,7 +111,9 @@ class FakeMessages:
 class FakeRoom:
     """`async with FakeRoom(graph, settings, monkeypatch) as room: room.join("alice"); await room.say(1.0)`."""
 
-    def __init__(self, graph: GraphSpec, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(
+        self, graph: GraphSpec, settings: Settings, monkeypatch: pytest.MonkeyPatch, stay_s: float = math.inf
+    ) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
         self.loop = loop
@@ -129,7 +133,8 @@ class FakeRoom:
         monkeypatch.setattr(room_caller, "clock_us", loop.clock_us)
         monkeypatch.setattr(room_caller, "frames_of", lambda track: track)
         messages, ears = cast(RoomMessages, self.messages), cast(TrackSink, Ear(loop))
-        self.host = Host("demo", self._make, ears, messages, 30.0, self._remove)
+        self.vacancy = Vacancy(loop.time, stay_s)
+        self.host = Host("demo", self._make, ears, messages, 30.0, self._remove, self.vacancy)
 
     async def __aenter__(self) -> FakeRoom:
         self._running = asyncio.create_task(self.host.run())

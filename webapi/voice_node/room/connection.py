@@ -46,10 +46,20 @@ class Connection:
 
 
 class Joiner:
-    """Makes connections: the first one, and one after each loss. `prepare` gets each connection before it is made."""
+    """Makes connections: the first one, and one after each loss. `prepare` gets each connection before it is made.
 
-    def __init__(self, settings: Settings, sink: TrackSink, prepare: Callable[[Connection], None]) -> None:
+    `first_token`: the token for the first one, where LiveKit gave one with the call.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: TrackSink,
+        prepare: Callable[[Connection], None],
+        first_token: str | None = None,
+    ) -> None:
         self._settings = settings
+        self._first_token = first_token
         self._sink = sink
         self._prepare = prepare
         self._abandoned: set[asyncio.Task[None]] = set()
@@ -94,7 +104,8 @@ class Joiner:
     async def _join(self, timeout_s: float) -> Connection:
         settings, connection = self._settings, Connection()
         self._prepare(connection)
-        token = mint(settings, settings.lk_bot_identity, settings.lk_room, bot=True, ttl=TOKEN_TTL)
+        given, self._first_token = self._first_token, None
+        token = given or mint(settings, settings.lk_bot_identity, settings.lk_room, bot=True, ttl=TOKEN_TTL)
         options = rtc.RoomOptions(auto_subscribe=False)
         connecting = asyncio.create_task(connection.room.connect(settings.livekit_url, token, options))
         try:

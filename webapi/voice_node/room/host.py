@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -21,6 +22,7 @@ from webapi.voice_node.room.participants import caller_info, people_in
 from webapi.voice_node.room.session_keeper import UNHEARD, SessionKeeper
 from webapi.voice_node.room.session_port import MakeSession
 from webapi.voice_node.room.track_sink import TrackSink
+from webapi.voice_node.room.vacancy import Vacancy
 from webapi.voice_node.room.who_is_heard import WHY, RoomState, Seat, Without, not_heard, who_is_heard
 
 GRACE_S = 30.0  # how long a caller's session outlives a lost connection
@@ -47,12 +49,14 @@ class Host:
         messages: RoomMessages,
         grace_s: float,
         remove: Remove,
+        vacancy: Vacancy,
     ) -> None:
-        """`remove` takes a participant out of the room, and says whether it could."""
+        """`remove` takes a participant out of the room, and says whether it could. `vacancy` sees who is there."""
         self._room = room
         self._messages = messages
         self._grace_s = grace_s
         self._remove = remove
+        self._vacancy = vacancy
         self._connection: Connection | None = None
         self._caller: Caller | None = None
         self._seat: Seat | None = None  # as `who_is_heard` decided last
@@ -96,10 +100,18 @@ class Host:
                 self._note_absent("connection_lost")
         self._changed.set()
 
-    async def close(self) -> None:
-        """End the session, within session_keeper.CLOSE_S, and close the tracks, within CLOSE_TRACKS_S."""
+    def drain(self) -> None:
+        """Serve the caller who is there to the end, and nobody after them."""
+        self._vacancy.drain()
+        self._changed.set()
+
+    async def close(self, why: str = "node_leaves") -> None:
+        """End the session, within session_keeper.CLOSE_S, and close the tracks, within CLOSE_TRACKS_S.
+
+        `why`: a key of who_is_heard.WHY.
+        """
         self._connection = None
-        await self._end_call("node_leaves")
+        await self._end_call(why)
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSE_TRACKS_S)
             for task in self._closing:
@@ -202,7 +214,9 @@ class Host:
         participants = dict(self._connection.room.remote_participants) if self._connection is not None else {}
         people = people_in(participants.values(), self._missing)
         decision = who_is_heard(RoomState(people, self._seat, self._here_since_s, self._loop.time(), self._grace_s))
-        self._seat, self._look_at_s = decision.seat, decision.look_at_s
+        self._seat = decision.seat
+        look_at_s = min(self._vacancy.look(people, decision.seat), decision.look_at_s or math.inf)
+        self._look_at_s = look_at_s if look_at_s < math.inf else None
         if decision.seat is None:
             await self._end_call(decision.why)
         else:
