@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from typing import Any, ClassVar
 
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
+from webapi.voice_node.orchestrator import Call
 from webapi.voice_node.orchestrator_mock import MockOrchestrator, tone
 
 RATE_HZ = 8000
@@ -424,3 +425,20 @@ class FedByDeafThread(MockOrchestrator):
         while given.empty():  # noqa: ASYNC110 - a thread sets no Event of asyncio
             await asyncio.sleep(0.02)
         yield given.get()
+
+
+class ExitsInOneRoom(MockOrchestrator):
+    """Ends the program, as it believes, in a room whose name ends with `bad`; answers in all others."""
+
+    def __init__(self) -> None:
+        super().__init__("tone:0.5", think_ms=20)
+        self._bad = False
+
+    def on_call_started(self, call: Call) -> None:
+        self._bad = call.room.endswith("bad")
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        if self._bad:
+            raise SystemExit(3)
+        async for chunk in super().get_audio_reply(trace_id, user_pcm8k):
+            yield chunk

@@ -161,3 +161,35 @@ def test_who_asks_again_later_ends_it_at_once() -> None:
             node.send_signal(signal.SIGINT)
             time.sleep(0.05)
     assert node.returncode == 130
+
+
+# ---------------------------------------------------------------- draining
+
+DRAINED = """
+import asyncio
+from webapi.voice_node.node.signals import handle_signals
+
+async def main():
+    stop, drain = asyncio.Event(), asyncio.Event()
+    handle_signals(asyncio.get_running_loop(), stop, asyncio.Event(), drain)
+    print("there", flush=True)
+    await drain.wait()
+    print("draining", stop.is_set(), flush=True)
+    await stop.wait()
+    print("closed", flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_with_calls_to_drain_the_first_request_drains_and_the_second_closes(number: signal.Signals) -> None:
+    with start(DRAINED) as node:
+        assert node.stdout
+        node.send_signal(number)
+        node.send_signal(number)  # a parent passes it on: the same request
+        assert node.stdout.readline() == "draining False\n"
+        time.sleep(signals.SAME_S + 0.1)
+        node.send_signal(number)
+        assert node.stdout.read() == "closed\n"
+    assert node.returncode == 0

@@ -15,12 +15,12 @@ from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.files.preflight import check_writable
 from webapi.voice_node.graph.check import answerers_of, load_and_check, make_orchestrators, orchestrators_of
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.metrics import MetricsFile
 from webapi.voice_node.node.graph_reload import GraphReloader
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
 from webapi.voice_node.node.loop_watch import LoopWatch, log_blocked
+from webapi.voice_node.node.service import ManyService, OneService, Service, many_rooms
 from webapi.voice_node.node.web import WebServer
 from webapi.voice_node.orchestrator import close_orchestrator, find_orchestrator
 from webapi.voice_node.recording.retention import check_recordings
@@ -31,6 +31,7 @@ async def run_node(
     settings: Settings,
     stop: asyncio.Event,
     reload: asyncio.Event,
+    drain: asyncio.Event,
     *,
     watch: bool,
     local_server: bool,
@@ -39,6 +40,7 @@ async def run_node(
 ) -> None:
     """Serve callers until `stop` is set. `say` gets lines for the terminal. Raises UserError.
 
+    With LK_ROOMS many rooms are served, and where `drain` is set, the calls in progress are served to their end.
     The graph's file is read again when `reload` is set and, with `watch`, after it has changed. A local server that was
     started here and does not stay up sets `stop`, and the error is raised once all is closed.
     """
@@ -65,8 +67,8 @@ async def run_node(
         if metrics:
             ending.callback(metrics.close)
         sessions = SessionFactory(graph, settings, metrics.write if metrics else lambda _: None)
-        runner = LiveKitRunner(settings, sessions)
-        reloading = _reloader(graph, settings, sessions, runner).run(reload, watch=watch)
+        service = ManyService(settings, sessions) if many_rooms(settings) else OneService(settings, sessions)
+        reloading = _reloader(graph, settings, sessions, service).run(reload, watch=watch)
         ending.callback(asyncio.create_task(reloading, name="graph-watch").cancel)
         key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
         server = dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say, on_gone=on_server_gone)
@@ -74,10 +76,10 @@ async def run_node(
             return
         url = ""
         if page:
-            web = WebServer(settings)
+            web = WebServer(service.page_settings)
             url = await web.start()
             ending.push_async_callback(web.stop)
-        await runner.run(stop, joined=lambda: say(f"Open {url}") if url else None)
+        await service.run(drain, stop, ready=lambda: say(f"Open {url}") if url else None)
     if server_gone:
         raise server_gone[0]
 
@@ -102,15 +104,15 @@ async def _check_parts(graph: GraphSpec) -> None:
         await check_parts(parts_of(graph))
 
 
-def _reloader(graph: GraphSpec, settings: Settings, sessions: SessionFactory, runner: LiveKitRunner) -> GraphReloader:
-    """Gives a changed graph to the sessions, and the mistakes in a wrong one to the room's clients."""
+def _reloader(graph: GraphSpec, settings: Settings, sessions: SessionFactory, service: Service) -> GraphReloader:
+    """Gives a changed graph to the sessions, and the mistakes in a wrong one to the clients."""
 
     def on_loaded(changed: GraphSpec) -> None:
         sessions.graph = changed
-        runner.renew()
+        service.renew()
 
     def on_refused(why: str) -> None:
-        runner.send({"event": "graph_refused", "graph": graph.name, "detail": why})
+        service.send({"event": "graph_refused", "graph": graph.name, "detail": why})
 
     return GraphReloader(graph, settings, on_loaded=on_loaded, on_refused=on_refused)
 

@@ -16,14 +16,17 @@ SAME_S = 1.0  # systemd and make signal every process of a group, and a shell or
 AFTER_S = 1.0  # a shell that ends sends SIGHUP to its jobs first, and closes the terminal afterwards
 
 
-def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: asyncio.Event) -> None:
+def handle_signals(
+    loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: asyncio.Event, drain: asyncio.Event | None = None
+) -> None:
     """SIGINT and SIGTERM set `stop`, in `loop`. SIGHUP sets `reload`.
 
-    All signals within SAME_S of the first are one request; a later one ends the process at once.
+    With `drain`, the first request sets that, and the second one `stop`. All signals within SAME_S of the first are one
+    request; one after `stop` ends the process at once.
     A SIGHUP because the terminal was closed is handled as SIGTERM, as the user can't stop the node any more; but not
     under nohup, with which a process outlives its terminal. Windows has no SIGHUP.
     """
-    handler = _Handler(loop, stop, reload)
+    handler = _Handler(loop, stop, reload, drain)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler.on_stop)
     if hasattr(signal, "SIGHUP"):
@@ -34,17 +37,25 @@ def handle_signals(loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload:
 class _Handler:
     """What is done at each signal, and whether the node is closing already."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, stop: asyncio.Event, reload: asyncio.Event) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        stop: asyncio.Event,
+        reload: asyncio.Event,
+        drain: asyncio.Event | None = None,
+    ) -> None:
         self._loop = loop
         self._stop = stop
         self._reload = reload
+        self._drain = drain
+        self._draining_since_s: float | None = None
         self._closing_since_s: float | None = None  # not stop.is_set(): a blocked loop would not set it
         self.outlives_terminal = False
 
     def on_stop(self, _: int, __: FrameType | None) -> None:
         """SIGINT or SIGTERM."""
         if self._closing_since_s is None:
-            self._close()
+            self._drain_or_close()
         elif time.monotonic() - self._closing_since_s > SAME_S:
             os._exit(130)
 
@@ -64,7 +75,18 @@ class _Handler:
         if (
             self._closing_since_s is None and not _has_terminal()
         ):  # the system and the shell may both have sent a signal
+            self._drain_or_close()
+
+    def _drain_or_close(self) -> None:
+        now_s = time.monotonic()
+        if self._drain is None or (self._draining_since_s is not None and now_s - self._draining_since_s > SAME_S):
             self._close()
+        elif self._draining_since_s is None:
+            self._draining_since_s = now_s
+            with contextlib.suppress(OSError):
+                os.write(2, b"Taking no new calls; those in progress go on. Once more closes them.\n")
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._drain.set)
 
     def _close(self) -> None:
         self._closing_since_s = time.monotonic()
