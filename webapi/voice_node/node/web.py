@@ -5,10 +5,8 @@ Import this module only where the page is wanted: without aiohttp (the `web` ext
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import secrets
-import socket
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -26,10 +24,13 @@ except ImportError as missing:
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors.loopback import is_loopback_host
+from webapi.voice_node.node.listening import Place, cannot_listen, name_for_people
 from webapi.voice_node.room.tokens import mint
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
 TOKEN_TTL = timedelta(minutes=10)  # long enough to click Join; a joined client gets fresh ones from LiveKit
+TAKEN = "If it is another node, give this one another LK_ROOM too."
+PAGE = Place("The client page", "WEB_HOST", "WEB_PORT", 8080, TAKEN)
 PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
 
 # Scripts come from this server and, where livekit-client is not installed, from its CDN. The user types the address of
@@ -83,10 +84,10 @@ class WebServer:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
             await runner.cleanup()
-            raise _cannot_listen(error, host, port) from None
+            raise cannot_listen(error, PAGE, host, port) from None
         self._runner = runner
         port = runner.addresses[0][1]  # WEB_PORT=0 took any free one
-        url = f"http://{_name_for_people(host)}:{port}"
+        url = f"http://{name_for_people(host)}:{port}"
         logger.bind(event="page", url=url).info(f"client page on {url}")
         return url
 
@@ -163,30 +164,3 @@ async def _secure(request: web.Request, handler: Handler) -> web.StreamResponse:
 def _headers_for(request: web.Request) -> dict[str, str]:
     fresh = "no-store" if request.path.startswith("/api/") else "no-cache"  # no-cache: validated at each use
     return {**HEADERS, "Cache-Control": fresh}
-
-
-def _name_for_people(host: str) -> str:
-    """The host in the URL that is printed: one that a browser on this machine can open."""
-    if host in ("127.0.0.1", "localhost", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        return "localhost"
-    return f"[{host}]" if ":" in host else host
-
-
-def _cannot_listen(error: OSError, host: str, port: int) -> UserError:
-    """The error for users, with what to do about it."""
-    where = f"The client page can't be served on WEB_HOST={host}, WEB_PORT={port}"
-    if error.errno == errno.EADDRINUSE:
-        return UserError(
-            f"{where}: another program has that port. End it, or choose another port: WEB_PORT={port + 1},"
-            " or WEB_PORT=0 for any free one. If it is another node, give this one another LK_ROOM too."
-        )
-    if error.errno == errno.EACCES:
-        return UserError(f"{where}: this user may not open that port. Choose one from 1024 on: WEB_PORT=8080.")
-    # In Python 3.13, asyncio gives no errno where none of a host's addresses can be bound.
-    unbound = error.errno is None and "could not bind" in str(error)
-    if error.errno == errno.EADDRNOTAVAIL or unbound or isinstance(error, socket.gaierror):
-        return UserError(
-            f"{where}: that is no address of this machine. WEB_HOST=127.0.0.1 serves it to this machine only,"
-            " WEB_HOST=0.0.0.0 to others too."
-        )
-    return UserError(f"{where}: {error.strerror or error}.")
