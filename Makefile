@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
-TARGETS := webapi tests bench scripts docs/examples examples
+TARGETS := webapi tests bench scripts deploy docs/examples examples
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -86,8 +86,9 @@ unit: $(VENV)/dev
 	@$(BIN)/python -m pytest -q tests --ignore tests/e2e
 
 e2e: $(VENV)/dev
-	@echo "== a Chromium, the client library, a LiveKit server"
+	@echo "== a Chromium, the client library, a LiveKit server, Redis, Prometheus"
 	@$(BIN)/python scripts/get_chromium.py
+	@$(BIN)/python scripts/get_servers.py
 	@$(BIN)/python scripts/get_client_library.py --must
 	@$(BIN)/python -m webapi.voice_node.dev_server --get
 	@echo "== end-to-end tests"

@@ -1,0 +1,92 @@
+"""Two LiveKit nodes that share their rooms by Redis, as deploy.cluster starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pytest
+
+from deploy.cluster.programs import LiveKitNode
+from deploy.cluster.running import cluster
+from tests.e2e.caller import RATE_HZ, WAIT_S, Caller
+from tests.e2e.rooms import run
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.room.tokens import mint
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a cluster needs Linux")
+ROOT = Path(__file__).parents[2]
+TONE = (8000 * np.sin(2 * np.pi * 440 * np.arange(2 * RATE_HZ) / RATE_HZ)).astype("<i2").tobytes()
+
+
+def caller(node: LiveKitNode, room: str, identity: str, *, hears: str) -> Caller:
+    """A caller who joins at that node."""
+    settings = load_settings(None, livekit_url=node.url)
+    return Caller(node.url, mint(settings, identity, room, bot=False), bot=hears)
+
+
+def test_callers_at_two_nodes_are_in_one_room(tmp_path: Path, room: str) -> None:
+    async def scenario() -> None:
+        async with cluster(tmp_path, workers=0) as running:
+            one, other = running.nodes
+            at_one, at_other = caller(one, room, "alice", hears="bob"), caller(other, room, "bob", hears="alice")
+            async with at_one as alice, at_other as bob:
+                assert await running.node_of(room) in (one, other)
+                await alice.say(TONE, wait=False)
+                await bob.wait_for_sound()
+                alice.stop_talking()
+                await bob.say(TONE, wait=False)
+                await alice.wait_for_sound()
+            programs = running.programs
+        assert not any(program.running for program in programs)
+
+    run(scenario())
+
+
+async def targets_up(url: str, count: int) -> dict[str, str]:
+    """The jobs of the targets that Prometheus could ask, by address, once there are so many."""
+    query = f"{url}/api/v1/query?query={quote('up == 1')}"
+    until_s = time.monotonic() + WAIT_S
+    while True:
+        answer = await asyncio.to_thread(lambda: urllib.request.urlopen(query, timeout=5).read())  # noqa: S310 - http
+        found = {r["metric"]["instance"]: r["metric"]["job"] for r in json.loads(answer)["data"]["result"]}
+        if len(found) >= count:
+            return found
+        assert time.monotonic() < until_s, found
+        await asyncio.sleep(0.2)
+
+
+def test_prometheus_asks_the_nodes(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with cluster(tmp_path, workers=0, prometheus=True) as running:
+            assert running.prometheus is not None
+            found = await targets_up(running.prometheus.url, 2)
+            assert found == {node.metrics: "livekit" for node in running.nodes}
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_everything_with_a_signal(number: signal.Signals, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "deploy.cluster", "--workers", "0", "--folder", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("Everything runs."):
+                process.send_signal(number)
+        assert process.wait(WAIT_S) == 0
+    assert said[-1] == "Everything has ended.\n"
+    pids = re.findall(r"process (\d+)", "".join(said))
+    assert len(pids) == 2
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
