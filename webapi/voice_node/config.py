@@ -217,6 +217,12 @@ def load_settings(env_file: str | Path | None = ".env", /, **overrides: object) 
     return _load(Settings, overrides, "command line", env_file, wrong_names)
 
 
+def checked_values(where: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Values of some settings, by attribute, each checked and of its type. UserError, which names `where`."""
+    checked = _load(_Pinned, given, where)
+    return {name: getattr(checked, name) for name in given}
+
+
 def pinned_settings(**overrides: object) -> Settings:
     """Settings from `overrides` and defaults alone: for tests, whose result must not depend on the environment."""
     return _load(_Pinned, overrides, "keyword")

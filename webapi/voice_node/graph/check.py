@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
@@ -32,15 +33,16 @@ def make_orchestrators(graph: GraphSpec, settings: Settings) -> list[Orchestrato
     return made
 
 
-def load_and_check(name: str, settings: Settings) -> GraphSpec:
+def load_and_check(name: str, settings: Settings, given: Mapping[str, Any] | None = None) -> GraphSpec:
     """The graph `name`: the module of each of its orchestrators is imported, but no orchestrator is made.
 
-    Raises UserError, with the place, for a wrong graph or orchestrator.
+    `given`: arguments of one call, over those under `reply: with`. Raises UserError, with the place, for a wrong graph
+    or orchestrator.
     """
-    graph = load_graph(name, settings)
-    for step, who, given in answerers_of(graph):
+    graph = load_graph(name, settings, given=given)
+    for step, who, has in answerers_of(graph):
         try:
-            find_orchestrator(who, map(constructor_of(find_class(who)).keyword, given.values) if given else ())
+            find_orchestrator(who, map(constructor_of(find_class(who)).keyword, has.values) if has else ())
         except UserError as error:
             raise _placed(error, step, None) from error.__cause__
     return graph

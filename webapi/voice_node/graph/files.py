@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, nearest
@@ -39,10 +41,12 @@ def graphs_at(name: str) -> list[str]:
     return found
 
 
-def load_graph(name: str, settings: Settings, *, recorded: bool = False) -> GraphSpec:
+def load_graph(
+    name: str, settings: Settings, *, recorded: bool = False, given: Mapping[str, Any] | None = None
+) -> GraphSpec:
     """The graph `name`: a graph's name, or a path that ends in .yaml or .yml. UserError with all mistakes in it.
 
-    `recorded`: a recording answers in it, so its orchestrator need not be installed.
+    `recorded`: a recording answers in it, so its orchestrator need not be installed. `given`: as of `read_graph`.
     """
     is_path = name.endswith((".yaml", ".yml")) or "/" in name or "\\" in name
     path = Path(name) if is_path else find_graphs().get(name)
@@ -61,4 +65,4 @@ def load_graph(name: str, settings: Settings, *, recorded: bool = False) -> Grap
         raise UserError(f"{path}: not a text file: byte {error.start} is not UTF-8") from None
     except OSError as error:
         raise UserError(f"graph {path}: can't be read: {error.strerror}") from None
-    return read_graph(text, path, settings, recorded=recorded)
+    return read_graph(text, path, settings, recorded=recorded, given=given)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.graph.call_arguments import with_call_arguments
 from webapi.voice_node.graph.draft import GraphDraft, StreamDraft, is_known, read_draft
 from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, GraphSpec, StreamSpec
@@ -14,14 +16,20 @@ from webapi.voice_node.graph.variable_names import hide_variables
 from webapi.voice_node.graph.yaml_parser import Marked, parse
 from webapi.voice_node.operators.kinds import Kind
 
+CALL = "the call's metadata"  # in place of a file, in errors
 
-def read_graph(text: str, path: Path, settings: Settings, *, recorded: bool = False) -> GraphSpec:
+
+def read_graph(
+    text: str, path: Path, settings: Settings, *, recorded: bool = False, given: Mapping[str, Any] | None = None
+) -> GraphSpec:
     """The graph in `text`; `path` gives its name and the file in errors.
 
-    `recorded`: a recording answers in it, so its orchestrator need not be installed. Raises UserError.
+    `recorded`: a recording answers in it, so its orchestrator need not be installed. `given`: arguments of one call,
+    over those under `reply: with`. Raises UserError.
     """
     problems = Problems()
-    draft = read_draft(parse(hide_variables(text), str(path)), problems)
+    document = parse(hide_variables(text), str(path))
+    draft = read_draft(with_call_arguments(document, given, CALL) if given else document, problems)
     reader = _StreamReader(draft, problems)
     steps = StepReader(settings, problems, reader.kind_of, folder=path.parent, recorded=recorded)
     streams = reader.read(steps)
