@@ -1,0 +1,83 @@
+"""The callers of `bench.rooms`, in a process of their own: `python -m bench.rooms_callers URL`.
+
+Each line on standard input is a list of rooms, as JSON: from then on there is a caller in each of them and nowhere
+else. The line is answered by a line once all are there. A caller says CYCLE again and again: a sentence, and while the
+bot answers it, another one. Its client announces no echo cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import time
+
+from livekit import rtc
+
+from tests.speech import chatter, silence
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.room.tokens import mint
+
+CYCLE = chatter(1.4) + silence(2.0) + chatter(1.0) + silence(3.6)
+TURNS = 2  # in a cycle
+RATE_HZ, PIECE_MS = 48_000, 20
+PIECE_BYTES = RATE_HZ * PIECE_MS // 1000 * 2
+SHIFT = 37  # pieces by which a caller is ahead of the one before, so that they don't talk in unison
+
+
+class TalkingCaller:
+    """A participant who says CYCLE again and again."""
+
+    def __init__(self, number: int) -> None:
+        self._at = number * SHIFT * PIECE_BYTES % len(CYCLE)
+        self._room = rtc.Room()
+        self._source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=100)
+        self._talking: asyncio.Task[None] | None = None
+
+    async def join(self, url: str, token: str) -> None:
+        """Join and begin to talk."""
+        await self._room.connect(url, token)
+        track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
+        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        await self._room.local_participant.publish_track(track, options)
+        self._talking = asyncio.create_task(self._talk())
+
+    async def leave(self) -> None:
+        """Leave the room."""
+        if self._talking:
+            self._talking.cancel()
+        await self._room.disconnect()
+        await self._source.aclose()
+
+    async def _talk(self) -> None:
+        due_s = time.monotonic()
+        while True:
+            piece = CYCLE[self._at : self._at + PIECE_BYTES]
+            self._at = (self._at + PIECE_BYTES) % len(CYCLE)
+            await self._source.capture_frame(rtc.AudioFrame(piece, RATE_HZ, 1, len(piece) // 2))
+            due_s = max(due_s + PIECE_MS / 1000, time.monotonic() - 0.1)
+            await asyncio.sleep(due_s - time.monotonic())
+
+
+async def main(url: str) -> None:
+    """Be where the last line says, until standard input ends."""
+    loop = asyncio.get_running_loop()
+    settings = load_settings(None, livekit_url=url)
+    there: dict[str, TalkingCaller] = {}
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        wanted: list[str] = json.loads(line)
+        gone = [there.pop(room) for room in list(there) if room not in wanted]
+        await asyncio.gather(*(caller.leave() for caller in gone))
+        new = {room: TalkingCaller(number) for number, room in enumerate(wanted) if room not in there}
+        await asyncio.gather(
+            *(caller.join(url, mint(settings, "caller", room)) for room, caller in new.items()),
+        )
+        there |= new
+        print(json.dumps(len(there)), flush=True)
+    await asyncio.gather(*(caller.leave() for caller in there.values()))
+
+
+if __name__ == "__main__":
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)  # it tells of each room that is left
+    asyncio.run(main(sys.argv[1]))
