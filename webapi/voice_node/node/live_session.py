@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from loguru import logger
@@ -13,6 +13,7 @@ from webapi.voice_node.errors import describe
 from webapi.voice_node.events import HungUp
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.metrics import Metrics
+from webapi.voice_node.node.call_observer import CallObserver, Observe
 from webapi.voice_node.node.event_log import event_tap
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recording.call_recorder import CallRecorder
@@ -25,18 +26,28 @@ WriteLine = Callable[[dict[str, Any]], None]
 class SessionFactory:
     """Makes a session for each call, with the current `graph`. `write` gets each turn's line of metrics.jsonl.
 
+    Each of `observe` makes an observer of each call.
+
     Where `graph` is set to another one, the sessions made before are outdated.
     """
 
-    def __init__(self, graph: GraphSpec, settings: Settings, write: WriteLine) -> None:
+    def __init__(self, graph: GraphSpec, settings: Settings, write: WriteLine, observe: Sequence[Observe] = ()) -> None:
         self.graph = graph
         self._settings = settings
         self._write = write
+        self._observe = observe
 
     def __call__(self, request: SessionRequest) -> SessionPort:
         """The session for a call. Raises what the orchestrator's constructor raises."""
         graph = self.graph
-        return LiveSession(request, graph, self._settings, self._write, is_outdated=lambda: self.graph is not graph)
+        return LiveSession(
+            request,
+            graph,
+            self._settings,
+            self._write,
+            self._observe,
+            is_outdated=lambda: self.graph is not graph,
+        )
 
 
 class LiveSession:
@@ -48,6 +59,7 @@ class LiveSession:
         graph: GraphSpec,
         settings: Settings,
         write: WriteLine,
+        observe: Sequence[Observe] = (),
         *,
         is_outdated: Callable[[], bool],
     ) -> None:
@@ -55,9 +67,12 @@ class LiveSession:
 
         def on_turn(line: dict[str, Any]) -> None:
             write(line)
+            for observer in self._observers:
+                observer.on_turn(line)
             # Clients have the words by the events; those of a long reply would not fit into one message.
             request.send({"event": "turn", **{name: value for name, value in line.items() if name != "words"}})
 
+        self._observers: list[CallObserver] = []
         began_us = request.since_us
         self._recorder = new_recorder(request, graph, settings, began_us)
         self._session = Session(
@@ -81,6 +96,10 @@ class LiveSession:
         if self._recorder:
             write_event = self._recorder.event
             self._session.tap(lambda event: write_event(event, began_us))
+        # Last: an orchestrator that can't be made has raised by now, and there is no call to observe.
+        for make in observe:
+            self._observers.append(make(request))
+            self._session.tap(self._observers[-1].on_event)
         self.graph = graph.name
         self.hear = self._session.hear
         self.lost = self._session.lost
@@ -104,8 +123,12 @@ class LiveSession:
 
     async def close(self, reason: str = "closed") -> None:
         """End the session, and write what is left: the line of each turn, and the recording."""
-        await self._session.close(reason)
-        self._metrics.close()
+        try:
+            await self._session.close(reason)
+            self._metrics.close()
+        finally:  # also where it takes too long and is given up
+            for observer in self._observers:
+                observer.ended(reason)
         if self._recorder:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
 

@@ -19,8 +19,9 @@ from webapi.voice_node.metrics import MetricsFile
 from webapi.voice_node.node.graph_reload import GraphReloader
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
-from webapi.voice_node.node.loop_watch import LoopWatch, log_blocked
-from webapi.voice_node.node.service import ManyService, OneService, Service, many_rooms
+from webapi.voice_node.node.loop_watch import LoopWatch
+from webapi.voice_node.node.monitoring import Monitoring, is_wanted, start_monitoring
+from webapi.voice_node.node.service import Service, make_service, many_rooms
 from webapi.voice_node.node.web import WebServer
 from webapi.voice_node.orchestrator import close_orchestrator, find_orchestrator
 from webapi.voice_node.recording.retention import check_recordings
@@ -57,7 +58,9 @@ async def run_node(
         await close_orchestrator(made)
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
-        watch_loop = LoopWatch(asyncio.get_running_loop(), log_blocked)
+        max_calls = settings.max_calls if many_rooms(settings) else 1
+        monitoring = await start_monitoring(settings, max_calls, ending) if is_wanted(settings) else Monitoring()
+        watch_loop = LoopWatch(asyncio.get_running_loop(), monitoring.blocked)
         watch_loop.start()
         ending.callback(watch_loop.stop)
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
@@ -66,8 +69,9 @@ async def run_node(
         metrics = MetricsFile(settings.metrics_file) if settings.metrics_file else None
         if metrics:
             ending.callback(metrics.close)
-        sessions = SessionFactory(graph, settings, metrics.write if metrics else lambda _: None)
-        service = ManyService(settings, sessions) if many_rooms(settings) else OneService(settings, sessions)
+        write = metrics.write if metrics else lambda _: None
+        sessions = SessionFactory(graph, settings, write, monitoring.observe)
+        service = make_service(settings, sessions, monitoring.state)
         reloading = _reloader(graph, settings, sessions, service).run(reload, watch=watch)
         ending.callback(asyncio.create_task(reloading, name="graph-watch").cancel)
         key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()

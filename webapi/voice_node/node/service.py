@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.node.calls import Calls
+from webapi.voice_node.node.monitoring import State
 from webapi.voice_node.node.rooms.choose import example
-from webapi.voice_node.node.rooms.serve import serve_rooms
+from webapi.voice_node.node.rooms.serve import ManyRooms
 from webapi.voice_node.room.session_port import MakeSession
 
 OFF = "off"  # of LK_ROOMS
+Report: TypeAlias = Callable[[State | None], None]
 
 
 class Service(Protocol):
@@ -38,24 +40,36 @@ def many_rooms(settings: Settings) -> bool:
     return settings.lk_rooms != OFF
 
 
+def make_service(settings: Settings, make_session: MakeSession, report: Report) -> Service:
+    """The service that the settings ask for. `report` gets why it takes no call, and None when it does."""
+    return (ManyService if many_rooms(settings) else OneService)(settings, make_session, report)
+
+
 class OneService:
     """Serves LK_ROOM, and joins it again whenever it was lost or closed."""
 
-    def __init__(self, settings: Settings, make_session: MakeSession) -> None:
+    def __init__(self, settings: Settings, make_session: MakeSession, report: Report) -> None:
         self.page_settings = settings
+        self._report = report
         self._runner = LiveKitRunner(settings, make_session)
         self.renew = self._runner.renew
         self.send = self._runner.send
 
     async def run(self, drain: asyncio.Event, stop: asyncio.Event, ready: Callable[[], object]) -> None:
         """Serve until `stop` is set. `ready` is called when the room is joined for the first time."""
-        await self._runner.run(stop, ready)
+
+        def joined() -> None:
+            self._report(None)
+            ready()
+
+        await self._runner.run(stop, joined)
 
 
 class ManyService:
     """Serves each room that matches LK_ROOMS while somebody is in it, MAX_CALLS of them at a time."""
 
-    def __init__(self, settings: Settings, make_session: MakeSession) -> None:
+    def __init__(self, settings: Settings, make_session: MakeSession, report: Report) -> None:
+        self._report = report
         self.page_settings = settings.model_copy(update={"lk_room": example(settings.lk_rooms, settings.lk_room)})
         self._settings = settings
         self._make_session = make_session
@@ -65,4 +79,16 @@ class ManyService:
 
     async def run(self, drain: asyncio.Event, stop: asyncio.Event, ready: Callable[[], object]) -> None:
         """Serve until `drain` or `stop` is set. `ready` is called when the server has told its rooms."""
-        await serve_rooms(self._settings, self._make_session, self._calls, drain, stop, ready)
+        rooms = ManyRooms(self._settings, self._make_session, self._calls, self._report)
+        looking = asyncio.create_task(rooms.run(drain, ready))
+        stopped = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([looking, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if looking.done():
+                looking.result()
+        finally:
+            self._report("draining")
+            for task in (looking, stopped):
+                task.cancel()
+            await asyncio.wait([looking, stopped])
+            await self._calls.finish(stop, self._settings.drain_timeout_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 from loguru import logger
 
@@ -19,39 +20,21 @@ POLL_S = 1.0  # between two looks at the list of rooms: how long a caller waits 
 TAKEN_S = 5.0  # until a room that another node serves is looked at again
 
 
-async def serve_rooms(
-    settings: Settings,
-    make_session: MakeSession,
-    calls: Calls,
-    drain: asyncio.Event,
-    stop: asyncio.Event,
-    ready: Callable[[], object],
-) -> None:
-    """Serve until `drain` or `stop` is set; then let the calls end, for DRAIN_TIMEOUT_S at most. Raises UserError.
-
-    `ready` is called when the server has told its rooms.
-    """
-    looking = asyncio.create_task(ManyRooms(settings, make_session, calls).run(drain, ready))
-    stopped = asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait([looking, stopped], return_when=asyncio.FIRST_COMPLETED)
-        if looking.done():
-            looking.result()
-    finally:
-        for task in (looking, stopped):
-            task.cancel()
-        await asyncio.wait([looking, stopped])
-        await calls.finish(stop, settings.drain_timeout_s)
-
-
 class ManyRooms:
     """Looks at the list of rooms every POLL_S, and serves those that LK_ROOMS of `settings` matches.
 
     A call that fails is logged and ends alone; its room is joined again after a pause. A room in which a participant
-    with the node's identity is already, another node, is left to it.
+    with the node's identity is already, another node, is left to it. `report` gets whether the server can be asked.
     """
 
-    def __init__(self, settings: Settings, make_session: MakeSession, calls: Calls) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        make_session: MakeSession,
+        calls: Calls,
+        report: Callable[[Literal["server_unreachable"] | None], None],
+    ) -> None:
+        self._report = report
         self._settings = settings
         self._make_session = make_session
         self._calls = calls
@@ -66,18 +49,25 @@ class ManyRooms:
         """Serve until `stop` is set; then return, with calls going on. UserError where the first look fails."""
         async with RoomList(self._settings) as rooms:
             found = await rooms.all()
+            self._report(None)
             ready()
             while not stop.is_set():
                 self._look(found, rooms)
                 await wait_set(stop, POLL_S)
                 try:
                     found = await rooms.all()
-                    self._answers = True
+                    self._note(None)
                 except UserError as error:
-                    if self._answers:
-                        first_line = str(error).partition("\n")[0]
-                        self._log.bind(event="rooms_unknown").error(f"{first_line}; calls go on, no new ones are seen")
-                    self._answers = False
+                    self._note(str(error).partition("\n")[0])
+
+    def _note(self, problem: str | None) -> None:
+        """Whether the server answers now. What changes is reported, once."""
+        if self._answers == (problem is None):
+            return
+        self._answers = problem is None
+        self._report(None if self._answers else "server_unreachable")
+        if problem is not None:
+            self._log.bind(event="rooms_unknown").error(f"{problem}; calls go on, no new ones are seen")
 
     def _look(self, found: list[OpenRoom], rooms: RoomList) -> None:
         """Join what is to be joined now."""
