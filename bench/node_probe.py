@@ -83,6 +83,7 @@ class Probed:
         self._session = session
         self._doors = doors
         self.lost = session.lost
+        self.press = session.press
         self.cut = session.cut
         self.close = session.close
         self.graph = session.graph

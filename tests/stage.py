@@ -7,12 +7,12 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.speech import babble, chatter, dial_tone, hum, silence, vowel
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.config import Settings, load_settings, public
-from webapi.voice_node.events import Event
+from webapi.voice_node.events import Digit, Event
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.inputs import CallerInfo
@@ -127,8 +127,8 @@ def play(
     **settings: Any,
 ) -> Played:
     """Run a script of (what, seconds): one of SOUNDS, `gap` (the audio is lost, and nothing comes),
-    `cut` (nobody hears the bot any more, and nothing comes), or `stall` (nothing runs, and what the caller says
-    meanwhile, which is what follows in the script, is heard at once when it is over).
+    `cut` (nobody hears the bot any more, and nothing comes), `key 5` (the caller presses 5), or `stall` (nothing
+    runs, and what the caller says meanwhile, which is what follows in the script, is heard at once when it is over).
 
     With `record`, it is recorded into that folder, and the session's clock stutters as a live one does.
     """
@@ -174,6 +174,9 @@ def play(
                 loop.now_us += round(seconds * 1_000_000)
                 for _ in range(round(seconds * 100) % 2 * 9):  # what else has waited comes before the caller's audio
                     await asyncio.sleep(0)
+                continue
+            if what.startswith("key "):
+                session.press(cast(Digit, what.removeprefix("key ")))
                 continue
             if what in ("gap", "cut"):
                 session.lost("muted") if what == "gap" else session.cut("connection lost")

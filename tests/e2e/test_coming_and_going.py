@@ -15,6 +15,7 @@ from tests.e2e.rooms import caller, run, server_api
 from tests.speech import silence, vowel
 from webapi.voice_node.config import DEV_SECRET
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.events import Digit
 
 pytestmark = pytest.mark.e2e
 
@@ -216,6 +217,9 @@ def test_a_session_that_will_not_close_does_not_keep_the_node(livekit_url: str, 
             pass
 
         def lost(self, reason: str, t_us: int) -> None:
+            pass
+
+        def press(self, digit: Digit, t_us: int) -> None:
             pass
 
         def cut(self, reason: str) -> None:

@@ -52,6 +52,7 @@ def all_events() -> list[Event]:
         "message": {"number": "4711"},
         "mark": "looked_up",
         "final": True,
+        "digit": "4711",  # so that it is found
     }
     outcomes = {"reply_ended": "failed", "reply_cut": "barged_in"}
     made = []
@@ -105,6 +106,7 @@ def test_what_a_caller_notices_is_info_and_a_bad_reply_a_warning() -> None:
         "playback_ended",
         "frames_dropped",
         "hung_up",
+        "dtmf",
     }
     with_words = {event.name for event in all_events() if level_of(event, words=True) == "INFO"}
     assert with_words - info == {"transcript", "heard_text", "message_sent"}

@@ -15,7 +15,7 @@ from tests.speech import silence, vowel
 from tests.stage import CHUNK_BYTES, RATE_HZ, Ear
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.events import Event
+from webapi.voice_node.events import Digit, Event
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.metrics import MetricsFile
@@ -25,6 +25,7 @@ from webapi.voice_node.room.session_port import SessionRequest
 CALLER, PART_OF_IT = "my number is 4711", "my number"
 BOT = ("Of course, 4711.", "For how many people?")
 CARD = "4711-0815"
+KEY: Digit = "A"
 SAID = ("4711", "number is", "my number", "Of course", "how many", "people", CARD)
 ORCHESTRATOR = "tests.reply.talkative:Confiding"
 SCRIPT = silence(0.5) + vowel(0.6) + silence(1.8) + vowel(0.6) + silence(3)
@@ -49,6 +50,8 @@ def talk(tmp_path: Path, **given: Any) -> tuple[list[Event], list[dict[str, Any]
         graph = load_graph("default", settings)
         session = LiveSession(request, graph, settings, metrics.write, is_outdated=lambda: False)
         for at in range(0, len(SCRIPT), CHUNK_BYTES):
+            if at % (100 * CHUNK_BYTES) == 0:
+                session.press(KEY, loop.clock_us())
             await asyncio.sleep(0.01)
             session.hear(SCRIPT[at : at + CHUNK_BYTES], RATE_HZ)
         await session.close()
@@ -68,6 +71,15 @@ def test_words_are_in_neither_file_unless_they_are_asked_for(
     assert {"transcript", "heard_text", "message_sent", "hook_failed", "barge_in", "hung_up"} <= set(names)
     log, metrics = ((tmp_path / name).read_text("utf-8") for name in ("log.jsonl", "metrics.jsonl"))
     assert names.count("transcript") == log.count('"event": "transcript"') > 4
+    keys = [line for line in map(json.loads, log.splitlines()) if line["event"] == "dtmf"]
+    assert {(line["message"], line["level"], line.get("digit")) for line in keys} == {
+        ("caller pressed a key (turn 0)", "INFO", None),
+        ("caller pressed a key (turn 1)", "INFO", None),
+    }
+    assert len(keys) == names.count("dtmf") == 7
+    failed = [line for line in map(json.loads, log.splitlines()) if line.get("hook") == "on_dtmf"]
+    assert {line["detail"] for line in failed} >= {"KeyError"}
+    assert "KeyError: " not in log
     for place in (log, metrics, capfd.readouterr().err, json.dumps(sent)):
         assert place
         assert [words for words in SAID if words in place] == []
@@ -82,6 +94,9 @@ def test_with_the_setting_they_are_in_both(tmp_path: Path, logging_to: Logging, 
     assert next(line["message"] for line in lines if line["event"] == "transcript") == f"caller said (turn 0): {CALLER}"
     heard = next(line for line in lines if line["event"] == "heard_text")
     assert heard["text"].startswith(BOT[0])
+    (*_, key) = (line for line in lines if line["event"] == "dtmf")
+    assert (key["digit"], key["message"]) == ("A", "caller pressed a key (turn 1): A")
+    assert any(line.get("detail") == "KeyError: 'A'" for line in lines)
     assert next(line for line in lines if line["event"] == "message_sent")["message_"] == {"card": CARD}
     turns = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert turns[0]["words"] == {"caller": CALLER, "bot": " ".join(BOT)}

@@ -110,6 +110,9 @@ class StampsLate(Talkative):
 class Confiding(Talkative):
     """Is told a secret number, repeats it, makes every mistake that could show it in an error, and hangs up."""
 
+    def on_dtmf(self, digit: str) -> None:
+        raise KeyError(digit)
+
     async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
         said = "my number is 4711"
         self.call.transcript(trace_id, "my number", final=False)

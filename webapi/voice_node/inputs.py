@@ -1,4 +1,4 @@
-"""What comes into a session from outside: who calls, their audio, what the orchestrator gives, and the close.
+"""What comes into a session from outside: who calls, their audio and keys, what the orchestrator gives, and the close.
 
 What a call does is a function of these values in their order, so a recording keeps them and a replay feeds them again.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from webapi.voice_node.events import AudioChunk, AudioGap, HangUpAsked, Reply, SayAsked, Turn
+from webapi.voice_node.events import AudioChunk, AudioGap, HangUpAsked, KeyPressed, Reply, SayAsked, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,5 +54,6 @@ class Closed:
 
 
 Input: TypeAlias = (
-    AudioChunk | AudioGap | OrchestratorOutput | SayAsked | HangUpAsked | PlayedOut | SpeakerActed | Closed
+    AudioChunk | AudioGap | KeyPressed | OrchestratorOutput | SayAsked | HangUpAsked | PlayedOut | SpeakerActed | Closed
 )
+FROM_CALLER = (AudioChunk, AudioGap, KeyPressed, Closed)  # the inputs that are not the orchestrator's or the speaker's

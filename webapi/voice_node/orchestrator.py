@@ -45,6 +45,7 @@ class Call(Protocol):
     identity: str  # of the caller
     name: str
     kind: str  # standard, or sip for a phone
+    number: str  # of the phone; "" for other callers, and where it is withheld
     metadata: str
     attributes: Mapping[str, str]
     rate: int  # Hz of the caller's PCM
@@ -85,6 +86,8 @@ class Orchestrator(Protocol):
     - `on_partial_audio(trace_id, pcm)`: a piece of the utterance that goes on;
     - `on_playback_ended(trace_id, heard_ms, completed[, heard_text])`: how much of the reply was heard. A method that
       takes four arguments gets the words too: None where no words of the reply were told;
+    - `on_dtmf(digit)`: the caller has pressed a key of their phone: one of `0123456789*#ABCD`. It may be called at any
+      time of a call;
     - `is_interruptible(trace_id) -> bool`: whether the caller may interrupt the reply.
 
     The node sets `on_tts_first_chunk` and `on_llm_request_done`. Call them with `(trace_id, ts)`, from any thread,

@@ -22,7 +22,9 @@ from webapi.voice_node.events import (
     AudioChunk,
     AudioGap,
     CallerAudio,
+    Digit,
     Event,
+    KeyPressed,
     Playback,
     Played,
     SpeechEnded,
@@ -117,6 +119,7 @@ class Session:
         self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap
         self._caller: DirectSubject[CallerAudio] = DirectSubject()
         self._asked: DirectSubject[Asked] = DirectSubject()
+        self._keys: DirectSubject[KeyPressed] = DirectSubject()
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
         self._taps = Taps(taps, loop, self._on_trouble)
@@ -130,6 +133,7 @@ class Session:
             "playback": playback,
             "played": played or rx.never(),
             "asked": self._asked,
+            "keys": self._keys,
         }
         streams = build_streams(graph, ports, self.context, probe)
         scheduler = AsyncIOScheduler(loop)
@@ -236,6 +240,16 @@ class Session:
             self.context.note(asked)
         with contained(self._fail):
             self._asked.on_next(asked)
+
+    def press(self, digit: Digit, t_us: int | None = None) -> None:
+        """The caller has pressed a key of their phone, now or at `t_us` before."""
+        if self._closed:
+            return
+        key = KeyPressed(self._clock() if t_us is None else t_us, digit)
+        if self.context.note:
+            self.context.note(key)
+        with contained(self._fail):
+            self._keys.on_next(key)
 
     def _notice(self, value: Any) -> None:
         if isinstance(value, (SpeechStarted, SpeechEnded)):

@@ -220,7 +220,7 @@ function addTurn(turn) {
 function addEvent(message) {
   const name = message.event.slice(0, 40);
   const row = document.createElement("li");
-  const detail = [message.prompt, message.outcome, message.reason, message.detail, message.identity, message.mark].filter((part) => typeof part === "string" && part);
+  const detail = [message.prompt, message.outcome, message.reason, message.detail, message.identity, message.mark, message.digit].filter((part) => typeof part === "string" && part);
   if (name === "listening_to" && message.identity === null) detail.push("nobody");
   if (Number.isFinite(message.heard_ms)) detail.push(`${secondsOf(message.heard_ms)} heard`);
   row.dataset.event = name;

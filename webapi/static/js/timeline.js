@@ -224,5 +224,6 @@ const TIMELINE_ROWS = {
   playback_paused: [1, "bot"],
   playback_resumed: [1, "bot"],
   playback_ended: [1, "bot"],
+  dtmf: [0, "caller"],
   hung_up: [1, "cut"],
 };

@@ -139,6 +139,7 @@ const EVENTS = {
   hook_failed: ["hook failed", "A hook of the orchestrator failed"],
   mark: ["mark", "Mark of the orchestrator"],
   message_sent: ["message", "Message of the orchestrator"],
+  dtmf: ["key", "Key of the phone"],
   hung_up: ["hung up", "The bot hung up"],
 };
 

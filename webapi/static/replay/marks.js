@@ -23,6 +23,7 @@ const EVENTS = {
   heard_text: { words: "Words that were heard", row: 2, colour: "bot" },
   mark: { words: "Mark of the orchestrator", row: 2, colour: "bot" },
   message_sent: { words: "Message to the room", row: 2, colour: "bot" },
+  dtmf: { letter: "D", words: "Key pressed", row: 0, colour: "caller" },
   hung_up: { letter: "G", words: "The bot hung up", row: 0, colour: "bot" },
   hook_failed: { words: "The orchestrator raised", row: 2, colour: "cut" },
 };

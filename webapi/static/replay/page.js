@@ -213,6 +213,7 @@ function wordsRow({ start, turn, side, heard, unheard, cut }) {
 function inList(event, about) {
   if (event.event === "transcript") return `${event.speaker === "bot" ? "Bot" : "Caller"}: ${event.text}`;
   if (event.event === "heard_text") return `Heard: ${event.text || "nothing"}`;
+  if (event.event === "dtmf") return `${about.words}: ${event.digit}`;
   return event.event === "mark" ? `Mark: ${event.mark}` : about.words;
 }
 

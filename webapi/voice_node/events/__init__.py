@@ -31,6 +31,13 @@ from webapi.voice_node.events.event import (
     record,
     seconds,
 )
+from webapi.voice_node.events.keys import (
+    DIGITS,
+    Digit,
+    Dtmf,
+    KeyPressed,
+    as_digit,
+)
 from webapi.voice_node.events.playback import (
     FillerStarted,
     FramesDropped,
@@ -79,6 +86,7 @@ from webapi.voice_node.events.words import (
 
 __all__ = [
     "BYTES_PER_SAMPLE",
+    "DIGITS",
     "ROOM_RATE_HZ",
     "SAY",
     "SHORT_INTERRUPTION",
@@ -90,6 +98,8 @@ __all__ = [
     "BargeIn",
     "CallerAudio",
     "CutOutcome",
+    "Digit",
+    "Dtmf",
     "Event",
     "FillerAudio",
     "FillerStarted",
@@ -100,6 +110,7 @@ __all__ = [
     "HeardText",
     "HookFailed",
     "HungUp",
+    "KeyPressed",
     "LlmRequestDone",
     "Mark",
     "MessageSent",
@@ -130,6 +141,7 @@ __all__ = [
     "Unheard",
     "Uninterruptible",
     "Voiced",
+    "as_digit",
     "length_us",
     "record",
     "seconds",

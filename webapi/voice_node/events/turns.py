@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from webapi.voice_node.events.event import Event, Turn
+from webapi.voice_node.events.keys import Dtmf
 
 SHORT_INTERRUPTION = "cough"  # the reason of a SpeechEnded that was too short to interrupt a reply; not answered
 
@@ -106,4 +107,5 @@ TurnEvent: TypeAlias = (
     | HaltReply
     | ResumeReply
     | HungUp
+    | Dtmf
 )

@@ -12,7 +12,7 @@ from webapi.voice_node.operators.kinds import Kind
 from webapi.voice_node.reply.given_arguments import GivenArguments
 
 FEEDBACK = "playback"  # the input port that leads back from the speaker: drawings show it apart from the others
-UNDRAWN = "asked"  # the input port that every `turn_events` reads: a line for it in each drawing would tell nothing
+UNDRAWN = ("asked", "keys")  # input ports that every `turn_events` reads: a line for them would tell nothing
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def edges(graph: GraphSpec) -> list[Edge]:
 
     def read(names: Sequence[str], target: str, step: int = 0, argument: str = "") -> None:
         sources = dict.fromkeys(maker for name in names for maker in makers[name])
-        found.extend(Edge(maker, target, step, argument, kinds[maker]) for maker in sources if maker != UNDRAWN)
+        found.extend(Edge(maker, target, step, argument, kinds[maker]) for maker in sources if maker not in UNDRAWN)
 
     for stream in graph.streams:
         if stream.steps:

@@ -8,10 +8,16 @@ from typing import Any
 
 from webapi.voice_node.events import ROOM_RATE_HZ
 from webapi.voice_node.graph.yaml_parser import Place
-from webapi.voice_node.operators.kinds import ASKED, AUDIO, PLAYBACK, PLAYED, TURNS, Kind
+from webapi.voice_node.operators.kinds import ASKED, AUDIO, KEYS, PLAYBACK, PLAYED, TURNS, Kind
 
 VERSION = 1
-INPUTS = {"caller": Kind(AUDIO.name, ROOM_RATE_HZ), "playback": PLAYBACK, "played": PLAYED, "asked": ASKED}
+INPUTS = {
+    "caller": Kind(AUDIO.name, ROOM_RATE_HZ),
+    "playback": PLAYBACK,
+    "played": PLAYED,
+    "asked": ASKED,
+    "keys": KEYS,
+}
 OUTPUTS = {
     "speaker": (Kind("replies", ROOM_RATE_HZ),),
     "events": (TURNS,),  # reply events need no port: the session takes them at the speaker

@@ -55,7 +55,7 @@ class _Drawing:
         """An operator and its arguments, in as many rows as they take."""
         notes = [
             *shown_arguments(step),
-            *(f"{name} ◄ {stream}" for name, stream in step.reads.items() if stream != UNDRAWN),
+            *(f"{name} ◄ {stream}" for name, stream in step.reads.items() if stream not in UNDRAWN),
         ]
         head = f"│ {step.operator:12} "
         room = COLUMNS - self._width - len(head)

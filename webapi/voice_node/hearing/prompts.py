@@ -5,9 +5,10 @@
     reply    RRRR--------RRRR------------------
     prompts  g-------------------------------i-      g greeting, i idle prompt: `idle_frames` after the reply
 
-The greeting comes with the first frame. The idle prompt comes once in a silence; the caller must speak before the
-next one. It does not come in a frame with which a turn may be beginning. Noise is no such frame: neither where the
-probability of a voice is below END (endpoint.py), nor after an utterance that ended as noise, until a pause has come.
+The greeting comes with the first frame. The idle prompt comes once in a silence; the caller must speak, or press a key,
+before the next one. It does not come in a frame with which a turn may be beginning. Noise is no such frame: neither
+where the probability of a voice is below END (endpoint.py), nor after an utterance that ended as noise, until a pause
+has come.
 """
 
 from __future__ import annotations
@@ -42,5 +43,5 @@ def frame(s: Silence, busy: bool, voice: bool, number: int, rule: TurnRule) -> t
 
 
 def at_onset(s: Silence) -> Silence:
-    """The caller begins to talk."""
+    """The caller begins to talk, or presses a key."""
     return s._replace(since=None, prompted=False)

@@ -69,6 +69,11 @@ def playback(s: TurnState, event: Playback) -> TurnState:
     return s if reply is s.reply else s._replace(reply=reply)
 
 
+def key(s: TurnState) -> TurnState:
+    """The caller has pressed a key: they are there, so the silence before a prompt begins anew."""
+    return s._replace(silence=prompts.at_onset(s.silence))
+
+
 def request(s: TurnState, request: Request) -> TurnState:
     """The orchestrator asks for something, which waits: see `meet_request`."""
     return s._replace(requests=(*s.requests, request))

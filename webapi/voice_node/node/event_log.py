@@ -1,6 +1,7 @@
 """Logs the events of a session: the fields of `events.record`, and a sentence for people.
 
-What was said is in the log only where LOG_TRANSCRIPTS is on; else a line says how many characters it had.
+What was said, and which keys were pressed, is in the log only where LOG_TRANSCRIPTS is on; else a line says how many
+characters it had.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from webapi.voice_node.errors.plain_text import shortened
 from webapi.voice_node.events import (
     SAY,
     BargeIn,
+    Dtmf,
     Event,
     FillerStarted,
     FramesDropped,
@@ -54,7 +56,8 @@ SENTENCES: dict[type[Event], str] = {  # of events without a value to tell
     PlaybackResumed: "bot goes on",
 }
 STEPS = (ReplyStarted, LlmRequestDone, TtsFirstChunk, Uninterruptible, ReplyCut, Mark)  # a caller does not notice these
-WORDS = {Transcript: "text", HeardText: "text", MessageSent: "message"}  # the fields that have what was said
+WORDS = {Transcript: "text", HeardText: "text", MessageSent: "message", Dtmf: "digit"}  # the fields with what was said
+KEY_HOOK = "on_dtmf"
 SHOWN_CHARACTERS = 200  # in a sentence; the field has all
 
 
@@ -97,6 +100,8 @@ def level_of(event: Event, words: bool = False) -> str:
         return "WARNING"
     if isinstance(event, ReplyEnded):
         return "DEBUG" if event.outcome == "completed" else "WARNING"
+    if isinstance(event, Dtmf):
+        return "INFO"
     if type(event) in WORDS:
         return "INFO" if words and getattr(event, "final", True) else "DEBUG"
     return "DEBUG" if isinstance(event, STEPS) else "INFO"
@@ -105,6 +110,8 @@ def level_of(event: Event, words: bool = False) -> str:
 def sentence(event: Event, words: bool = False) -> str:
     """What happened, in a few words. Turns are numbered from 0, as in the files. `words`: with what was said."""
     what, detail = _what_was_said(event, words) if type(event) in WORDS else _what_happened(event)
+    if isinstance(event, HookFailed) and not words:
+        detail = _without_key(event)
     return f"{what} (turn {event.turn.number})" + (f": {detail}" if detail else "")
 
 
@@ -139,6 +146,8 @@ def _what_happened(event: Event) -> tuple[str, str]:
 def _what_was_said(event: Event, words: bool) -> tuple[str, str]:
     """The sentence of an event in WORDS, and what was said where that is to be told."""
     text = _words_of(event)
+    if isinstance(event, Dtmf):
+        return "caller pressed a key", text if words else ""
     detail = shortened(text, SHOWN_CHARACTERS) if words else f"{len(text)} characters"
     if isinstance(event, Transcript):
         who = "caller said" if event.speaker == "caller" else "the bot's words"
@@ -157,6 +166,13 @@ def _leave_words_out(event: Event, fields: dict[str, Any]) -> None:
     if type(event) in WORDS:
         del fields[WORDS[type(event)]]
         fields["characters"] = len(_words_of(event))
+    elif isinstance(event, HookFailed):
+        fields["detail"] = _without_key(event)
+
+
+def _without_key(event: HookFailed) -> str:
+    """The detail; of an error about a pressed key only its type: `KeyError: '5'` would tell the key."""
+    return event.detail.partition(":")[0] if event.hook == KEY_HOOK else event.detail
 
 
 def _seconds(ms: int) -> str:

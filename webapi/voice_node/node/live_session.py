@@ -103,6 +103,7 @@ class LiveSession:
         self.graph = graph.name
         self.hear = self._session.hear
         self.lost = self._session.lost
+        self.press = self._session.press
         self.cut = self._session.cut
         self._is_outdated = is_outdated
 

@@ -49,6 +49,7 @@ TURNS = Kind("turns")  # TurnEvent: SpeechStarted, PartialAudio, SpeechEnded, Ba
 REPLIES = Kind("replies")  # Reply: ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
 PLAYBACK = Kind("playback")  # Playback: PlaybackStarted, PlaybackEnded, …
 ASKED = Kind("asked")  # Asked: SayAsked, HangUpAsked
+KEYS = Kind("keys")  # KeyPressed
 PLAYED = Kind("played", ROOM_RATE_HZ)  # Played: ReplyAudio as the speaker plays it, PlaybackPaused, PlaybackEnded
 
 Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]  # from what comes in and the arguments: what goes out

@@ -9,9 +9,9 @@ from pydantic import Field
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node.events import US_PER_MS, US_PER_S, Asked, AudioGap, Playback, Turn, TurnEvent, Voiced
+from webapi.voice_node.events import US_PER_MS, US_PER_S, Asked, AudioGap, KeyPressed, Playback, Turn, TurnEvent, Voiced
 from webapi.voice_node.hearing.turn_rule import TurnRule
-from webapi.voice_node.operators.kinds import ASKED, PLAYBACK, TURNS, VOICED, BuildInfo, Kind, Stage, operator
+from webapi.voice_node.operators.kinds import ASKED, KEYS, PLAYBACK, TURNS, VOICED, BuildInfo, Kind, Stage, operator
 from webapi.voice_node.operators.turn_arguments import do_not_go_together
 from webapi.voice_node.operators.turn_scan import TurnScan
 from webapi.voice_node.reactive.direct import DirectObservable
@@ -42,6 +42,7 @@ def turn_events(
     idle_s: Seconds = 20,
     playback: Annotated[Observable[Playback], PLAYBACK],
     asked: Annotated[Observable[Asked], ASKED],
+    keys: Annotated[Observable[KeyPressed], KEYS],
     info: BuildInfo,
 ) -> Stage[TurnEvent]:
     """Voiced frames to turn events: the turn reducer scanned over them, with the audio put back in.
@@ -61,7 +62,8 @@ def turn_events(
     `answered: false`: for a graph without a reply. Otherwise each turn waits for a reply, and an utterance that begins
     before it is heard carries the audio of the one before. `greeting` is played with the caller's first frame,
     `idle_prompt` once when nobody has spoken for `idle_s` of the caller's audio: each is a turn of its own, played by
-    `reply`. `asked` are the requests of the orchestrator: see hearing/requests.py.
+    `reply`. `asked` are the requests of the orchestrator: see hearing/requests.py. Of `keys`
+    each becomes a `Dtmf`, and begins the silence before `idle_prompt` anew.
     """
 
     def rule_for(frame_us: int) -> TurnRule:
@@ -80,7 +82,7 @@ def turn_events(
             patience_frames=patience_ms * US_PER_MS // frame_us,
         )
 
-    return _scanned(rule_for, info.context.turn, playback, asked)
+    return _scanned(rule_for, info.context.turn, playback, asked, keys)
 
 
 def _scanned(
@@ -88,8 +90,9 @@ def _scanned(
     name: Callable[[int], Turn],
     playback: Observable[Playback],
     asked: Observable[Asked],
+    keys: Observable[KeyPressed],
 ) -> Stage[TurnEvent]:
-    """The operator that scans frames and playback with a TurnScan of its own in each subscription."""
+    """The operator that scans frames, keys and playback with a TurnScan of its own in each subscription."""
 
     def apply(source: Observable[Voiced | AudioGap]) -> Observable[TurnEvent]:
         def subscribe(
@@ -99,6 +102,7 @@ def _scanned(
             return CompositeDisposable(
                 playback.subscribe(scan.on_playback, observer.on_error, scheduler=scheduler),
                 asked.subscribe(scan.on_asked, observer.on_error, scheduler=scheduler),
+                keys.subscribe(scan.on_key, observer.on_error, scheduler=scheduler),
                 source.subscribe(scan.on_next, observer.on_error, observer.on_completed, scheduler=scheduler),
             )
 

@@ -10,9 +10,11 @@ from webapi.voice_node.events import (
     Asked,
     AudioGap,
     BargeIn,
+    Dtmf,
     Frame,
     HaltReply,
     HungUp,
+    KeyPressed,
     PartialAudio,
     Playback,
     Prompted,
@@ -45,7 +47,7 @@ from webapi.voice_node.hearing.turn_state import TurnState
 
 
 class TurnScan:
-    """Takes voiced frames, playback and what the orchestrator asks for; gives turn events to `emit`.
+    """Takes voiced frames, keys, playback and what the orchestrator asks for; gives turn events to `emit`.
 
     `rule_for` makes the rule from the length of a frame in µs, `name` the Turn from its number.
     The state is renewed before an event is emitted, because what follows from it may come back through playback.
@@ -103,6 +105,11 @@ class TurnScan:
         request = SayRequest(asked.trace_id) if isinstance(asked, SayAsked) else HangUpRequest(asked.reason)
         self._state = turn_reducer.request(self._state, request)
         self._meet_requests(asked.t_us)
+
+    def on_key(self, key: KeyPressed) -> None:
+        """The caller has pressed a key."""
+        self._state = turn_reducer.key(self._state)
+        self._emit(Dtmf(key.t_us, self._turn(max(0, self._state.turns - 1)), key.digit))
 
     def _meet_requests(self, t_us: int) -> None:
         """Meet those that can be met. Not while other decisions are told: they may come back here by `on_playback`."""

@@ -2,8 +2,8 @@
 
     call.json      session, room, time, versions and settings (never a secret)
     graph.yaml     the graph that answered
-    inputs.jsonl   a line for each input: the caller's audio, what the orchestrator gave or asked for, what was played
-                   out, when the speaker acted, the end
+    inputs.jsonl   a line for each input: the caller's audio and keys, what the orchestrator gave or asked for, what was
+                   played out, when the speaker acted, the end
     caller.wav     the caller's audio of those lines, joined
     replies.wav    the same of the replies
     events.jsonl   what the node decided
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from webapi.voice_node import events
-from webapi.voice_node.events import AudioChunk, AudioGap, HangUpAsked, Reply, ReplyAudio, SayAsked, Turn
+from webapi.voice_node.events import AudioChunk, AudioGap, HangUpAsked, KeyPressed, Reply, ReplyAudio, SayAsked, Turn
 from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 
 VERSION = 1
@@ -53,6 +53,8 @@ def line_of(given: Input) -> dict[str, Any]:
     if isinstance(given, AudioGap):
         unheard = {"unheard": True} if given.unheard else {}
         return {"in": "gap", "t_us": given.t_us, "reason": given.reason, **unheard}
+    if isinstance(given, KeyPressed):
+        return {"in": "key", "t_us": given.t_us, "digit": given.digit}
     if isinstance(given, SayAsked):
         return {"in": "say", "t_us": given.t_us, "trace_id": given.trace_id}
     if isinstance(given, HangUpAsked):
@@ -77,6 +79,8 @@ def input_of(line: dict[str, Any], take_pcm: TakePcm) -> Input | None:
         return AudioChunk(line["t_us"], pcm, line["rate"], line.get("echo", False)) if pcm is not None else None
     if kind == "gap":
         return AudioGap(**line)
+    if kind == "key":
+        return KeyPressed(**line)
     if kind == "say":
         return SayAsked(**line)
     if kind == "hang_up":

@@ -20,6 +20,7 @@ EVENT_LETTERS = {
     "playback_ended": "p",
     REPLY_FAILED: "!",
     "hung_up": "G",  # goodbye
+    "dtmf": "D",
 }
 
 

@@ -40,7 +40,7 @@ WORDS_BELOW = {  # which event the words of a side stand below: the last one of 
     "bot": ("playback_started", "playback_ended", "prompted"),
 }
 CUT, UNHEARD = "[cut off]", "[not heard]"  # behind a reply's words that were heard; in place of those that were not
-TURN_LETTERS = "BUSEAG"  # the row `turns`; where several events fall into one column, the first of these is shown
+TURN_LETTERS = "BUSEAGD"  # the row `turns`; where several events fall into one column, the first of these is shown
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,8 @@ def _text(event: dict[str, Any]) -> str:
         return f"{name}  heard {event['heard_ms']} ms so far"
     if name == "prompted":
         return f"{name}  {event['prompt']}"
+    if name == "dtmf":
+        return f"{name}  {event['digit']}"
     if name == "hung_up":
         return f"{name}  {one_line(event['reason'])}".rstrip()
     return name

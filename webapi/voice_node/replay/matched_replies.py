@@ -8,8 +8,6 @@ from dataclasses import replace
 
 from webapi.voice_node.events import (
     SAY,
-    AudioChunk,
-    AudioGap,
     HangUpAsked,
     HookFailed,
     Prompted,
@@ -17,7 +15,7 @@ from webapi.voice_node.events import (
     SpeechEnded,
     Turn,
 )
-from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut, SpeakerActed
+from webapi.voice_node.inputs import FROM_CALLER, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 from webapi.voice_node.recording.recorded_call import RecordedCall
 from webapi.voice_node.replay.recorded_replies import RecordedReplies
 from webapi.voice_node.replay.recorded_reply import RecordedReply, is_of_reply, read_replies
@@ -75,7 +73,7 @@ class MatchedReplies(RecordedReplies):
         came_us = 0
         for order, given in enumerate(inputs):
             came_us = max(came_us, given.value.t_us if isinstance(given, OrchestratorOutput) else given.t_us)
-            if not isinstance(given, (AudioChunk, AudioGap, Closed)):
+            if not isinstance(given, FROM_CALLER):
                 continue
             while self._due and self._due[0][:2] < (came_us, order):
                 yield heapq.heappop(self._due)[2]

@@ -27,6 +27,7 @@ from webapi.voice_node.orchestrator import Speech
 from webapi.voice_node.reactive.async_iterator import close
 from webapi.voice_node.reply.prompts import single_chunk
 
+PHONE_NUMBER = "sip.phoneNumber"  # the attribute in which livekit-sip gives it
 LONGEST_TEXT = 10_000  # bytes of one transcript, as UTF-8: some ten minutes of speech
 MOST_TO_SAY = 100  # turns that wait to be said
 LONGEST_NAME = 100  # characters of a mark's name
@@ -53,6 +54,7 @@ class OrchestratorCall:
         self.kind = context.caller.kind
         self.metadata = context.caller.metadata
         self.attributes: Mapping[str, str] = MappingProxyType(dict(context.caller.attributes))
+        self.number = self.attributes.get(PHONE_NUMBER, "") if self.kind == "sip" else ""
         self.rate = rate
         self._context = context
         self._tell = tell

@@ -10,6 +10,7 @@ from typing import Any
 from webapi.voice_node.context import Context
 from webapi.voice_node.errors import as_exception, describe
 from webapi.voice_node.events import (
+    Dtmf,
     HookFailed,
     PartialAudio,
     PlaybackEnded,
@@ -52,6 +53,10 @@ class Hooks:
     def speech_started(self, event: SpeechStarted) -> None:
         """Soon: if this start is a barge-in, that event comes next, and the reply must be silent first."""
         self._soon("on_speech_started", event.turn, seconds(event.t_us))
+
+    def dtmf(self, event: Dtmf) -> None:
+        """Soon, so that it comes behind the start of speech before it: the caller has pressed a key."""
+        self._context.loop.call_soon(self._key_pressed, event)
 
     def call_started(self, call: Call) -> None:
         """Soon, and first of all: the call begins. `started` waits until the hook has returned."""
@@ -191,6 +196,11 @@ class Hooks:
             done(error)
         elif error is not None:
             self.report(hook, turn, error)
+
+    def _key_pressed(self, event: Dtmf) -> None:
+        method = self._method("on_dtmf")
+        if method is not None:
+            self._run("on_dtmf", event.turn, method, (event.digit,))
 
     def _on_started(self, error: BaseException | None) -> None:
         if error is not None:

@@ -14,6 +14,7 @@ from webapi.voice_node.events import (
     SAY,
     SHORT_INTERRUPTION,
     CutOutcome,
+    Dtmf,
     HaltReply,
     HeardText,
     HungUp,
@@ -91,6 +92,9 @@ class OrchestratorAdapter:
             self._hooks.partial_audio(event)
             return False
         if isinstance(event, HungUp):
+            return False
+        if isinstance(event, Dtmf):
+            self._hooks.dtmf(event)
             return False
         if isinstance(event, SpeechStarted):
             self._call.begin(event.turn)

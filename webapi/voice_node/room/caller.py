@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 from livekit import rtc
 from loguru import logger
 
+from webapi.voice_node.events import US_PER_S, Digit
 from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.room.jitter_buffer import look_at
 from webapi.voice_node.room.participants import cancels_echo
@@ -15,6 +17,7 @@ from webapi.voice_node.room.track_reader import TrackReader, frames_of
 from webapi.voice_node.room.who_is_heard import WHY
 
 ASK_AGAIN_S = 2.0  # after this time a track that was subscribed to and has not come is subscribed to again
+MOST_KEYS = 50  # within a second: a phone sends 10, and a client that sends more could fill log and recording
 MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # between two sessions where the first broke
 
 
@@ -40,6 +43,7 @@ class Caller:
         self.not_before_s = 0.0  # no other session is made before this time
         self._began_s = 0.0
         self._pause_s = 0.0
+        self._keys_us: deque[int] = deque(maxlen=MOST_KEYS)  # when the last ones came
 
     # ------------------------------------------------------------ session
 
@@ -71,6 +75,15 @@ class Caller:
         self._pause_s = MIN_PAUSE_S if lasted or not self._pause_s else min(MAX_PAUSE_S, 2 * self._pause_s)
         self.broken, self.not_before_s = True, self._began_s + self._pause_s
         return max(0.0, self.not_before_s - now_s)
+
+    def press(self, digit: Digit) -> None:
+        """They have pressed a key. More than MOST_KEYS within a second are left out."""
+        t_us, keys_us = clock_us(), self._keys_us
+        if len(keys_us) == MOST_KEYS and t_us - keys_us[0] < US_PER_S:
+            self.log.bind(event="keys_dropped").debug(f"more than {MOST_KEYS} keys within a second; one is left out")
+            return
+        keys_us.append(t_us)
+        self.session.press(digit, t_us)
 
     def _replace_session(self, session: SessionPort) -> SessionPort:
         before, self.session = self.session, session

@@ -18,6 +18,7 @@ from webapi.voice_node.room.announcements import Announcements
 from webapi.voice_node.room.caller import ASK_AGAIN_S, Caller
 from webapi.voice_node.room.connection import Connection
 from webapi.voice_node.room.data_messages import RoomMessages
+from webapi.voice_node.room.keypad import press
 from webapi.voice_node.room.participants import caller_info, people_in
 from webapi.voice_node.room.session_keeper import UNHEARD, SessionKeeper
 from webapi.voice_node.room.session_port import MakeSession
@@ -144,6 +145,7 @@ class Host:
         on("track_subscription_failed", self._on_refused)
         on("track_muted", self._on_muted)
         on("track_unmuted", self._on_muted)
+        on("sip_dtmf_received", lambda key: press(self._caller, key))
         on("reconnecting", self._on_reconnecting)
         on("reconnected", self._on_reconnected)
 

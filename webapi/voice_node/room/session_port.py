@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from webapi.voice_node.events import Event
+from webapi.voice_node.events import Digit, Event
 from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.playback.sink import Sink
 
-MAX_WAITING = 200  # chunks of 10 ms (2 s) that are kept for a session that is not made yet
+MAX_WAITING = 200  # chunks of 10 ms (2 s), gaps and keys that are kept for a session that is not made yet
 
 
 class Listener(Protocol):
@@ -50,6 +50,9 @@ class SessionPort(Listener, Protocol):
     def between_turns(self) -> bool:
         """The caller does not speak, and no reply is made or played."""
 
+    def press(self, digit: Digit, t_us: int) -> None:
+        """The caller pressed a key of their phone at `t_us`."""
+
     def cut(self, reason: str) -> None:
         """End a reply that plays: nobody can hear the bot."""
 
@@ -79,7 +82,7 @@ def clock_us() -> int:
 
 
 class PendingSession:
-    """Stands in for a session that is not made yet: keeps the last MAX_WAITING chunks and gaps of the caller."""
+    """Stands in for a session that is not made yet: keeps the last MAX_WAITING chunks, gaps and keys of the caller."""
 
     origin_us = 0
     graph = ""
@@ -87,20 +90,24 @@ class PendingSession:
     between_turns = True
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[bytes, int, bool, int] | tuple[str, int]] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[tuple[int, Callable[[SessionPort], None]]] = deque(maxlen=MAX_WAITING)
 
     @property
     def since_us(self) -> int | None:
-        """The arrival of the oldest chunk, or the time of the oldest gap, that waits; None where nothing does."""
-        return self._waiting[0][-1] if self._waiting else None
+        """The time of the oldest thing that waits: the arrival of a chunk, or a gap, or a key; None: nothing waits."""
+        return self._waiting[0][0] if self._waiting else None
 
     def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
         """Keep the chunk."""
-        self._waiting.append((pcm, rate, echo, t_us))
+        self._waiting.append((t_us, lambda session: session.hear(pcm, rate, echo, t_us)))
 
     def lost(self, reason: str, t_us: int) -> None:
         """Keep the gap."""
-        self._waiting.append((reason, t_us))
+        self._waiting.append((t_us, lambda session: session.lost(reason, t_us)))
+
+    def press(self, digit: Digit, t_us: int) -> None:
+        """Keep the key."""
+        self._waiting.append((t_us, lambda session: session.press(digit, t_us)))
 
     def cut(self, reason: str) -> None:
         """Do nothing: nothing plays."""
@@ -110,8 +117,5 @@ class PendingSession:
 
     def pass_on(self, session: SessionPort) -> None:
         """Give all that was kept to `session`, in order."""
-        for waiting in self._waiting:
-            if len(waiting) == 2:
-                session.lost(*waiting)
-            else:
-                session.hear(*waiting)
+        for _, give in self._waiting:
+            give(session)

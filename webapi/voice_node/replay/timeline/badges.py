@@ -28,8 +28,9 @@ EVENT_MARKS = {
     "prompted": EventMark(0, BOT_COLOUR, "bot began", 112),
     REPLY_FAILED: EventMark(1, CUT, "reply failed", 116),
     "hung_up": EventMark(0, BOT_COLOUR, "bot hung up", 122),
+    "dtmf": EventMark(0, CALLER_COLOUR, "key", 62),
 }
-RARE = ("prompted", REPLY_FAILED, "hung_up")  # explained where there are such events
+RARE = ("prompted", REPLY_FAILED, "hung_up", "dtmf")  # explained where there are such events
 OF_CALLERS = ("speech_started", "speech_ended", "barge_in", "superseded")
 
 

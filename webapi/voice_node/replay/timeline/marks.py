@@ -76,6 +76,8 @@ def _events(timeline: Timeline, row: RowSpan, *, dense: bool) -> Iterator[str]:
 
 
 def _detail(event: dict[str, Any], kind: str) -> str:
+    if kind == "dtmf":
+        return escape(printable(f": {event.get('digit', '')}"))
     return escape(printable(f": {event.get('detail', '')}")) if kind == REPLY_FAILED else ""
 
 
