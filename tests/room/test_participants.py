@@ -6,9 +6,10 @@ from datetime import datetime, timezone
 from typing import Any, cast
 
 from livekit import rtc
+from livekit.protocol.models import AudioTrackFeature
 
 from tests.fake_room import Participant, Publication
-from webapi.voice_node.room.participants import people_in
+from webapi.voice_node.room.participants import cancels_echo, people_in
 from webapi.voice_node.room.who_is_heard import AudioTrack, Person
 
 VIDEO = rtc.TrackKind.KIND_VIDEO
@@ -43,3 +44,18 @@ def test_every_kind_that_the_library_knows_has_a_name_and_one_that_it_does_not_k
     kinds = {read(kind=kind).kind for kind in rtc.ParticipantKind.values()}
     assert {"standard", "sip", "agent", "egress", "ingress"} <= kinds
     assert read(kind=77).kind == "77"
+
+
+def test_the_status_of_a_call_counts_for_phones_alone_as_any_client_can_set_that_attribute() -> None:
+    sip, ringing = rtc.ParticipantKind.PARTICIPANT_KIND_SIP, {"sip.callStatus": "ringing"}
+    assert read(kind=sip, attributes=ringing).call_status == "ringing"
+    assert read(kind=sip).call_status == ""
+    assert read(attributes=ringing).call_status == ""
+
+
+def test_a_phone_does_not_say_that_it_cancels_echo() -> None:
+    """So `cancel_echo: {when: needed}` is on for it: livekit-sip publishes its track without that feature."""
+    browser = Publication("b", audio_features=(AudioTrackFeature.TF_ECHO_CANCELLATION,))
+    phone = Publication("p", source=UNKNOWN)
+    told = [cancels_echo(cast(rtc.RemoteTrackPublication, each)) for each in (browser, phone)]
+    assert told == [True, False]

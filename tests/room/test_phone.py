@@ -1,4 +1,4 @@
-"""A phone in a room of virtual time: its keys."""
+"""A phone in a room of virtual time: its keys, when it is answered, and who hangs up."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from livekit import rtc
 
 from tests.fake_room import FakeRoom
 from tests.reply.keypads import Keypad
+from tests.reply.talkative import Talkative
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.graph.files import load_graph
@@ -39,6 +40,12 @@ def press(room: FakeRoom, identity: str, *digits: str) -> None:
     """LiveKit's message that a participant has pressed keys."""
     for digit in digits:
         room.emit("sip_dtmf_received", rtc.SipDTMF(0, digit, room.people.get(identity)))  # type: ignore[arg-type]
+
+
+def set_status(room: FakeRoom, identity: str, status: str) -> None:
+    """livekit-sip says how far the call is."""
+    room.people[identity].attributes["sip.callStatus"] = status
+    room.emit("participant_attributes_changed", {"sip.callStatus": status}, room.people[identity])
 
 
 def keys() -> str:
@@ -86,3 +93,34 @@ def test_keys_that_come_before_the_session_is_made_wait_for_it(in_room: Any) -> 
 
     in_room(scenario)
     assert keys() == "7"
+
+
+def test_a_phone_that_rings_is_served_from_when_it_is_answered(in_room: Any) -> None:
+    async def scenario(room: FakeRoom) -> None:
+        room.join("phone", mic=False, kind=SIP)
+        set_status(room, "phone", "dialing")
+        room.publish("phone", "TR_phone")
+        await asyncio.sleep(1)
+        set_status(room, "phone", "ringing")
+        await asyncio.sleep(9)
+        assert (room.calls, room.tracks) == ([], [])
+        set_status(room, "phone", "active")
+        await asyncio.sleep(0.1)
+        assert [call.caller.attributes["sip.callStatus"] for call in room.calls] == ["active"]
+        await room.say(0.5)
+        await room.until("turn")
+
+    in_room(scenario)
+
+
+def test_a_caller_who_hangs_up_ends_the_call(in_room: Any) -> None:
+    async def scenario(room: FakeRoom) -> None:
+        room.join("phone", kind=SIP)
+        set_status(room, "phone", "active")
+        await asyncio.sleep(0.5)
+        set_status(room, "phone", "hangup")
+        room.leave("phone")
+        await asyncio.sleep(0.5)
+        assert Talkative.last.hooks[-1] == ("on_call_ended", "caller left")
+
+    in_room(scenario)

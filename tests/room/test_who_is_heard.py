@@ -251,3 +251,27 @@ def test_every_reason_has_a_text() -> None:
         "encrypted",
         "node_leaves",
     }
+
+
+# ---------------------------------------------------------------- phones
+
+
+@pytest.mark.parametrize("status", ["dialing", "ringing", "automation", "hangup"])
+def test_a_phone_is_no_caller_before_it_is_answered(status: str) -> None:
+    rings = Person("phone", (mic("p"),), "sip", call_status=status)
+    assert decide([rings]) == Decision(None, "nobody")
+    assert not_heard([rings], None) == {"phone": f"a phone whose call is not answered: {status}"}
+    assert decide([rings, person("bob", mic("b"), joined_ms=9)]).seat == Seat("bob", "b")
+
+
+@pytest.mark.parametrize("status", ["active", "", "a status of later versions"])
+def test_a_phone_that_is_answered_is_a_caller_like_any_other(status: str) -> None:
+    phone = Person("phone", (mic("p"),), "sip", call_status=status)
+    assert decide([phone, person("bob", mic("b"), joined_ms=9)]).seat == Seat("phone", "p")
+    assert not_heard([phone], Seat("phone", "p")) == {}
+
+
+def test_the_caller_keeps_the_seat_until_their_phone_has_left() -> None:
+    phone = Person("phone", (mic("p"),), "sip", call_status="hangup")
+    assert decide([phone], Seat("phone", "p")).seat == Seat("phone", "p")
+    assert not_heard([phone], Seat("phone", "p")) == {}

@@ -145,6 +145,7 @@ class Host:
         on("track_subscription_failed", self._on_refused)
         on("track_muted", self._on_muted)
         on("track_unmuted", self._on_muted)
+        on("participant_attributes_changed", self._look)  # a phone is answered
         on("sip_dtmf_received", lambda key: press(self._caller, key))
         on("reconnecting", self._on_reconnecting)
         on("reconnected", self._on_reconnected)

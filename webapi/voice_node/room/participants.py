@@ -35,7 +35,16 @@ def _person(participant: rtc.RemoteParticipant, missing: Collection[str]) -> Per
         tuple(_track(publication, missing) for publication in audio),
         _name(rtc.ParticipantKind, participant.kind, "PARTICIPANT_KIND_"),
         int(joined.timestamp() * 1000) if joined else 0,
+        _call_status(participant),
     )
+
+
+def _call_status(participant: rtc.RemoteParticipant) -> str:
+    """Of a phone: how far its call is, as livekit-sip says it (it may be ""). Other clients can set the attribute too,
+    and it means nothing there.
+    """
+    is_phone = participant.kind == rtc.ParticipantKind.PARTICIPANT_KIND_SIP
+    return participant.attributes.get("sip.callStatus", "") if is_phone else ""
 
 
 def _track(publication: rtc.RemoteTrackPublication, missing: Collection[str]) -> AudioTrack:

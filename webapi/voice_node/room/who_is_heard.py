@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 CALLERS = frozenset({"standard", "sip", "connector", "bridge"})  # kinds of participants that carry a person's voice
+NOT_ANSWERED = frozenset({"dialing", "ringing", "automation", "hangup"})  # statuses of a phone that nobody talks into
 SOURCES = ("microphone", "unknown")  # sources of tracks that are heard; the first is preferred
 BACK_S = 1.5  # how long the seat is kept for a caller without audio while somebody else publishes a microphone
 REJOIN_S = 1.0  # a client that joins again under its name leaves first, in a message of its own
@@ -33,6 +34,7 @@ class Person:
     tracks: tuple[AudioTrack, ...] = ()  # the oldest first
     kind: str = "standard"  # LiveKit's name, in lower case
     joined_ms: int = 0  # Unix time
+    call_status: str = ""  # of a phone: dialing, ringing, automation (the line dials on), active, hangup
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,14 @@ def who_is_heard(room: RoomState) -> Decision:
 def first_to_hear(people: Iterable[Person]) -> Person | None:
     """Of those whose kind is in CALLERS and who have a track that can be heard, the one that joined first.
 
+    A phone counts from when it is answered: while it rings, nobody would hear a greeting.
     Somebody whose tracks are all missing comes last. At a tie the lesser identity wins. None where there is nobody.
     """
-    eligible = [person for person in people if person.kind in CALLERS and best_track(person.tracks) is not None]
+    eligible = [
+        person
+        for person in people
+        if person.kind in CALLERS and person.call_status not in NOT_ANSWERED and best_track(person.tracks) is not None
+    ]
     return min(eligible, key=lambda person: (_is_missing(person), person.joined_ms, person.identity), default=None)
 
 
@@ -162,6 +169,8 @@ def not_heard(people: Iterable[Person], seat: Seat | None) -> dict[str, str]:
             continue
         if person.kind not in CALLERS:
             reasons[person.identity] = "a bot" if person.kind == "agent" else f"of kind {person.kind}"
+        elif person.call_status in NOT_ANSWERED and (seat is None or person.identity != seat.identity):
+            reasons[person.identity] = f"a phone whose call is not answered: {person.call_status}"
         elif only_encrypted(person):
             reasons[person.identity] = "encrypted"
         elif seat is not None and person.identity != seat.identity:
