@@ -26,6 +26,7 @@ from webapi.voice_node.room.tokens import mint
 
 ROOT = Path(__file__).parent.parent
 SPEECH_S = 0.6
+SPEECH = vowel(SPEECH_S)
 LISTEN_S = (0.5, 1.0)  # how long the caller listens to a reply before it talks over it: any time between
 HUSH_S = 0.3  # silence is what nothing louder comes after for so long
 PIECE_MS = 10  # the microphone gives audio in such pieces, as a browser's does
@@ -127,7 +128,7 @@ async def talk(caller: Caller, doors: Doors, began_s: float, turns: int, noted: 
     """Say something, and talk over each reply, so that the next one follows; until a stall, or there are enough."""
     await caller.wait_for_event("listening_to", identity="caller")
     since_s = time.monotonic()
-    await caller.say(vowel(SPEECH_S))
+    await caller.say(SPEECH)
     await caller.wait_for_sound(since_s=since_s)
     while len(untouched(noted)) < turns and not touched(noted.gaps, began_s, time.monotonic()):
         caller.heard.clear()
@@ -138,10 +139,10 @@ async def talk(caller: Caller, doors: Doors, began_s: float, turns: int, noted: 
         say(f"{len(untouched(noted))}/{turns}: silent after {(turn.silent_s - turn.spoke_s) * 1000:.0f} ms{stalled}")
 
 
-async def talk_over(caller: Caller, doors: Doors) -> Turn:
+async def talk_over(caller: Caller, doors: Doors, speech: bytes = SPEECH) -> Turn:
     """One barge-in, and the reply to it."""
     doors.pushed.clear()
-    await caller.say(vowel(SPEECH_S))
+    await caller.say(speech)
     spoken = [at_s for at_s, level in doors.pushed if level > SILENT_RMS]
     spoke_s, done_s = spoken[0], spoken[-1]
     silent_s = await caller.wait_for(lambda: silence(caller.heard, spoke_s), "silence of the bot")
