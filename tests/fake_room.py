@@ -31,11 +31,11 @@ from webapi.voice_node.room.track_reader import NUMBER
 from webapi.voice_node.room.track_sink import TrackSink
 from webapi.voice_node.room.vacancy import Vacancy
 
-FRAME = ROOM_RATE_HZ // 100 * BYTES_PER_SAMPLE  # 10 ms
+FRAME = ROOM_RATE_HZ // 50 * BYTES_PER_SAMPLE  # 20 ms
 
 
 class Track:
-    """A caller's microphone: a frame every 10 ms, of the audio in `to_say` or of silence."""
+    """A caller's microphone: a frame every 20 ms, of the audio in `to_say` or of silence."""
 
     def __init__(self) -> None:
         self.to_say = bytearray()
@@ -45,7 +45,7 @@ class Track:
         number, loop = 0, asyncio.get_running_loop()
         due_s = loop.time()
         while not self.closed.is_set():
-            due_s += 0.01
+            due_s += 0.02
             if due_s > loop.time():  # else the loop stood still, and it has waited
                 await asyncio.sleep(due_s - loop.time())
             pcm = bytes(self.to_say[:FRAME]).ljust(FRAME, b"\0")
@@ -131,7 +131,7 @@ class FakeRoom:
         self._connection = SimpleNamespace(up=True, room=SimpleNamespace(on=self._on, remote_participants=self.people))
         monkeypatch.setattr(session_keeper, "clock_us", loop.clock_us)
         monkeypatch.setattr(room_caller, "clock_us", loop.clock_us)
-        monkeypatch.setattr(room_caller, "frames_of", lambda track: track)
+        monkeypatch.setattr(room_caller, "frames_of", lambda track, _: track)
         messages, ears = cast(RoomMessages, self.messages), cast(TrackSink, Ear(loop))
         self.vacancy = Vacancy(loop.time, stay_s)
         self.host = Host("demo", self._make, ears, messages, 30.0, self._remove, self.vacancy)

@@ -23,7 +23,7 @@ def look(level_ms: int, jitter_ms: int = 0, at: int = 0) -> BufferLook:
 
 def growth(levels_ms: list[int], jitter_ms: int = 0) -> BufferGrowth:
     """One that has seen these levels in peace."""
-    made = BufferGrowth()
+    made = BufferGrowth(10_000)
     for at, level_ms in enumerate(levels_ms):
         made.looked(look(level_ms, jitter_ms, at))
     return made

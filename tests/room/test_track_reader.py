@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 from livekit import rtc
@@ -12,7 +13,7 @@ from loguru import logger
 
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.room.jitter_buffer import BufferLook, LookAt
-from webapi.voice_node.room.track_reader import NUMBER, TrackReader
+from webapi.voice_node.room.track_reader import NUMBER, TrackReader, frames_of, reads_ms
 
 
 class Script:
@@ -42,7 +43,7 @@ class Recorder:
 
     def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
         self.stamps_ms.append(t_us / 1000)
-        assert (len(pcm), rate, echo) == (960, 48_000, True)
+        assert (rate, echo) == (48_000, True)
         last = self.story[-1] if self.story else ""
         if isinstance(last, int):
             self.story[-1] = last + 1
@@ -75,6 +76,7 @@ def record(
     *,
     muted: bool = False,
     look: LookAt = no_look,
+    frame_ms: int = 10,
 ) -> tuple[Recorder, list[int]]:
     """The same, with the stamps."""
 
@@ -86,7 +88,16 @@ def record(
         )
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualTimeLoop)
-        reader = TrackReader(script, recorder, muted=muted, echo=True, clock=loop.clock_us, look=look, log=logger)
+        reader = TrackReader(
+            script,
+            recorder,
+            frame_ms=frame_ms,
+            muted=muted,
+            echo=True,
+            clock=loop.clock_us,
+            look=look,
+            log=logger,
+        )
         for at_s, mute in mutes or []:
             loop.call_later(at_s, reader.set_muted, mute)
         await asyncio.sleep(5)
@@ -184,10 +195,30 @@ def test_a_listener_that_raises_loses_that_frame_alone() -> None:
     async def scenario() -> list[int | str]:
         recorder = Fussy()
         reader = TrackReader(
-            Script(STEADY), recorder, muted=False, echo=True, clock=lambda: 0, look=no_look, log=logger
+            Script(STEADY), recorder, frame_ms=10, muted=False, echo=True, clock=lambda: 0, look=no_look, log=logger
         )
         await asyncio.sleep(1.2)
         await reader.close()
         return recorder.story
 
     assert run_virtual(scenario()) == [100]
+
+
+@pytest.mark.parametrize(("window_ms", "expected"), [(20, 20), (10, 10), (30, 10)])
+def test_no_analysis_frame_waits_for_a_read_that_it_needs_no_more_of(window_ms: int, expected: int) -> None:
+    assert reads_ms(window_ms) == expected
+
+
+def test_frames_of_20_ms_that_are_read_late_have_the_time_at_which_they_arrived() -> None:
+    late: list[tuple[int | None, float]] = [(50, 0.32), *((n, 0.0) for n in range(51, 66)), (66, 0.035), (67, 0.005)]
+    recorder, _ = record([(n, 0.02) for n in range(50)] + late, frame_ms=20)
+    stamps = recorder.stamps_ms[:68]
+    assert stamps[:66] == [*range(20, 1340, 20)]
+    assert stamps[66:] == [1340, 1360]  # 15 ms after it was due is late, too
+
+
+def test_frames_of_20_ms_wait_500_ms_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, object] = {}
+    monkeypatch.setattr(rtc, "AudioStream", lambda _, **given: asked.update(given))
+    frames_of(cast(rtc.Track, None), 20)
+    assert (asked["frame_size_ms"], asked["capacity"]) == (20, 25)

@@ -19,6 +19,7 @@ from webapi.voice_node.room.data_messages import RoomMessages
 from webapi.voice_node.room.host import GRACE_S, Host
 from webapi.voice_node.room.removal import remove_participant
 from webapi.voice_node.room.session_port import MakeSession
+from webapi.voice_node.room.track_reader import reads_ms
 from webapi.voice_node.room.track_sink import TrackSink
 from webapi.voice_node.room.vacancy import EMPTY_S, Vacancy
 
@@ -88,8 +89,16 @@ class LiveKitRunner:
         settings = self._settings
         vacancy = Vacancy(asyncio.get_running_loop().time, EMPTY_S if self._ends_with_room else math.inf)
         remove = partial(remove_participant, settings)
-        host = Host(settings.lk_room, self._make_session, sink, messages, self._grace_s, remove, vacancy)
-        self._host = host
+        host = self._host = Host(
+            settings.lk_room,
+            self._make_session,
+            sink,
+            messages,
+            self._grace_s,
+            remove,
+            vacancy,
+            reads_ms=reads_ms(settings.audio_frame_ms),
+        )
         if self._draining:
             host.drain()
         joiner = Joiner(settings, sink, host.register_handlers, self._first_token)

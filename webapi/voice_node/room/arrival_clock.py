@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 PACED = 20  # frames: that many read at the stream's own pace show that no backlog is left
+LATE_US = 10_000  # a read that is later than this was late
 PACED_US = 5_000  # how far apart the delays of frames may be that were read at the stream's pace
 
 
@@ -31,7 +32,7 @@ class ArrivalClock:
         """The arrival of frame `number`, in µs of the clock that shows `read_us` now: never later, never going back.
 
         Numbers count the frames of the stream, also those that were dropped before they were read. What is read less
-        than a frame's length after it was due arrived when it was read; and earlier by `waited_us`, how much longer
+        than LATE_US after it was due arrived when it was read; and earlier by `waited_us`, how much longer
         than in peace it has waited in the jitter buffer. What was due while the process stood still did not wait in it
         until the buffer ran dry, which is so long before the process ran again as what came then has waited.
         """
@@ -43,7 +44,7 @@ class ArrivalClock:
         elif paced:
             self._grid_us = min(self._delays)
         late_us = delay_us - self._grid_us
-        if late_us < self._frame_us:
+        if late_us < LATE_US:
             late_us, self._waited_us = 0, waited_us
         earlier_us = max(late_us + min(self._waited_us, waited_us), waited_us)
         self._last_us = max(self._last_us, read_us - earlier_us)

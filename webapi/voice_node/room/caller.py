@@ -13,7 +13,7 @@ from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.room.jitter_buffer import look_at
 from webapi.voice_node.room.participants import cancels_echo
 from webapi.voice_node.room.session_port import PendingSession, SessionPort, clock_us
-from webapi.voice_node.room.track_reader import TrackReader, frames_of
+from webapi.voice_node.room.track_reader import READS_MS, TrackReader, frames_of
 from webapi.voice_node.room.who_is_heard import WHY
 
 ASK_AGAIN_S = 2.0  # after this time a track that was subscribed to and has not come is subscribed to again
@@ -22,9 +22,13 @@ MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # between two sessions where the first bro
 
 
 class Caller:
-    """The state of one caller: session and track. Times are the loop's, in seconds."""
+    """The state of one caller: session and track. Times are the loop's, in seconds.
 
-    def __init__(self, room: str, info: CallerInfo) -> None:
+    `reads_ms`: how much of their audio is read at a time.
+    """
+
+    def __init__(self, room: str, info: CallerInfo, reads_ms: int = READS_MS) -> None:
+        self._reads_ms = reads_ms
         self.info = info
         self.identity = identity = info.identity
         self.hung_up: str | None = None  # why the bot has hung up on them
@@ -119,8 +123,9 @@ class Caller:
         self.report_lost()
         muted, echo = publication.muted, not cancels_echo(publication)
         self._reader = TrackReader(
-            frames_of(track),
+            frames_of(track, self._reads_ms),
             self.session,
+            frame_ms=self._reads_ms,
             muted=muted,
             echo=echo,
             clock=clock_us,

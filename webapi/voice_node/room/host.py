@@ -22,6 +22,7 @@ from webapi.voice_node.room.keypad import press
 from webapi.voice_node.room.participants import caller_info, people_in
 from webapi.voice_node.room.session_keeper import UNHEARD, SessionKeeper
 from webapi.voice_node.room.session_port import MakeSession
+from webapi.voice_node.room.track_reader import READS_MS
 from webapi.voice_node.room.track_sink import TrackSink
 from webapi.voice_node.room.vacancy import Vacancy
 from webapi.voice_node.room.who_is_heard import WHY, RoomState, Seat, Without, not_heard, who_is_heard
@@ -51,8 +52,14 @@ class Host:
         grace_s: float,
         remove: Remove,
         vacancy: Vacancy,
+        *,
+        reads_ms: int = READS_MS,
     ) -> None:
-        """`remove` takes a participant out of the room, and says whether it could. `vacancy` sees who is there."""
+        """`remove` takes a participant out of the room, and says whether it could. `vacancy` sees who is there.
+
+        `reads_ms`: how much of a caller's audio is read at a time.
+        """
+        self._reads_ms = reads_ms
         self._room = room
         self._messages = messages
         self._grace_s = grace_s
@@ -233,7 +240,7 @@ class Host:
 
     def _begin_call(self, seat: Seat, here: rtc.RemoteParticipant | None) -> Caller:
         info = CallerInfo(seat.identity) if here is None else caller_info(here)
-        caller = self._caller = Caller(self._room, info)
+        caller = self._caller = Caller(self._room, info, self._reads_ms)
         self._sessions.serve(caller)
         bound = caller.log.bind(event="listening_to", reason=seat.why)
         bound.info(f"listening to {seat.identity}: {WHY[seat.why]}")

@@ -12,7 +12,6 @@ from livekit import rtc
 from webapi.voice_node.events import ROOM_RATE_HZ, US_PER_MS, US_PER_S
 
 PACKET_US = 20 * US_PER_MS  # of audio in a packet, as LiveKit's clients send it
-FRAME_US = 10 * US_PER_MS  # of a stall that shows between two frames, the time between them in peace
 BURST_US = 4 * US_PER_MS  # of jitter more: packets came at once
 SLACK_US = 2 * PACKET_US  # by which the level may be wrong
 UNSURE_US = 70 * US_PER_MS  # more than in peace, at most: it may be chance
@@ -59,10 +58,13 @@ class BufferGrowth:
 
     That packets came at once shows in their jitter. The level alone shows only a stall of 150 ms or more: in peace it
     goes up and down by two packets.
+
+    `frame_us`: the time between two frames in peace, which is a part of every stall that shows between two.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, frame_us: int) -> None:
         self.waited_us = 0
+        self._frame_us = frame_us
         self._levels: deque[int] = deque(maxlen=KEPT)  # in peace, µs
         self._last: BufferLook | None = None
         self._in_peace_us = 0  # how long audio was in it
@@ -92,7 +94,7 @@ class BufferGrowth:
         at_most_us = self._at_most_us(look)
         if not burst and at_most_us <= UNSURE_US:
             return False
-        grown_us = max(0, min(at_most_us, stall_us - FRAME_US - self._in_peace_us)) + self.waited_us
+        grown_us = max(0, min(at_most_us, stall_us - self._frame_us - self._in_peace_us)) + self.waited_us
         self.waited_us = max(self.waited_us, min(at_most_us, grown_us))
         self._looks_left = FORGOTTEN
         return True

@@ -12,7 +12,7 @@ from webapi.voice_node.events import Digit, Event
 from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.playback.sink import Sink
 
-MAX_WAITING = 200  # chunks of 10 ms (2 s), gaps and keys that are kept for a session that is not made yet
+MAX_WAITING = 100  # chunks of 20 ms (2 s), gaps and keys that are kept for a session that is not made yet
 
 
 class Listener(Protocol):

@@ -17,18 +17,18 @@ from webapi.voice_node.room.session_port import Listener
 if TYPE_CHECKING:
     from loguru import Logger
 
-FRAME_MS = 10
-MAX_WAITING = 50  # frames (500 ms); a further one pushes out the oldest
+READS_MS = 20  # of audio at a time: as much as one analysis frame needs. Of 10 ms, each second one would only wait
+MAX_WAITING_MS = 500  # of audio; a further frame pushes out the oldest
 NUMBER = "voice_node.number"  # in a frame's userdata: how many frames came before it
 TICK_S = 0.1
-STALL_US = 60 * US_PER_MS  # without a read, which is due every 10 ms
+STALL_US = 50 * US_PER_MS  # by which a read is late
 LOOK_AGAIN_S = 0.005
 LOOK_TICKS, GROWN_TICKS = 5, 2  # between two looks at the jitter buffer: in peace, and while it has grown
 SILENT_TICKS = 5  # ticks without a frame that make a gap. Ticks, as a clock would count a stall of the node as one
 
 
 class AudioFrames(Protocol):
-    """A track's audio in frames of 10 ms (rtc.AudioStream is one)."""
+    """A track's audio in frames of 10 or 20 ms (rtc.AudioStream is one)."""
 
     def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
         """The frames, without end."""
@@ -37,14 +37,19 @@ class AudioFrames(Protocol):
         """End the frames, and free what the native side holds."""
 
 
-def frames_of(track: rtc.Track) -> AudioFrames:
-    """The track's frames: 48 kHz int16 mono, numbered, with at most MAX_WAITING of them in memory."""
+def reads_ms(window_ms: int) -> int:
+    """How much audio to read at a time for analysis frames of `window_ms`: none is to wait for the next read."""
+    return READS_MS if window_ms % READS_MS == 0 else 10
+
+
+def frames_of(track: rtc.Track, frame_ms: int) -> AudioFrames:
+    """The track's frames of `frame_ms`: 48 kHz int16 mono, numbered, with at most MAX_WAITING_MS of them in memory."""
     return rtc.AudioStream(
         track,
-        capacity=MAX_WAITING,
+        capacity=MAX_WAITING_MS // frame_ms,
         sample_rate=ROOM_RATE_HZ,
         num_channels=1,
-        frame_size_ms=FRAME_MS,
+        frame_size_ms=frame_ms,
         noise_cancellation=_Numbered(),
     )
 
@@ -55,7 +60,7 @@ class TrackReader:
     LiveKit goes on giving frames of silence when a caller mutes, stops, leaves or is disconnected. So `set_muted` must
     be called, and a missing frame means only that the track itself is gone. `echo`: see Listener.hear. `clock`: the
     live clock in µs; frames are given with the time at which they arrived, also where they are read later.
-    `look`: see look_at.
+    `look`: see look_at. `frame_ms`: the length of a frame.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class TrackReader:
         frames: AudioFrames,
         listener: Listener,
         *,
+        frame_ms: int,
         muted: bool,
         echo: bool,
         clock: Callable[[], int],
@@ -71,9 +77,10 @@ class TrackReader:
     ) -> None:
         self.listener = listener
         self._clock = clock
-        self._arrivals = _new_arrivals()
+        self._frame_us = frame_ms * US_PER_MS
+        self._arrivals = ArrivalClock(self._frame_us)
         self._look = look
-        self._growth = BufferGrowth()
+        self._growth = BufferGrowth(self._frame_us)
         self._read_us = 0  # when the last frame was read
         self._echo = echo
         self._source = frames
@@ -118,7 +125,7 @@ class TrackReader:
             expected = number + 1
             self._frames += 1
             read_us = self._clock()
-            if self._read_us and read_us - self._read_us >= STALL_US:
+            if self._read_us and read_us - self._read_us >= self._frame_us + STALL_US:
                 await self._look_after_stall(read_us - self._read_us)
                 read_us = self._clock()
             self._read_us = read_us
@@ -141,7 +148,7 @@ class TrackReader:
 
     def _log_dropped(self, frames: int) -> None:
         if frames:
-            bound = self._log.bind(event="frames_dropped", frames=frames, buffer_frames=MAX_WAITING)
+            bound = self._log.bind(event="frames_dropped", frames=frames, buffer_ms=MAX_WAITING_MS)
             bound.warning(f"{frames} frames of the caller's audio dropped: the event loop took them too late")
 
     async def _watch(self) -> None:
@@ -154,15 +161,11 @@ class TrackReader:
             ticks += 1
             if ticks % (GROWN_TICKS if self._growth.waited_us else LOOK_TICKS) == 0:
                 look = await self._look()
-                if self._clock() - self._read_us < STALL_US:  # else it is `_read` that has to know
+                if self._clock() - self._read_us < self._frame_us + STALL_US:  # else it is `_read` that has to know
                     self._growth.looked(look)
             if silent == SILENT_TICKS:
-                self._arrivals = _new_arrivals()  # it is the stream that paused, as this loop has run
+                self._arrivals = ArrivalClock(self._frame_us)  # it is the stream that paused, as this loop has run
                 self._gap(f"no audio for {round(SILENT_TICKS * TICK_S * 1000)} ms")
-
-
-def _new_arrivals() -> ArrivalClock:
-    return ArrivalClock(FRAME_MS * US_PER_MS)
 
 
 class _Numbered(rtc.FrameProcessor[rtc.AudioFrame]):
