@@ -220,5 +220,9 @@ def test_frames_of_20_ms_that_are_read_late_have_the_time_at_which_they_arrived(
 def test_frames_of_20_ms_wait_500_ms_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(rtc, "AudioStream", lambda _, **given: asked.update(given))
-    frames_of(cast(rtc.Track, None), 20)
+
+    async def ask() -> None:
+        frames_of(cast(rtc.Track, None), 20)
+
+    asyncio.run(ask())
     assert (asked["frame_size_ms"], asked["capacity"]) == (20, 25)

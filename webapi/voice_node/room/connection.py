@@ -15,6 +15,7 @@ from loguru import logger
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.room import error_messages
+from webapi.voice_node.room.own_events import new_room
 from webapi.voice_node.room.tokens import mint
 from webapi.voice_node.room.track_sink import TrackSink
 
@@ -30,7 +31,7 @@ class Connection:
     """A room, whether the node is still in it, and why not."""
 
     def __init__(self) -> None:
-        self.room = rtc.Room()
+        self.room = new_room()
         self.gone = asyncio.Event()
         self.reason = ""  # the name of a DisconnectReason, once `gone` is set
         self.room.on("disconnected", self._on_disconnected)

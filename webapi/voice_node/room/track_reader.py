@@ -12,6 +12,7 @@ from webapi.voice_node.events import ROOM_RATE_HZ, US_PER_MS
 from webapi.voice_node.room.arrival_clock import ArrivalClock
 from webapi.voice_node.room.drop_counter import DropCounter
 from webapi.voice_node.room.jitter_buffer import BufferGrowth, LookAt
+from webapi.voice_node.room.own_events import new_stream
 from webapi.voice_node.room.session_port import Listener
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def reads_ms(window_ms: int) -> int:
 
 def frames_of(track: rtc.Track, frame_ms: int) -> AudioFrames:
     """The track's frames of `frame_ms`: 48 kHz int16 mono, numbered, with at most MAX_WAITING_MS of them in memory."""
-    return rtc.AudioStream(
+    return new_stream(
         track,
         capacity=MAX_WAITING_MS // frame_ms,
         sample_rate=ROOM_RATE_HZ,

@@ -12,6 +12,7 @@ from loguru import logger
 from webapi.voice_node.events import BYTES_PER_SAMPLE, ROOM_RATE_HZ
 from webapi.voice_node.playback.fades import fade_out
 from webapi.voice_node.room.drop_counter import DropCounter
+from webapi.voice_node.room.own_events import new_source
 from webapi.voice_node.room.track_queue import TICK_BYTES, TICK_S, Ticks, TrackQueue
 
 QUEUE_MS = 1_000  # of the track. A long queue costs nothing at a barge-in, as a clear empties all of it
@@ -42,7 +43,7 @@ class TrackSink:
     async def publish(self, room: rtc.Room, name: str) -> str:
         """Publish a new track, as a microphone. Returns its sid. Raises what `publish_track` raises."""
         await self.unbind()
-        source = rtc.AudioSource(ROOM_RATE_HZ, 1, queue_size_ms=QUEUE_MS)
+        source = new_source(ROOM_RATE_HZ, QUEUE_MS)
         try:
             queue = TrackQueue(await learn_ticks(source))
             track = rtc.LocalAudioTrack.create_audio_track(name, source)
