@@ -399,17 +399,17 @@ def test_kept_times_are_in_order_and_as_many_as_were_when_they_already_are(some:
 def test_the_file_is_appended_to_a_line_a_turn(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     for room in ("demo", "café"):
-        file = MetricsFile(path)
+        file = MetricsFile(path, f"node-{room}")
         file.write({"trace_id": "x", "room": room, "t6_first_bot_audio": None})
         file.close()
     lines = [json.loads(text) for text in path.read_text("utf-8").splitlines()]
-    assert [line["room"] for line in lines] == ["demo", "café"]
+    assert [(line["room"], line["node"]) for line in lines] == [("demo", "node-demo"), ("café", "node-café")]
     assert lines[0]["t6_first_bot_audio"] is None
 
 
 def test_a_file_that_cannot_be_opened_is_the_users_to_mend(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="METRICS_FILE="):
-        MetricsFile(tmp_path)
+        MetricsFile(tmp_path, "n")
 
 
 def test_percentiles() -> None:
@@ -422,4 +422,6 @@ def test_percentiles() -> None:
 def test_the_documentation_has_every_field_and_outcome() -> None:
     text = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
     cells = " ".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
-    assert sorted(cells.replace("`", "").replace(",", "").split()) == sorted([*FIELDS, PROMPT, "words", *OUTCOMES])
+    assert sorted(cells.replace("`", "").replace(",", "").split()) == sorted(
+        [*FIELDS, PROMPT, "words", "node", *OUTCOMES]
+    )

@@ -76,7 +76,7 @@ def test_every_kind_of_event_is_one_line_with_its_fields(logging_to: Logging, wr
     assert any("4711" in str(line) for line in lines) is words
     assert len(lines) == len(all_events()) >= 12
     for line, event in zip(lines, all_events(), strict=True):
-        keys = ["time", "level", "message", "event", "trace_id", "session_id", "room", "t", "turn_index"]
+        keys = ["time", "level", "message", "node", "event", "trace_id", "session_id", "room", "t", "turn_index"]
         assert list(line)[: len(keys)] == keys
         assert line["event"] == ("playback_stopped" if isinstance(event, PlaybackEnded) else event.name)
         assert (line["trace_id"], line["session_id"], line["room"]) == ("t-3", "s-1", "demo")

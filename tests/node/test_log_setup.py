@@ -20,7 +20,7 @@ def test_a_line_is_time_level_message_and_what_was_bound_in_order(logging_to: Lo
     with logging_to():
         logger.bind(event="join", room="demo", identity="ingobot").info("joined {braces} stay")
     (line,) = written()
-    assert list(line) == ["time", "level", "message", "event", "room", "identity"]
+    assert list(line) == ["time", "level", "message", "node", "event", "room", "identity"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
     assert (line["level"], line["message"], line["identity"]) == ("INFO", "joined {braces} stay", "ingobot")
 

@@ -41,7 +41,7 @@ def talk(tmp_path: Path, **given: Any) -> tuple[list[Event], list[dict[str, Any]
         events: list[Event] = []
         sent: list[dict[str, Any]] = []
         broken: list[Exception] = []
-        metrics = MetricsFile(tmp_path / "metrics.jsonl")
+        metrics = MetricsFile(tmp_path / "metrics.jsonl", "node-1")
         request = SessionRequest(
             session_id="s", room="demo", caller=CallerInfo("anna"), sink=Ear(loop), clock=loop.clock_us,
             since_us=loop.now_us, tap=events.append, send=lambda message: sent.append(dict(message)),

@@ -142,6 +142,7 @@ class Settings(BaseSettings):
         10_000, 1, 600_000, "How long an orchestrator may keep silent, in ms, before its turn is given up."
     )
 
+    node_name: Name = _var("auto", "1 to 256 characters", "Its name in its files; auto: by host and process.")
     log_file: OutFile = _var("voice_node.log", "a file's path, or off", "The log, a JSON object a line; off for none.")
     log_level: LogLevel = _var("INFO", ", ".join(LOG_LEVELS), "The least level that is logged.")
     log_transcripts: bool = _var(

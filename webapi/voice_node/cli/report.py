@@ -24,22 +24,27 @@ def report(
 def print_report(paths: Sequence[str | Path], out: Path | None = None, as_json: bool = False) -> int:
     """Print the numbers of the files (`-`: standard input), and with `out` write plots into that folder.
 
-    Lines that are no turns are named on stderr, by file and line. Returns 0, or 1 where there were lines and none was a
-    turn. Raises UserError for a file that can't be read, and for `out` without matplotlib.
+    Lines that are no turns are named on stderr, by file and line, and those that a file before has too are counted
+    there. Returns 0, or 1 where there were lines and none was a turn. Raises UserError for a file that can't be read,
+    and for `out` without matplotlib.
     """
     import json
+    from collections import Counter
 
     from webapi.voice_node.report.metrics_reader import read_turns
     from webapi.voice_node.report.summary import summary
     from webapi.voice_node.report.table import show
 
     problems: list[str] = []
-    turns = list(read_turns(paths, problems))
+    repeated: Counter[str] = Counter()
+    turns = list(read_turns(paths, problems, repeated))
     for problem in problems[:MAX_PROBLEMS]:
         print(problem, file=sys.stderr)
     if len(problems) > MAX_PROBLEMS:
         print(f"… and {len(problems) - MAX_PROBLEMS} more lines like these", file=sys.stderr)
-    numbers = summary(turns, skipped=len(problems))
+    for name, lines in repeated.items():
+        print(f"{name}: {lines} of its lines are in a file before it too, and count once", file=sys.stderr)
+    numbers = summary(turns, skipped=len(problems), repeated=repeated.total())
     if as_json:
         print(json.dumps(numbers, indent=2))
     else:

@@ -19,8 +19,8 @@ HIDDEN = "[hidden]"
 COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "1;31", "SUCCESS": "32", "DEBUG": "2", "TRACE": "2"}
 
 
-def json_line(record: dict[str, Any], hide: Callable[[str], str]) -> str:
-    """A loguru record as JSON: time (ISO 8601, UTC, ms), level, message, all bound values, and any `exception`.
+def json_line(record: dict[str, Any], hide: Callable[[str], str], node: str) -> str:
+    """A loguru record as JSON: time (ISO 8601, UTC, ms), level, message, node, all bound values, and any `exception`.
 
     `hide` gets each text by itself: in the finished line it could replace a number, and the line is no JSON then.
     """
@@ -29,6 +29,7 @@ def json_line(record: dict[str, Any], hide: Callable[[str], str]) -> str:
         "time": utc.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "level": record["level"].name,
         "message": record["message"],
+        "node": node,
     }
     for key, value in record["extra"].items():
         line[f"{key}_" if key in line else key] = _plain(value)

@@ -14,6 +14,7 @@ from loguru import logger
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.files.line_writer import LineWriter, line_file
+from webapi.voice_node.files.node_name import node_name
 from webapi.voice_node.node.log_lines import hider, json_line, short_line
 
 # Libraries that the parts of a conversation use. They log whole requests, answers and messages at DEBUG.
@@ -46,7 +47,8 @@ def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[
             people.close()
             raise UserError(f"LOG_FILE={path}: {error.strerror}; allowed: a file to write, or off") from None
         writers.append(file)
-        sinks.append(lambda message: file.write(json_line(message.record, hide)))
+        node = node_name(settings)
+        sinks.append(lambda message: file.write(json_line(message.record, hide, node)))
     logger.remove()
     # loguru's own "diagnose" would print the values of variables into tracebacks, and secrets are among them.
     level = settings.log_level

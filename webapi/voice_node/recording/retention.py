@@ -14,6 +14,7 @@ from typing import Any
 from webapi.voice_node.config import Settings, public
 from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.files.byte_writer import STEP_BYTES
+from webapi.voice_node.files.node_name import node_name
 from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import CallerInfo
@@ -58,6 +59,7 @@ def new_recording(
     began = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     header: dict[str, Any] = {
         "session_id": session_id,
+        "node": node_name(settings),
         "room": room,
         "began": began,
         "origin_us": origin_us,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypeAlias
@@ -23,25 +25,44 @@ MEASURES = {  # fields in ms, and what they are called for people
     "heard_ms": "reply heard",
 }
 
-TEXTS = ("session_id", "room", "graph", "speech_end", "prompt")
+TEXTS = ("session_id", "room", "graph", "speech_end", "prompt", "node")
 LARGEST = 2**53  # of numbers: sums and products of them fit into floats
 
 
-def read_turns(paths: Sequence[str | Path], problems: list[str]) -> Iterator[TurnLine]:
+def read_turns(paths: Sequence[str | Path], problems: list[str], repeated: Counter[str]) -> Iterator[TurnLine]:
     """Yield the turns of the files, in order; `-` is standard input.
 
-    For each other line, `file:line: what is wrong` is appended to `problems`. Raises UserError for a file that can't be
-    read.
+    A line that an earlier file has too, to the byte, is left out and counted in `repeated`, by its file: a file was
+    given twice, or a copy of it. For each line that is no turn, `file:line: what is wrong` is appended to `problems`.
+    Raises UserError for a file that can't be read.
     """
+    earlier: set[bytes] = set()
     for path in paths:
+        own: set[bytes] = set()
         if str(path) == "-":
-            yield from _turns("<stdin>", sys.stdin.buffer, problems)
-            continue
-        try:
-            with Path(path).open("rb") as file:
-                yield from _turns(str(path), file, problems)
-        except OSError as error:
-            raise UserError(f"{path} can't be read: {error.strerror}") from None
+            yield from _turns("<stdin>", _new("<stdin>", sys.stdin.buffer, own, earlier, repeated), problems)
+        else:
+            try:
+                with Path(path).open("rb") as file:
+                    yield from _turns(str(path), _new(str(path), file, own, earlier, repeated), problems)
+            except OSError as error:
+                raise UserError(f"{path} can't be read: {error.strerror}") from None
+        earlier |= own
+
+
+def _new(
+    name: str, lines: Iterable[bytes], own: set[bytes], earlier: set[bytes], repeated: Counter[str]
+) -> Iterator[bytes]:
+    """Yield the lines of a file, empty where they are in `earlier`; what identifies them is added to `own`."""
+    for line in lines:
+        text = line.strip()
+        digest = blake2b(text, digest_size=16).digest()
+        own.add(digest)
+        if text and digest in earlier:
+            repeated[name] += 1
+            yield b""
+        else:
+            yield line
 
 
 def is_prompt(turn: TurnLine) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from webapi.voice_node.report.metrics_reader import MEASURES, WAIT, TurnLine, is_prompt, values
 from webapi.voice_node.report.percentiles import percentiles
 
+BARGE_IN_STOP = "barge_in_stop_ms"
 STAGES = {  # where the time went: from one time of a turn to another
     ("t2_speech_ended", "t3_logic_start"): "hand over to orchestrator",
     ("t3_logic_start", "t4_llm_request_done"): "language model",
@@ -18,11 +19,11 @@ STAGES = {  # where the time went: from one time of a turn to another
 }
 
 
-def summary(turns: Sequence[TurnLine], skipped: int = 0) -> dict[str, Any]:
+def summary(turns: Sequence[TurnLine], skipped: int = 0, repeated: int = 0) -> dict[str, Any]:
     """Return counts, and of each measure and stage in ms: n, percentiles and the largest.
 
-    `skipped`: how many lines were no turns. A measure without values has only its n, which is 0. A prompt is no
-    answer, so only the outcomes of prompts are counted.
+    `skipped`: how many lines were no turns; `repeated`: how many were in an earlier file too. A measure without values
+    has only its n, which is 0. A prompt is no answer, so only the outcomes of prompts are counted.
     """
     sessions = len({turn.get("session_id") for turn in turns})
     prompts = Counter(str(turn["outcome"]) for turn in turns if is_prompt(turn))
@@ -31,15 +32,37 @@ def summary(turns: Sequence[TurnLine], skipped: int = 0) -> dict[str, Any]:
         "turns": len(turns),
         "sessions": sessions,
         "skipped_lines": skipped,
+        "repeated_lines": repeated,
         "prompts": dict(prompts),
         "outcomes": dict(Counter(str(turn["outcome"]) for turn in turns)),
         "speech_ends": dict(Counter(turn["speech_end"] for turn in turns if turn.get("speech_end"))),
         "barge_ins": sum(turn.get("barge_in") is True for turn in turns),
         "playbacks_cancelled": sum(turn.get("playback_cancelled") is True for turn in turns),
         "without_wait": sum(WAIT not in turn for turn in turns),  # lines of versions that did not measure it
+        "nodes": by_node(turns),
         "parts": parts_of_wait(turns),
         "measures": {name: _spread(values(turns, name)) for name in MEASURES},
         "stages": {stage_name(a, b): _spread(stage_ms(turns, a, b)) for a, b in STAGES},
+    }
+
+
+def by_node(turns: Iterable[TurnLine]) -> dict[str, dict[str, Any]]:
+    """Return of each node its counts and the spread of two measures. "" has the turns of lines without a node.
+
+    No time of one node is compared with one of another: each has a clock of its own.
+    """
+    found: dict[str, list[TurnLine]] = {}
+    for turn in turns:
+        found.setdefault(turn.get("node") or "", []).append(turn)
+    return {
+        node: {
+            "turns": len(own),
+            "sessions": len({turn.get("session_id") for turn in own}),
+            "outcomes": dict(Counter(str(turn["outcome"]) for turn in own)),
+            "barge_ins": sum(turn.get("barge_in") is True for turn in own),
+            **{name: _spread(values(own, name)) for name in (WAIT, BARGE_IN_STOP)},
+        }
+        for node, own in sorted(found.items())
     }
 
 

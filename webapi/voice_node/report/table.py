@@ -13,13 +13,15 @@ from rich.table import Table
 
 from webapi.voice_node.errors.plain_text import one_line, shortened
 from webapi.voice_node.report.metrics_reader import MEASURES, WAIT
-from webapi.voice_node.report.summary import STAGES, stage_name
+from webapi.voice_node.report.summary import BARGE_IN_STOP, STAGES, stage_name
 from webapi.voice_node.report.turn_line import OUTCOMES
 
 PIPED_COLUMNS = 100  # at least: in a pipe or a file no line is folded
 COLUMNS = ("n", "p50", "p90", "p95", "p99", "max")
 MAX_PARTS = 12  # an orchestrator may give each of its marks another name
 MAX_NAME = 24  # characters of a part's
+NODE_POINTS = ("p50", "p95")
+NODE_COLUMNS = ("turns", "sessions", "completed", "failed", "barge-ins", "wait p50", "p95", "stop p50", "p95")
 PART_COLUMNS = ("n", "p50", "p95")
 WITHOUT_WAIT = "{n} of {turns} turns lack caller_wait_ms (an older version)"
 
@@ -53,14 +55,30 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
 
 
 def _tables(numbers: dict[str, Any]) -> Iterator[Table]:
-    """First what a caller waits, then what that is made of, then everything else."""
+    """First what a caller waits, then the nodes where there are several, what the wait is made of, and the rest."""
     if numbers["measures"][WAIT]["n"]:
         table = _table("what a caller waits, in milliseconds", COLUMNS)
         table.add_row(MEASURES[WAIT], *_cells(numbers["measures"][WAIT], COLUMNS))
         yield table
+    if len(numbers["nodes"]) > 1:
+        yield _nodes(numbers["nodes"])
     if numbers["parts"]:
         yield _parts(numbers["parts"])
     yield _milliseconds(numbers)
+
+
+def _nodes(nodes: dict[str, dict[str, Any]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, title="by node, in milliseconds", title_justify="left")
+    table.add_column("")
+    for column in NODE_COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    for name, node in nodes.items():
+        outcomes, wait, stop = node["outcomes"], node[WAIT], node[BARGE_IN_STOP]
+        failed = sum(outcomes.get(outcome, 0) for outcome in ("failed", "timeout"))
+        counts = (node["turns"], node["sessions"], outcomes.get("completed", 0), failed, node["barge_ins"])
+        spreads = (*_cells(wait, NODE_POINTS), *_cells(stop, NODE_POINTS))
+        table.add_row(escape(part_name(name) or "–"), *map(str, counts), *spreads)
+    return table
 
 
 def _parts(parts: dict[str, dict[str, Any]]) -> Table:
