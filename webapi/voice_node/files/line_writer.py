@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from logging.handlers import RotatingFileHandler
+from logging.handlers import RotatingFileHandler, WatchedFileHandler
 from pathlib import Path
 
 from webapi.voice_node.errors import PrintLine
@@ -63,16 +63,15 @@ def _raise_again(record: logging.LogRecord) -> None:
     raise
 
 
-def line_file(path: Path, on_problem: PrintLine) -> LineWriter:
+def line_file(path: Path, on_problem: PrintLine, *, shared: bool = False) -> LineWriter:
     """Return a writer that appends to `path`, flushes every line, and keeps at most MAX_FILES files of MAX_BYTES.
 
-    Raises OSError where the file can't be opened.
+    `shared`: another process has made the writer that keeps the files small, and this one follows it to each new file.
+    A line is one write at the end of the file, so lines of several processes do not mix. Raises OSError where the file
+    can't be opened.
     """
-    handler = RotatingFileHandler(
-        path,
-        maxBytes=MAX_BYTES,
-        backupCount=MAX_FILES - 1,
-        encoding="utf-8",
-        errors="backslashreplace",  # a lone surrogate becomes \udcxx, which JSON understands
-    )
+    errors = "backslashreplace"  # a lone surrogate becomes \udcxx, which JSON understands
+    if shared:
+        return LineWriter(WatchedFileHandler(path, encoding="utf-8", errors=errors), on_problem)
+    handler = RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=MAX_FILES - 1, encoding="utf-8", errors=errors)
     return LineWriter(handler, on_problem)

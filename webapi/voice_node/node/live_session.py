@@ -37,6 +37,10 @@ class SessionFactory:
         self._write = write
         self._observe = observe
 
+    def with_graph(self, graph: GraphSpec, settings: Settings) -> SessionFactory:
+        """The same for calls that have another graph or other settings."""
+        return SessionFactory(graph, settings, self._write, self._observe)
+
     def __call__(self, request: SessionRequest) -> SessionPort:
         """The session for a call. Raises what the orchestrator's constructor raises."""
         graph = self.graph

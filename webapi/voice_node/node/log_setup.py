@@ -21,11 +21,12 @@ from webapi.voice_node.node.log_lines import hider, json_line, short_line
 WORDY = re.compile(r"(openai|httpx2?|httpcore2?|websockets|wyoming|faster_whisper|piper|livekit\.(agents|plugins))\b")
 
 
-def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[], None]:
+def configure(settings: Settings, *, terminal: bool | None = None, shared: bool = False) -> Callable[[], None]:
     """Send loguru's and the standard library's records to LOG_FILE and stderr. Replaces all sinks that loguru had.
 
-    `terminal`: whether stderr is a terminal, which gets colours; None finds out. The returned function ends the log: it
-    flushes each output, for 2 s at most. Raises UserError where LOG_FILE can't be opened.
+    `terminal`: whether stderr is a terminal, which gets colours; None finds out. `shared`: as of `line_file`. The
+    returned function ends the log: it flushes each output, for 2 s at most. Raises UserError where LOG_FILE can't be
+    opened.
     """
     hide = hider([settings.livekit_api_secret.get_secret_value()])
     colour = (sys.stderr.isatty() if terminal is None else terminal) and not os.environ.get("NO_COLOR")
@@ -42,7 +43,7 @@ def configure(settings: Settings, *, terminal: bool | None = None) -> Callable[[
     if settings.log_file:
         path = settings.log_file
         try:
-            file = line_file(path, on_problem=lambda why: people.write(f"LOG_FILE {path}: {why}"))
+            file = line_file(path, on_problem=lambda why: people.write(f"LOG_FILE {path}: {why}"), shared=shared)
         except OSError as error:
             people.close()
             raise UserError(f"LOG_FILE={path}: {error.strerror}; allowed: a file to write, or off") from None

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal
 
 from webapi.voice_node.config import Settings
@@ -38,9 +39,13 @@ class Monitoring:
             self._monitor.on_blocked(blocked)
 
 
-def is_wanted(settings: Settings) -> bool:
-    """Whether the environment or the command line sets one of the two variables."""
-    return not {"monitor_host", "monitor_port"}.isdisjoint(settings.model_fields_set)
+def is_wanted(settings: Settings, *, by_default: bool = False) -> bool:
+    """Whether the environment or the command line sets one of the two variables.
+
+    `by_default`: monitoring is wanted without them too, where its package is installed.
+    """
+    asked_for = not {"monitor_host", "monitor_port"}.isdisjoint(settings.model_fields_set)
+    return asked_for or (by_default and find_spec("prometheus_client") is not None)
 
 
 async def start_monitoring(settings: Settings, max_calls: int, ending: AsyncExitStack) -> Monitoring:

@@ -22,7 +22,7 @@ from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
 from webapi.voice_node.node.loop_watch import LoopWatch
 from webapi.voice_node.node.monitoring import Monitoring, is_wanted, start_monitoring
-from webapi.voice_node.node.service import Service, make_service, many_rooms
+from webapi.voice_node.node.service import MakeService, Service, make_service, many_rooms
 from webapi.voice_node.node.web import WebServer
 from webapi.voice_node.orchestrator import close_orchestrator, find_orchestrator
 from webapi.voice_node.recording.retention import check_recordings
@@ -39,10 +39,12 @@ async def run_node(
     local_server: bool,
     page: bool,
     say: PrintLine,
+    worker: MakeService | None = None,
 ) -> None:
     """Serve callers until `stop` is set. `say` gets lines for the terminal. Raises UserError.
 
-    With LK_ROOMS many rooms are served, and where `drain` is set, the calls in progress are served to their end.
+    `worker` makes what serves dispatched calls. Without it, LK_ROOM is served or, with LK_ROOMS, many rooms. Where
+    `drain` is set, the calls in progress are served to their end, except in LK_ROOM.
     The graph's file is read again when `reload` is set and, with `watch`, after it has changed. A local server that was
     started here and does not stay up sets `stop`, and the error is raised once all is closed.
     """
@@ -59,8 +61,9 @@ async def run_node(
         await close_orchestrator(made)
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
-        max_calls = settings.max_calls if many_rooms(settings) else 1
-        monitoring = await start_monitoring(settings, max_calls, ending) if is_wanted(settings) else Monitoring()
+        max_calls = settings.max_calls if worker or many_rooms(settings) else 1
+        wanted = is_wanted(settings, by_default=worker is not None)
+        monitoring = await start_monitoring(settings, max_calls, ending) if wanted else Monitoring()
         watch_loop = LoopWatch(asyncio.get_running_loop(), monitoring.blocked)
         watch_loop.start()
         ending.callback(watch_loop.stop)
@@ -72,7 +75,7 @@ async def run_node(
             ending.callback(metrics.close)
         write = metrics.write if metrics else lambda _: None
         sessions = SessionFactory(graph, settings, write, monitoring.observe)
-        service = make_service(settings, sessions, monitoring.state)
+        service = (worker or make_service)(settings, sessions, monitoring.state)
         reloading = _reloader(graph, settings, sessions, service).run(reload, watch=watch)
         ending.callback(asyncio.create_task(reloading, name="graph-watch").cancel)
         key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()

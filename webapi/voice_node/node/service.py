@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from webapi.voice_node.config import Settings
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.node.calls import Calls
+from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.monitoring import State
 from webapi.voice_node.node.rooms.choose import example
 from webapi.voice_node.node.rooms.serve import ManyRooms
@@ -33,6 +34,9 @@ class Service(Protocol):
 
     async def run(self, drain: asyncio.Event, stop: asyncio.Event, ready: Callable[[], object]) -> None:
         """Serve until `stop` is set, or `drain` is and the calls are over. Raises UserError."""
+
+
+MakeService: TypeAlias = Callable[[Settings, SessionFactory, Report], Service]
 
 
 def many_rooms(settings: Settings) -> bool:

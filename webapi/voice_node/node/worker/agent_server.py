@@ -1,0 +1,86 @@
+"""The agent server of livekit-agents: registers with LiveKit, and runs what it dispatches."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import math
+import os
+from collections.abc import Awaitable, Callable
+
+from livekit.agents import AgentServer, JobContext, JobExecutorType, JobProcess, WorkerPermissions
+from livekit.protocol import models
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.node.worker import job_process
+from webapi.voice_node.node.worker.agent_name import agent_name
+from webapi.voice_node.node.worker.choices import Choices
+from webapi.voice_node.node.worker.desk import Desk
+from webapi.voice_node.node.worker.jobs import CHOICES, OnWorkersLoop, ended_here, entry_here
+
+IDLE = {"loop": 1, "thread": 1, "process": 1}  # threads or processes that wait for a job
+READY_S = 60.0  # for a process to import and load what a call needs; a busy machine takes long
+CLOSE_S = 10.0
+OWN_CONNECTION = ("was not established within 10 seconds", "without establishing a connection")
+
+
+OfJob = Callable[[JobContext], Awaitable[None]]
+
+
+def make_server(settings: Settings) -> AgentServer:
+    """An agent server with our settings; `dispatch` says what it does with jobs."""
+    # LiveKit gives the bot a token with these rights, which are those of tokens.mint.
+    permissions = WorkerPermissions(can_update_metadata=False, can_publish_sources=[models.TrackSource.MICROPHONE])
+    return AgentServer(
+        job_executor_type=JobExecutorType.PROCESS if settings.job_executor == "process" else JobExecutorType.THREAD,
+        load_threshold=math.inf,  # Desk refuses exactly; the server's own estimate would refuse calls that come at once
+        num_idle_processes=min(IDLE[settings.job_executor], settings.max_calls),
+        initialize_process_timeout=READY_S,
+        shutdown_process_timeout=CLOSE_S,
+        session_end_timeout=CLOSE_S,
+        permissions=permissions,
+        ws_url=settings.livekit_url,
+        api_key=settings.livekit_api_key,
+        api_secret=settings.livekit_api_secret.get_secret_value(),
+        host="127.0.0.1",
+        port=0,
+        preload_modules=[job_process.__name__],
+        log_level=settings.log_level if settings.log_level in ("TRACE", "DEBUG", "INFO", "ERROR") else "INFO",
+    )
+
+
+def dispatch(server: AgentServer, settings: Settings, desk: Desk, choices: Choices, local: OnWorkersLoop) -> None:
+    """Let `desk` answer requests, and run jobs as JOB_EXECUTOR says."""
+    entry: OfJob = entry_here
+    ended: OfJob = ended_here
+    if settings.job_executor == "loop":
+        entry, ended = local.entry, local.ended
+    elif settings.job_executor == "thread":
+        server.setup_fnc = functools.partial(_share, choices)
+    else:
+        server.setup_fnc = functools.partial(job_process.prepare, settings)
+    server.load_fnc = desk.load
+    server.rtc_session(entry, agent_name=agent_name(settings), on_request=desk.on_request, on_session_end=ended)
+    logging.getLogger("livekit.agents").addFilter(_not_about_connections)
+    _hide_environment(server)
+
+
+def _share(choices: Choices, process: JobProcess) -> None:
+    process.userdata[CHOICES] = choices
+
+
+def _not_about_connections(record: logging.LogRecord) -> bool:
+    """Not the warnings that a job has not used the connection of livekit-agents: the node makes its own."""
+    return not any(part in str(record.msg) for part in OWN_CONNECTION)
+
+
+def _hide_environment(server: AgentServer) -> None:
+    """Take out of the environment what the server puts there, the secret: programs of the bot's parts inherit it."""
+    names = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
+    new = [name for name in names if name not in os.environ]
+
+    def remove() -> None:
+        for name in new:
+            os.environ.pop(name, None)
+
+    server.on("worker_started", remove)

@@ -1,0 +1,37 @@
+"""The process of one call: its own log, metrics and recorder, as the worker's settings say."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from livekit.agents import JobProcess
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.files.node_name import node_name
+from webapi.voice_node.graph.check import load_and_check
+from webapi.voice_node.metrics import MetricsFile
+from webapi.voice_node.node.live_session import SessionFactory
+from webapi.voice_node.node.log_setup import configure
+from webapi.voice_node.node.worker.choices import Choices
+from webapi.voice_node.node.worker.jobs import CHOICES
+from webapi.voice_node.node.worker.warm_up import warm_up
+
+
+def prepare(settings: Settings, process: JobProcess) -> None:
+    """Load what a call needs, before there is one. Log and metrics are appended to the worker's files, line by line."""
+    configure(settings, shared=True)
+    root = logging.getLogger()
+    for handler in root.handlers[:]:
+        if type(handler).__name__ == "LogQueueHandler":  # it would have the worker log the same lines again
+            root.removeHandler(handler)
+    graph = load_and_check(settings.voice_graph, settings)
+    metrics = MetricsFile(settings.metrics_file, node_name(settings), shared=True) if settings.metrics_file else None
+    process.userdata[CHOICES] = Choices(
+        settings, SessionFactory(graph, settings, metrics.write if metrics else _nowhere)
+    )
+    warm_up(graph, settings)
+
+
+def _nowhere(_: dict[str, Any]) -> None:
+    """Write no metrics."""

@@ -1,0 +1,143 @@
+"""Watches the rooms, and gives calls that nobody serves to a worker: see rescue.py for when."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from loguru import logger
+
+from webapi.voice_node.config import Settings
+from webapi.voice_node.errors import UserError
+from webapi.voice_node.node.worker.dispatches import FAILURES, Dispatches, Found
+from webapi.voice_node.node.worker.rescue import State, is_due, is_settled, state_of
+from webapi.voice_node.room.room_list import OpenRoom
+
+POLL_S = 1.0  # between two rounds
+DOUBT_S = 0.25  # the same, while a worker has not answered
+SILENCES = 3  # in a row, each 1.5 s, make a worker dead
+SAMPLE = 5  # settled rooms that are looked at in each round: the server counts a room's people only every 5 s
+AT_ONCE = 10  # questions to the server
+
+
+@dataclass
+class Watched:
+    """A room as it was when it was looked at last."""
+
+    room: OpenRoom
+    found: list[Found] = field(default_factory=list)
+    states: dict[str, tuple[State, float]] = field(default_factory=dict)  # and since when, by dispatch
+
+
+class Rescuer:
+    """Looks at all rooms of the server, but at each only when it is new, has changed, or something is wrong in it.
+
+    Workers are asked whether they live by way of one of their bots, one question a second for each other worker.
+    `mine`: the dispatches that this worker serves. `free`: it has room for a call.
+    """
+
+    def __init__(
+        self, settings: Settings, dispatches: Dispatches, mine: Callable[[], Collection[str]], free: Callable[[], bool]
+    ) -> None:
+        self._dispatches = dispatches
+        self._mine = mine
+        self._free = free
+        self._loop = asyncio.get_running_loop()
+        self._rooms: dict[str, Watched] = {}  # by sid
+        self._silences: dict[str, int] = {}  # of workers, in a row
+        self._asking = asyncio.Semaphore(AT_ONCE)
+        self._told = False
+        self._log = logger.bind(agent=settings.lk_agent_name)
+
+    async def run(self) -> None:
+        """Watch until it is cancelled."""
+        while True:
+            try:
+                await self._round(await self._dispatches.rooms())
+                self._told = False
+            except (UserError, *FAILURES) as error:
+                if not self._told:
+                    reason = str(error).partition("\n")[0]
+                    self._log.bind(event="rooms_unknown").warning(f"calls of other workers are not watched: {reason}")
+                self._told = True
+            await asyncio.sleep(DOUBT_S if any(self._silences.values()) else POLL_S)
+
+    async def _round(self, rooms: list[OpenRoom]) -> None:
+        before = self._rooms
+        self._rooms = {room.sid: before.get(room.sid, Watched(OpenRoom("", "", -1))) for room in rooms}
+        settled = [room for room in rooms if not self._is_open(room)]
+        sample = random.sample(settled, min(SAMPLE, len(settled)))
+        looks = [self._look(room) for room in rooms if self._is_open(room) or room in sample]
+        await asyncio.gather(*looks, *(self._probe(worker) for worker in self._others()))
+        await asyncio.gather(*(self._decide(watched) for watched in self._rooms.values()))
+
+    def _is_open(self, room: OpenRoom) -> bool:
+        """Whether the room must be looked at: it is new or has changed, or is not settled."""
+        watched = self._rooms[room.sid]
+        return watched.room.people != room.people or any(not is_settled(state) for state, _ in watched.states.values())
+
+    async def _look(self, room: OpenRoom) -> None:
+        async with self._asking:
+            found = await self._dispatches.look(room.name)
+        self._rooms[room.sid].room, self._rooms[room.sid].found = room, found
+
+    # ------------------------------------------------------------ do the other workers live?
+
+    def _others(self) -> set[str]:
+        """The workers that serve calls, other than this one."""
+        mine = self._mine()
+        return {
+            each.seen.worker
+            for watched in self._rooms.values()
+            for each in watched.found
+            if each.seen.present and each.seen.worker and each.seen.dispatch not in mine
+        }
+
+    async def _probe(self, worker: str) -> None:
+        """Ask a worker whether it lives, by way of any of its bots."""
+        mine = self._mine()
+        all_seen = [each.seen for watched in self._rooms.values() for each in watched.found]
+        bots = [seen for seen in all_seen if seen.worker == worker and seen.present and seen.dispatch not in mine]
+        if not bots:
+            return
+        bot = random.choice(bots)  # noqa: S311 - no secret
+        async with self._asking:
+            answers = await self._dispatches.probe(bot.room, bot.identity)
+        if answers is None:
+            return
+        self._silences[worker] = 0 if answers else self._silences.get(worker, 0) + 1
+        if self._silences[worker] == SILENCES:
+            log = self._log.bind(event="worker_dead", worker=worker, calls=len(bots))
+            log.error(f"worker {worker} does not answer: its {len(bots)} calls are given to others")
+
+    # ------------------------------------------------------------ what is to be done
+
+    async def _decide(self, watched: Watched) -> None:
+        dead = {worker for worker, silences in self._silences.items() if silences >= SILENCES}
+        now_s, before, watched.states = self._loop.time(), watched.states, {}
+        for found in watched.found:
+            seen = found.seen
+            state = state_of(seen, self._mine(), dead)
+            old, since_s = before.get(seen.dispatch, (None, now_s))
+            since_s = since_s if old is state else now_s
+            watched.states[seen.dispatch] = (state, since_s)
+            if state is State.HOPELESS and old is not state:
+                log = self._log.bind(event="rescue_given_up", room=seen.room, rescues=seen.rescues)
+                log.error(f"room {seen.room}: its bot is gone for the {seen.rescues + 1}th time; it gets no other")
+            if is_due(state, seen.rescues, now_s - since_s, free=self._free()):
+                await self._rescue(found, state)
+                watched.room = OpenRoom("", "", -1)  # to be looked at in the next round
+
+    async def _rescue(self, found: Found, state: State) -> None:
+        seen = found.seen
+        try:
+            done = await self._dispatches.again(found)
+        except FAILURES as error:
+            log = self._log.bind(event="rescue_failed", room=seen.room)
+            log.error(f"room {seen.room}: the call could not be dispatched again: {type(error).__name__}")
+            return
+        if done:
+            log = self._log.bind(event="rescue", room=seen.room, why=state.name.lower(), rescues=seen.rescues + 1)
+            log.warning(f"room {seen.room}: {state.value}; dispatched again")
