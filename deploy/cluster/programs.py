@@ -25,13 +25,16 @@ ANSWER_S = 2.0
 
 
 class Redis(Program):
-    """A Redis on loopback that keeps nothing on disk. UserError where PATH has no redis-server."""
+    """A Redis on loopback. UserError where PATH has no redis-server.
+
+    It keeps its data when it ends: LiveKit would make a room anew that a Redis had forgotten, beside the call in it.
+    """
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
         self.address = f"{HOST}:{port}"
         command = [_program("redis-server", "redis-server"), "--bind", HOST, "--port", str(port)]
-        command += ["--save", "", "--appendonly", "no"]
+        command += ["--save", "", "--appendonly", "yes"]
         super().__init__("redis", command, folder / "redis" / "redis.log", self._pongs)
 
     async def _pongs(self) -> bool:

@@ -52,6 +52,24 @@ def test_callers_at_two_nodes_are_in_one_room(tmp_path: Path, room: str) -> None
     run(scenario())
 
 
+def test_a_room_outlives_a_restart_of_redis(tmp_path: Path, room: str) -> None:
+    async def scenario() -> None:
+        async with cluster(tmp_path, workers=0) as running:
+            one, other = running.nodes
+            async with caller(one, room, "alice", hears="bob"):
+                home = await running.node_of(room)
+                assert home in (one, other)
+                running.redis.kill()
+                assert await running.redis.ask("PING") is None
+                running.redis.start()
+                await running.redis.ready()
+                assert await running.node_of(room) is home
+                async with caller(other, room, "bob", hears="alice") as bob:
+                    await bob.wait_for(lambda: "alice" in bob.room.remote_participants, "alice in the room of bob")
+
+    run(scenario())
+
+
 async def targets_up(url: str, count: int) -> dict[str, str]:
     """The jobs of the targets that Prometheus could ask, by address, once there are so many."""
     query = f"{url}/api/v1/query?query={quote('up == 1')}"
