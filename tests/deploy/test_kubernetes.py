@@ -134,6 +134,8 @@ def test_workers_are_added_before_they_are_full() -> None:
     (rule,) = manifest("optional/prometheus-adapter-values.yaml")["rules"]["custom"]
     assert rule["name"]["as"] == metric["pods"]["metric"]["name"]
     assert rule["seriesQuery"].startswith(metric["pods"]["metric"]["name"] + "{")
+    monitoring = (ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    assert f"| `{metric['pods']['metric']['name']}` |" in monitoring
 
 
 def test_files_are_written_only_to_volumes() -> None:

@@ -22,10 +22,11 @@ WAIT_S = 30.0
 
 WAITS = "import time; print('up', flush=True); time.sleep(600)"
 DRAINS = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
 print('up', flush=True)
-time.sleep(600)
+signal.sigwait([signal.SIGTERM])
+sys.exit(7)
 """
 IGNORES = """
 import signal, subprocess, sys, time

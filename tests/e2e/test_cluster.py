@@ -21,6 +21,7 @@ from deploy.cluster.running import cluster
 from tests.e2e.caller import RATE_HZ, WAIT_S, Caller
 from tests.e2e.rooms import run
 from webapi.voice_node.config import load_settings
+from webapi.voice_node.dev_server.binary import find_server
 from webapi.voice_node.room.tokens import mint
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a cluster needs Linux")
@@ -108,3 +109,24 @@ def test_the_command_ends_everything_with_a_signal(number: signal.Signals, tmp_p
     pids = re.findall(r"process (\d+)", "".join(said))
     assert len(pids) == 2
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+@pytest.mark.parametrize("name", ["livekit-1.yaml", "livekit-2.yaml"])
+def test_livekit_takes_the_configurations_of_the_compose_file(name: str, tmp_path: Path) -> None:
+    binary = find_server()
+    assert binary is not None
+    config = ROOT / "deploy" / "compose" / name
+
+    def ports(path: Path) -> str:
+        """The ports that a node of that configuration would use, or why there is none."""
+        ran = subprocess.run([binary, "--config", path, "ports"], capture_output=True, text=True, check=True)
+        return ran.stdout + ran.stderr
+
+    found = ports(config)
+    assert "ICE/UDP" in found
+    assert re.findall(r"^(\d+) - ", found, re.MULTILINE) == re.findall(
+        r"^ *(?:tcp_)?port: (7\d+)", config.read_text(), re.M
+    )
+    wrong = tmp_path / name
+    wrong.write_text(config.read_text().replace("udp_port", "udp_prt"))
+    assert "field udp_prt not found" in ports(wrong)
