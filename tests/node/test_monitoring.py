@@ -6,6 +6,8 @@ import asyncio
 from functools import partial
 
 import pytest
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.fake_room import FakeRoom
 from webapi.voice_node.clock.virtual_time import run_virtual
@@ -15,6 +17,8 @@ from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.monitor.monitor import Monitor
 from webapi.voice_node.node.monitor.monitored_call import MonitoredCall
 from webapi.voice_node.node.monitoring import Monitoring, is_wanted
+from webapi.voice_node.node.traces.call_trace import Traces
+from webapi.voice_node.node.traces.traced_call import TracedCall
 
 
 def test_it_is_there_only_where_one_of_its_variables_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,8 +88,34 @@ def test_the_reason_of_an_end_is_one_of_a_few(reason: str, label: str, monkeypat
         async with FakeRoom(load_graph("default", settings), settings, monkeypatch) as room:
             room.join("alice")
             await asyncio.sleep(0.5)
-            MonitoredCall(monitor, room.calls[0]).ended(reason)
+            MonitoredCall(monitor, room.calls[0], "default").ended(reason)
 
     run_virtual(main())
     assert value(monitor, f'voice_node_calls_ended_total{{reason="{label}"}}') == 1
     assert "alice" not in monitor.text().decode()
+
+
+def test_a_call_is_traced_from_its_begin_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = InMemorySpanExporter()
+    traces = Traces(SimpleSpanProcessor(exporter), "node-1")
+    settings = pinned_settings(vad_backend="webrtc")
+
+    async def main() -> None:
+        graph = load_graph("default", settings)
+        async with FakeRoom(graph, settings, monkeypatch) as room:
+            room.sessions = SessionFactory(graph, settings, room.lines.append, [partial(TracedCall, traces, False)])
+            room.join("alice")
+            await asyncio.sleep(0.5)
+            await room.say(0.5, wait_s=2)
+            assert not any(span.name == "call" for span in exporter.get_finished_spans())
+            room.leave("alice")
+            await asyncio.sleep(1)
+
+    run_virtual(main())
+    spans = exporter.get_finished_spans()
+    (call,) = [span for span in spans if span.name == "call"]
+    (turn,) = [span for span in spans if span.name == "turn"]
+    assert turn.parent is not None
+    assert turn.parent.span_id == call.context.span_id
+    assert (call.attributes or {})["voice_node.graph"] == "default"
+    assert "alice" not in str([span.to_json() for span in spans])

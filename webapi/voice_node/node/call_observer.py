@@ -22,4 +22,4 @@ class CallObserver(Protocol):
         """The session was closed. `reason`: as the orchestrator gets it."""
 
 
-Observe: TypeAlias = Callable[[SessionRequest], CallObserver]
+Observe: TypeAlias = Callable[[SessionRequest, str], CallObserver]  # gets the name of the graph too

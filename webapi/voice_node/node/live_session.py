@@ -102,7 +102,7 @@ class LiveSession:
             self._session.tap(lambda event: write_event(event, began_us))
         # Last: an orchestrator that can't be made has raised by now, and there is no call to observe.
         for make in observe:
-            self._observers.append(make(request))
+            self._observers.append(make(request, graph.name))
             self._session.tap(self._observers[-1].on_event)
         self.graph = graph.name
         self.hear = self._session.hear

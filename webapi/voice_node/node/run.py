@@ -21,7 +21,7 @@ from webapi.voice_node.node.graph_reload import GraphReloader
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
 from webapi.voice_node.node.loop_watch import LoopWatch
-from webapi.voice_node.node.monitoring import Monitoring, is_wanted, start_monitoring
+from webapi.voice_node.node.monitoring import start_monitoring
 from webapi.voice_node.node.service import MakeService, Service, make_service, many_rooms
 from webapi.voice_node.node.web import WebServer
 from webapi.voice_node.orchestrator import close_orchestrator, find_orchestrator
@@ -62,8 +62,7 @@ async def run_node(
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
         max_calls = settings.max_calls if worker or many_rooms(settings) else 1
-        wanted = is_wanted(settings, by_default=worker is not None)
-        monitoring = await start_monitoring(settings, max_calls, ending) if wanted else Monitoring()
+        monitoring = await start_monitoring(settings, max_calls, ending, by_default=worker is not None)
         watch_loop = LoopWatch(asyncio.get_running_loop(), monitoring.blocked)
         watch_loop.start()
         ending.callback(watch_loop.stop)

@@ -20,7 +20,7 @@ ENDED = {  # the first words of the reason for which a session is closed, as lab
 class MonitoredCall:
     """A call_observer.CallObserver: the call counts from when it is made until it has ended."""
 
-    def __init__(self, monitor: Monitor, request: SessionRequest) -> None:
+    def __init__(self, monitor: Monitor, request: SessionRequest, graph: str) -> None:
         self._monitor = monitor
         self._began_s = time.monotonic()
         self.on_event = monitor.on_event

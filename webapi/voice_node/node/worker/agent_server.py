@@ -12,6 +12,7 @@ from livekit.agents import AgentServer, JobContext, JobExecutorType, JobProcess,
 from livekit.protocol import models
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.files.node_name import node_name
 from webapi.voice_node.node.worker import job_process
 from webapi.voice_node.node.worker.agent_name import agent_name
 from webapi.voice_node.node.worker.choices import Choices
@@ -58,7 +59,8 @@ def dispatch(server: AgentServer, settings: Settings, desk: Desk, choices: Choic
     elif settings.job_executor == "thread":
         server.setup_fnc = functools.partial(_share, choices)
     else:
-        server.setup_fnc = functools.partial(job_process.prepare, settings)
+        named = settings.model_copy(update={"node_name": node_name(settings)})  # the processes are parts of one node
+        server.setup_fnc = functools.partial(job_process.prepare, named)
     server.load_fnc = desk.load
     server.rtc_session(entry, agent_name=agent_name(settings), on_request=desk.on_request, on_session_end=ended)
     logging.getLogger("livekit.agents").addFilter(_not_about_connections)

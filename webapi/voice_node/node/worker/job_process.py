@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AsyncExitStack
 from typing import Any
 
 from livekit.agents import JobProcess
@@ -13,8 +14,9 @@ from webapi.voice_node.graph.check import load_and_check
 from webapi.voice_node.metrics import MetricsFile
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
+from webapi.voice_node.node.monitoring import observe_in_child
 from webapi.voice_node.node.worker.choices import Choices
-from webapi.voice_node.node.worker.jobs import CHOICES
+from webapi.voice_node.node.worker.jobs import CHOICES, ENDING
 from webapi.voice_node.node.worker.warm_up import warm_up
 
 
@@ -27,9 +29,12 @@ def prepare(settings: Settings, process: JobProcess) -> None:
             root.removeHandler(handler)
     graph = load_and_check(settings.voice_graph, settings)
     metrics = MetricsFile(settings.metrics_file, node_name(settings), shared=True) if settings.metrics_file else None
-    process.userdata[CHOICES] = Choices(
-        settings, SessionFactory(graph, settings, metrics.write if metrics else _nowhere)
-    )
+    ending = process.userdata[ENDING] = AsyncExitStack()
+    if metrics:
+        ending.callback(metrics.close)
+    write = metrics.write if metrics else _nowhere
+    sessions = SessionFactory(graph, settings, write, observe_in_child(settings, ending))
+    process.userdata[CHOICES] = Choices(settings, sessions)
     warm_up(graph, settings)
 
 

@@ -18,7 +18,7 @@ from webapi.voice_node.node.worker.choices import Choices
 from webapi.voice_node.node.worker.desk import options_of
 from webapi.voice_node.node.worker.dispatches import Dispatches
 
-JOBS, CHOICES = "jobs", "choices"  # in the userdata of a job's thread or process
+JOBS, CHOICES, ENDING = "jobs", "choices", "ending"  # in the userdata of a job's thread or process
 
 Keeps = Callable[[Job], Awaitable[bool]]
 
@@ -115,8 +115,10 @@ async def entry_here(context: JobContext) -> None:
 
 
 async def ended_here(context: JobContext) -> None:
-    """End the call that `entry_here` began."""
+    """End the call that `entry_here` began, and what its process writes."""
     await context.proc.userdata[JOBS].end(context.job.id)
+    if ENDING in context.proc.userdata:
+        await context.proc.userdata[ENDING].aclose()
 
 
 def _token(context: JobContext) -> str:
