@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from dotenv import dotenv_values
-from pydantic import Field, PrivateAttr, SecretStr, ValidationError, model_validator
+from pydantic import PrivateAttr, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from webapi.voice_node.errors import UserError
@@ -28,6 +28,10 @@ from webapi.voice_node.errors.allowed_values import (
 )
 from webapi.voice_node.errors.bad_settings import bad_values, is_secret, misspelled
 from webapi.voice_node.errors.loopback import is_loopback
+from webapi.voice_node.errors.setting_fields import host as _host
+from webapi.voice_node.errors.setting_fields import port as _port
+from webapi.voice_node.errors.setting_fields import var as _var
+from webapi.voice_node.errors.setting_fields import whole as _whole
 
 DEV_KEY = "devkey"
 DEV_SECRET = "secret"  # noqa: S105 - the published key pair of `livekit-server --dev`, refused off loopback
@@ -35,21 +39,6 @@ OUR_PREFIXES = ("AUDIO_", "LK_", "MOCK_", "VAD_")  # in a `.env`, only the node'
 
 
 # ---------------------------------------------------------------- the settings
-
-
-def _var(default: object, allowed: str, description: str, **limits: Any) -> Any:
-    """A field: its default, what is allowed (for error messages), and its line in `.env.example`."""
-    return Field(default, description=description, json_schema_extra={"allowed": allowed}, **limits)
-
-
-def _whole(default: int, low: int, high: int, description: str) -> Any:
-    """The field of a whole number from `low` to `high`."""
-    return _var(default, f"a whole number from {low} to {high}", description, ge=low, le=high)
-
-
-def _host(default: str, description: str) -> Any:
-    """The field of an address to listen on."""
-    return _var(default, "an IP address or host name", description, pattern=r"^[A-Za-z0-9._:%\[\]-]{1,253}$")
 
 
 @dataclass(frozen=True)
@@ -166,7 +155,7 @@ class Settings(BaseSettings):
     web_host: str = _host(
         "127.0.0.1", "Address on which the client page is served; it hands out tokens on loopback only."
     )
-    web_port: int = _var(8080, "0 to 65535", "Its port; 0 takes any free one.", ge=0, le=65535)
+    web_port: int = _port(8080, "Its port; 0 takes any free one.")
 
     lk_agent_name: Name = _var(
         "voice-node",
@@ -181,13 +170,7 @@ class Settings(BaseSettings):
         600, 0, 86_400, "How long, in seconds, calls in progress may go on after SIGTERM, with many calls in a process."
     )
     monitor_host: str = _host("127.0.0.1", "Address of /metrics, /healthz and /readyz.")
-    monitor_port: int = _var(
-        9090,
-        "0 to 65535",
-        "Its port; 0 takes any free one. `run` serves it only where one of the two is set.",
-        ge=0,
-        le=65535,
-    )
+    monitor_port: int = _port(9090, "Its port; 0 takes any free one. `run` serves it only where one of the two is set.")
 
     @model_validator(mode="after")
     def _dev_key_stays_home(self) -> Settings:
