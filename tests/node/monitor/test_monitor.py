@@ -232,7 +232,24 @@ def test_the_lag_is_how_late_a_timer_is() -> None:
     assert len(seen) == 3
 
 
-def test_a_monitor_watches_a_loop() -> None:
+def test_a_loop_is_measured_once_however_many_ask_for_it() -> None:
+    monitor, loop = Monitor(), SlowLoop()
+    stops = [monitor.watch_loop(loop) for _ in range(3)]  # type: ignore[arg-type]  # all that is needed of a loop
+    loop.move(100.0 + EVERY_S)
+    assert value(monitor, "loop_lag_seconds_count") == 1
+    stops.pop()()
+    stops.pop()()
+    loop.move(100.0 + 2 * EVERY_S)
+    assert value(monitor, "loop_lag_seconds_count") == 2
+    stops.pop()()
+    loop.move(110.0)
+    assert value(monitor, "loop_lag_seconds_count") == 2
+    monitor.watch_loop(loop)  # type: ignore[arg-type]
+    loop.move(110.0 + EVERY_S)
+    assert value(monitor, "loop_lag_seconds_count") == 3
+
+
+def test_a_real_loop_is_measured() -> None:
     async def scenario() -> None:
         monitor = Monitor()
         observed, twice = monitor._series.loop_lag.observe, asyncio.Event()

@@ -38,6 +38,7 @@ class Monitor:
         self._children = Snapshots(children) if children else None
         self._lock = threading.Lock()
         self._why: str | None = "starting"
+        self._loops: dict[asyncio.AbstractEventLoop, tuple[LoopLag, int]] = {}  # with how many asked for it
         self.max_calls = max_calls
 
     # ------------------------------------------------------------ what happens
@@ -116,10 +117,25 @@ class Monitor:
         return lambda: logger.remove(handler)
 
     def watch_loop(self, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
-        """Measure how late this loop is, until the returned function is called. Called in the loop, as that is."""
-        lag = LoopLag(loop, self._series.loop_lag.observe)
-        lag.start()
-        return lag.stop
+        """Measure how late this loop is, until the returned function is called. Called in the loop, as that is.
+
+        A loop that is watched already is measured once, until each who asked for it has ended that.
+        """
+        with self._lock:
+            lag, askers = self._loops.get(loop) or (LoopLag(loop, self._series.loop_lag.observe), 0)
+            self._loops[loop] = lag, askers + 1
+        if not askers:
+            lag.start()
+
+        def stop() -> None:
+            with self._lock:
+                lag, askers = self._loops.pop(loop)
+                if askers > 1:
+                    self._loops[loop] = lag, askers - 1
+                    return
+            lag.stop()
+
+        return stop
 
     # ------------------------------------------------------------ what is read
 
