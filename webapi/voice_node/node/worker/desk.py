@@ -52,6 +52,9 @@ class Desk:
     async def on_request(self, request: JobRequest) -> None:
         """Promise to serve the call, or say that another worker should, or that none can."""
         if self.full:
+            log = logger.bind(event="call_passed_on", room=request.room.name, calls=self.calls)
+            log = log.bind(pressure=round(self._pressure(), 2), draining=self.draining)
+            log.info(f"no place for the call in room {request.room.name}: it is left to other workers")
             await request.reject(terminate=False)
             return
         self._promised.add(request.id)  # before the first wait: others may ask now

@@ -1,0 +1,59 @@
+"""What the server's answer says of a dispatch, and the request that makes the same one again."""
+
+from __future__ import annotations
+
+from livekit.protocol.agent import JS_RUNNING, JS_SUCCESS, Job, JobState
+from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
+from livekit.protocol.models import ParticipantInfo
+
+from webapi.voice_node.node.worker.dispatches import RESCUES, found
+from webapi.voice_node.node.worker.rescue import Seen
+
+ALICE = ParticipantInfo(identity="alice")
+PHONE = ParticipantInfo(identity="+49 30", kind=ParticipantInfo.SIP)
+BOT = ParticipantInfo(identity="ingobot", kind=ParticipantInfo.AGENT)
+RECORDER = ParticipantInfo(identity="egress", kind=ParticipantInfo.EGRESS)
+
+
+def dispatch(*states: JobState, **attributes: str) -> AgentDispatch:
+    jobs = [Job(id=f"AJ_{number}", state=state) for number, state in enumerate(states)]
+    state = AgentDispatchState(jobs=jobs)
+    return AgentDispatch(id="AD", agent_name="bot", room="r", metadata="m", state=state, attributes=attributes)
+
+
+TAKEN = JobState(status=JS_RUNNING, worker_id="AW", participant_identity="ingobot")
+
+
+def test_a_call_that_is_served() -> None:
+    seen = found(dispatch(TAKEN), [ALICE, PHONE, BOT, RECORDER]).seen
+    assert seen == Seen("r", "AD", "AW", "ingobot", present=True, callers=2)
+
+
+def test_a_call_whose_bot_is_gone() -> None:
+    assert not found(dispatch(TAKEN), [ALICE]).seen.present
+
+
+def test_a_call_that_no_worker_took() -> None:
+    assert found(dispatch(), [ALICE]).seen == Seen("r", "AD", callers=1)
+
+
+def test_a_call_that_a_worker_said_nobody_can_serve() -> None:
+    assert found(dispatch(JobState(status=JS_SUCCESS, worker_id="AW")), [ALICE]).seen.declined
+
+
+def test_the_last_job_counts() -> None:
+    later = JobState(status=JS_RUNNING, worker_id="AW_2", participant_identity="ingobot")
+    assert found(dispatch(TAKEN, later), [ALICE]).seen.worker == "AW_2"
+
+
+def test_the_same_dispatch_again_counts_its_rescues() -> None:
+    again = found(dispatch(TAKEN, mine="1"), [ALICE]).again
+    assert (again.agent_name, again.room, again.metadata) == ("bot", "r", "m")
+    assert dict(again.attributes) == {"mine": "1", RESCUES: "1"}
+    assert dict(found(dispatch(TAKEN, **{RESCUES: "1"}), []).again.attributes) == {RESCUES: "2"}
+    assert found(dispatch(TAKEN, **{RESCUES: "2"}), []).seen.rescues == 2
+    assert found(dispatch(TAKEN, **{RESCUES: "many"}), []).seen.rescues == 0
+
+
+def test_a_call_that_waited_for_room_was_not_rescued() -> None:
+    assert dict(found(dispatch(), []).again.attributes) == {RESCUES: "0"}
