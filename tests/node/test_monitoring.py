@@ -54,10 +54,14 @@ def test_a_call_and_its_turns_are_counted(monkeypatch: pytest.MonkeyPatch) -> No
             await asyncio.sleep(0.5)
             await room.say(0.5, wait_s=1.5)
             assert value(monitor, "voice_node_active_calls") == 1
+            assert value(monitor, "voice_node_loop_lag_seconds_count") > 10  # of the loop of the call
             await room.say(0.5, wait_s=7)  # over the reply
             room.leave("alice")
             await asyncio.sleep(1)
             assert value(monitor, "voice_node_active_calls") == 0
+            measured = value(monitor, "voice_node_loop_lag_seconds_count")
+            await asyncio.sleep(1)
+            assert value(monitor, "voice_node_loop_lag_seconds_count") == measured
 
     run_virtual(main())
     assert value(monitor, 'voice_node_calls_started_total{kind="standard"}') == 1

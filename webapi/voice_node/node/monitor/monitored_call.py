@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from webapi.voice_node.node.monitor.monitor import Monitor
@@ -25,9 +26,11 @@ class MonitoredCall:
         self._began_s = time.monotonic()
         self.on_event = monitor.on_event
         self.on_turn = monitor.on_turn
+        self._unwatch_loop = monitor.watch_loop(asyncio.get_running_loop())  # perhaps one of the call's own
         monitor.call_started(request.caller.kind)
 
     def ended(self, reason: str) -> None:
         """The call is over."""
+        self._unwatch_loop()
         label = next((label for words, label in ENDED.items() if reason.startswith(words)), "over")
         self._monitor.call_ended(label, time.monotonic() - self._began_s)
