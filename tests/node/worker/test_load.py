@@ -7,14 +7,19 @@ import asyncio
 import pytest
 
 from webapi.voice_node.clock.virtual_time import run_virtual
-from webapi.voice_node.node.worker.load import BUSY, LATE_S, WINDOW, Pressure, reported_load
+from webapi.voice_node.node.worker.load import BUSY, LATE_S, OPEN, WINDOW, Pressure, reported_load
 
 
 @pytest.mark.parametrize(
-    ("calls", "pressure", "load"), [(0, 0, 0), (5, 0.1, 0.5), (5, 0.8, 0.8), (10, 0, 1), (11, 0, 1), (0, 3, 1)]
+    ("calls", "pressure", "load"),
+    [(0, 0, 0), (5, 0.1, 0.5 * OPEN), (5, 0.8, 0.8 * OPEN), (10, 0, 1), (11, 0, 1), (0, 3, 1)],
 )
 def test_the_load_is_that_of_the_calls_or_of_what_is_measured(calls: int, pressure: float, load: float) -> None:
     assert reported_load(calls, 10, pressure) == load
+
+
+def test_a_worker_with_room_for_a_call_is_below_the_load_up_to_which_livekit_gives_it_one() -> None:
+    assert reported_load(99, 100, 0.99) < 0.7
 
 
 def test_an_idle_worker_has_no_pressure() -> None:

@@ -22,7 +22,12 @@ from webapi.voice_node.node.worker.jobs import CHOICES, OnWorkersLoop, ended_her
 IDLE = {"loop": 1, "thread": 1, "process": 1}  # threads or processes that wait for a job
 READY_S = 60.0  # for a process to import and load what a call needs; a busy machine takes long
 CLOSE_S = 10.0
-OWN_CONNECTION = ("was not established within 10 seconds", "without establishing a connection")
+NOT_OURS = (
+    "was not established within 10 seconds",
+    "without establishing a connection",
+    "no warmed process available",
+    "event loop blocked for",
+)
 
 
 OfJob = Callable[[JobContext], Awaitable[None]]
@@ -63,7 +68,7 @@ def dispatch(server: AgentServer, settings: Settings, desk: Desk, choices: Choic
         server.setup_fnc = functools.partial(job_process.prepare, named)
     server.load_fnc = desk.load
     server.rtc_session(entry, agent_name=agent_name(settings), on_request=desk.on_request, on_session_end=ended)
-    logging.getLogger("livekit.agents").addFilter(_not_about_connections)
+    logging.getLogger("livekit.agents").addFilter(_is_about_us)
     _hide_environment(server)
 
 
@@ -71,9 +76,9 @@ def _share(choices: Choices, process: JobProcess) -> None:
     process.userdata[CHOICES] = choices
 
 
-def _not_about_connections(record: logging.LogRecord) -> bool:
-    """Not the warnings that a job has not used the connection of livekit-agents: the node makes its own."""
-    return not any(part in str(record.msg) for part in OWN_CONNECTION)
+def _is_about_us(record: logging.LogRecord) -> bool:
+    """Not the warnings that a job makes its own connection, nor those that node/loop_watch.py has better."""
+    return not any(part in str(record.msg) for part in NOT_OURS)
 
 
 def _hide_environment(server: AgentServer) -> None:

@@ -15,9 +15,15 @@ LATE_S = 0.1  # a loop that is late by this much on average is full: the bot's r
 BUSY = 0.9  # a share of the processors, or of the loop's thread, at which no further call fits
 
 
+OPEN = (
+    0.65  # the most that is reported while there is room: LiveKit gives no call from its `agents.target_load` of 0.7 on
+)
+
+
 def reported_load(calls: int, limit: int, pressure: float) -> float:
-    """The load that a worker reports, 0 to 1: at 1 LiveKit gives it no call."""
-    return min(1.0, max(calls / limit, pressure))
+    """The load that a worker reports: 0 to OPEN in proportion, and 1 where it takes no call."""
+    busy = max(calls / limit, pressure)
+    return 1.0 if busy >= 1.0 else busy * OPEN
 
 
 class Pressure:

@@ -35,12 +35,19 @@ class Rescuer:
     """Looks at all rooms of the server, but at each only when it is new, has changed, or something is wrong in it.
 
     Workers are asked whether they live by way of one of their bots, one question a second for each other worker.
-    `mine`: the dispatches that this worker serves. `free`: it has room for a call.
+    `mine`: the dispatches that this worker serves. `free`: it has room for a call. `reachable` is told when the server
+    stops answering, and when it answers again.
     """
 
     def __init__(
-        self, settings: Settings, dispatches: Dispatches, mine: Callable[[], Collection[str]], free: Callable[[], bool]
+        self,
+        settings: Settings,
+        dispatches: Dispatches,
+        mine: Callable[[], Collection[str]],
+        free: Callable[[], bool],
+        reachable: Callable[[bool], object] = lambda _: None,
     ) -> None:
+        self._reachable = reachable
         self._dispatches = dispatches
         self._mine = mine
         self._free = free
@@ -56,10 +63,13 @@ class Rescuer:
         while True:
             try:
                 await self._round(await self._dispatches.rooms())
+                if self._told:
+                    self._reachable(True)
                 self._told = False
             except (UserError, *FAILURES) as error:
                 if not self._told:
                     reason = str(error).partition("\n")[0]
+                    self._reachable(False)
                     self._log.bind(event="rooms_unknown").warning(f"calls of other workers are not watched: {reason}")
                 self._told = True
             await asyncio.sleep(DOUBT_S if any(self._silences.values()) else POLL_S)

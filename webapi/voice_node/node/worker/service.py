@@ -64,7 +64,7 @@ class WorkerService:
             local = OnWorkersLoop(self._jobs, lambda job: dispatches.exists(job.dispatch_id, job.room.name))
             dispatch(self._server, self._settings, self._desk, self._choices, local)
             self._server.on("worker_registered", lambda *_: self._on_registered(ready))
-            rescuer = Rescuer(self._settings, dispatches, self._served, lambda: not self._desk.full)
+            rescuer = Rescuer(self._settings, dispatches, self._served, lambda: not self._desk.full, self._reachable)
             tasks = [asyncio.create_task(each) for each in (self._pressure.run(), rescuer.run())]
             running = asyncio.create_task(self._server.run())
             try:
@@ -80,6 +80,10 @@ class WorkerService:
         self._say(f"Ready: agent {name} at {self._settings.livekit_url}, {limit} calls at a time")
         self._report(None)
         ready()
+
+    def _reachable(self, reachable: bool) -> None:
+        if not self._desk.draining:
+            self._report(None if reachable else "server_unreachable")
 
     async def _until(self, running: asyncio.Task[None], drain: asyncio.Event, stop: asyncio.Event) -> None:
         """Return when the worker is to end. Raises UserError where it can't be registered any more."""
