@@ -74,7 +74,7 @@ async def measure(url: str, executor: str, calls: int) -> tuple[float, float, fl
         environment = {**os.environ, "LIVEKIT_URL": url, "MONITOR_PORT": "0", "PYTHONPATH": os.getcwd()}  # noqa: PTH109
         program = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "webapi.voice_node.main", *arguments,
-            cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=None,
+            cwd=folder, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         assert program.stdout
         try:

@@ -22,6 +22,7 @@ from webapi.voice_node.node.worker.jobs import CHOICES, OnWorkersLoop, ended_her
 IDLE = {"loop": 1, "thread": 1, "process": 1}  # threads or processes that wait for a job
 READY_S = 60.0  # for a process to import and load what a call needs; a busy machine takes long
 CLOSE_S = 10.0
+PRELOAD = "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"  # models of livekit-agents: 244 MB that no call of ours uses
 NOT_OURS = (
     "was not established within 10 seconds",
     "without establishing a connection",
@@ -35,6 +36,7 @@ OfJob = Callable[[JobContext], Awaitable[None]]
 
 def make_server(settings: Settings) -> AgentServer:
     """An agent server with our settings; `dispatch` says what it does with jobs."""
+    os.environ.setdefault(PRELOAD, "0")
     # LiveKit gives the bot a token with these rights, which are those of tokens.mint.
     permissions = WorkerPermissions(can_update_metadata=False, can_publish_sources=[models.TrackSource.MICROPHONE])
     return AgentServer(

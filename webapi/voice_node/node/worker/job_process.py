@@ -22,14 +22,14 @@ from webapi.voice_node.node.worker.warm_up import warm_up
 
 def prepare(settings: Settings, process: JobProcess) -> None:
     """Load what a call needs, before there is one. Log and metrics are appended to the worker's files, line by line."""
-    configure(settings, shared=True)
+    ending = process.userdata[ENDING] = AsyncExitStack()
+    ending.callback(configure(settings, shared=True))  # the last to be closed
     root = logging.getLogger()
     for handler in root.handlers[:]:
         if type(handler).__name__ == "LogQueueHandler":  # it would have the worker log the same lines again
             root.removeHandler(handler)
     graph = load_and_check(settings.voice_graph, settings)
     metrics = MetricsFile(settings.metrics_file, node_name(settings), shared=True) if settings.metrics_file else None
-    ending = process.userdata[ENDING] = AsyncExitStack()
     if metrics:
         ending.callback(metrics.close)
     write = metrics.write if metrics else _nowhere
