@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -243,3 +244,42 @@ def test_chunks_that_come_unevenly_keep_step() -> None:
     even = [0] * 45
     uneven = [0, *(30_000 * (index % 7 == 3) for index in range(44))]
     assert [chunk.pcm for chunk in through(script(uneven))] == [chunk.pcm for chunk in through(script(even))]
+
+
+def test_the_canceller_rests_while_it_is_plain_that_there_is_no_echo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And where there is one again, it is given the last two seconds that it was spared, and all that follows."""
+    processed: list[tuple[int, int]] = []
+
+    class Notes:
+        def process(self, heard: bytes, played: bytes) -> bytes:
+            processed.append((numbered(heard), numbered(played)))
+            return heard
+
+    def numbered(pcm: bytes) -> int:
+        return abs(int(np.frombuffer(pcm, "<i2")[0]))
+
+    def sound(loud: bool, number: int) -> bytes:
+        """10 ms whose first sample is the piece's number: loud, or as quiet as a room."""
+        samples = np.full(480, 3000 if loud else 12, "<i2")
+        samples[0] = number
+        return samples.tobytes()
+
+    speaks = [*[True] * 400, *[False] * 100, *[True] * 50]  # the bot, of each piece of 10 ms
+    echoes = [*[False] * 300, *[True] * 100, *[False] * 150]  # its echo comes 3 s later: no loudspeaker before
+
+    def script(caller: Any, played: Any) -> None:
+        caller.on_next(AudioChunk(0, b"", 48_000, True))
+        played.on_next(ReplyAudio(0, TURN, b"".join(sound(loud, n) for n, loud in enumerate(speaks)), 48_000))
+        for n, loud in enumerate(echoes):
+            caller.on_next(AudioChunk((n + 1) * 10_000, sound(loud, n), 48_000, True))
+
+    monkeypatch.setattr("webapi.voice_node.hearing.echo_canceller.EchoCanceller", Notes)
+    out = through(script)
+    numbers = [heard for heard, _ in processed]
+    rests = next(n for n, (a, b) in enumerate(pairwise(numbers)) if b != a + 1)
+    assert numbers[: rests + 1] == [*range(rests + 1)]
+    assert 50 < rests < 70  # 0.6 s of the bot's first words
+    sees = 400 + 50  # 0.5 s after the bot has fallen silent
+    assert numbers[rests + 1 :] == [*range(sees - 199, 550)]
+    assert all(heard == played for heard, played in processed)  # in step
+    assert b"".join(chunk.pcm for chunk in out[1:]) == b"".join(sound(loud, n) for n, loud in enumerate(echoes))

@@ -31,11 +31,14 @@ LEARNS = (
 
 
 class EchoDetector:
-    """Takes pieces of 10 ms, in order. `echo` is False while the caller's audio needs no canceller."""
+    """Takes pieces of 10 ms, in order. `echo` is False while the caller's audio needs no canceller.
+
+    `none` is True while it is certain that there is no echo; else `echo` may be False for a loud caller.
+    """
 
     def __init__(self) -> None:
         self.echo = True
-        self._none = False  # it is certain that there is no echo
+        self.none = False
         self._missed = np.zeros(LATEST + 1, int)  # per delay: pieces in a row in which an echo was due and missing
         self._played = np.zeros(LATEST + 1 + RING)  # power played, by delay
         self._spoke = 0  # pieces
@@ -58,13 +61,13 @@ class EchoDetector:
         self._played[1:] = self._played[:-1]
         self._played[0] = played
         self._spoke += played > SPEAKS
-        if not self._none:
+        if not self.none:
             self._rule_out(quiet, self._played[: LATEST + 1] > visible)
             if not quiet and self._played.any() and heard > LOUDER * self._possible():
                 self._believed = BELIEVED
             self._believed = max(0, self._believed - 1)
         self._see_again(quiet, played > visible)
-        self.echo = not (self._none or (self._believed and self._spoke < NEW))
+        self.echo = not (self.none or (self._believed and self._spoke < NEW))
 
     def _rule_out(self, quiet: bool, due: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
         """Rule out delays. `due`: per delay, whether an echo would be heard now."""
@@ -74,7 +77,7 @@ class EchoDetector:
             self._missed[due] += 1
         else:
             self._missed[due & (self._missed < PLAIN)] = 0
-        self._none = bool((self._missed >= PLAIN).all())
+        self.none = bool((self._missed >= PLAIN).all())
 
     def _possible(self) -> float:
         """The highest power played at any delay that is not ruled out."""
@@ -88,6 +91,6 @@ class EchoDetector:
             self._loud += not quiet
             return
         if self._since == LATEST + 1 and quiet and self._loud >= LOUD:
-            self._none = False
+            self.none = False
             self._missed[:] = 0
         self._loud = 0

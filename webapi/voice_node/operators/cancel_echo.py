@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -17,6 +18,11 @@ from webapi.voice_node.reactive.direct import DirectObservable
 
 if TYPE_CHECKING:
     from webapi.voice_node.hearing.echo_canceller import EchoCanceller
+
+# Pieces of 10 ms. An echo that is there again shows when the bot has fallen silent: 0.5 s later. What went before is
+# enough to learn it.
+REMEMBERED = 200
+SILENCE = bytes(PIECE_BYTES)
 
 
 @operator(takes=Kind("audio", ROOM_RATE_HZ))
@@ -61,6 +67,7 @@ class _Cancelling:
         self._far_end = FarEnd()
         self._detector = EchoDetector()
         self._framer = Framer(PIECE_BYTES)
+        self._unlearnt: deque[tuple[bytes, bytes]] = deque(maxlen=REMEMBERED)  # heard and played, without an echo
 
     def on_caller(self, value: CallerAudio) -> None:
         """Pass the caller's audio on, without the echo where that is wanted."""
@@ -91,13 +98,29 @@ class _Cancelling:
 
     def _clean(self, canceller: EchoCanceller, heard: bytes) -> bytes:
         played = self._far_end.next_piece()
-        cleaned = canceller.process(heard, played)  # also where there is no echo: it goes on learning
-        self._detector.look(power(heard), power(played))
+        if self._detector.none:  # nothing to learn, either: it is caught up on where there is an echo again
+            self._unlearnt.append((heard, played))
+            self._detector.look(power(heard), power(played))
+            if self._detector.none:
+                return heard
+            cleaned = self._catch_up(canceller)
+        else:
+            cleaned = canceller.process(heard, played)  # also while the caller is believed: it goes on learning
+            self._detector.look(power(heard), power(played))
         return cleaned if self._detector.echo else heard
+
+    def _catch_up(self, canceller: EchoCanceller) -> bytes:
+        """Give the canceller what it was spared; 20 ms for 2 s. Returns its output for the last piece."""
+        cleaned = b""
+        while self._unlearnt:
+            cleaned = canceller.process(*self._unlearnt.popleft())
+        return cleaned
 
 
 def power(pcm: bytes) -> float:
     """The mean square of a piece of int16 samples."""
+    if pcm == SILENCE:
+        return 0.0
     samples = np.frombuffer(pcm, "<i2").astype(np.float64)
     return float(samples.dot(samples)) / len(samples)
 
