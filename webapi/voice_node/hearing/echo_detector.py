@@ -63,7 +63,7 @@ class EchoDetector:
         self._spoke += played > SPEAKS
         if not self.none:
             self._rule_out(quiet, self._played[: LATEST + 1] > visible)
-            if not quiet and self._played.any() and heard > LOUDER * self._possible():
+            if not quiet and self._louder(heard):
                 self._believed = BELIEVED
             self._believed = max(0, self._believed - 1)
         self._see_again(quiet, played > visible)
@@ -78,6 +78,15 @@ class EchoDetector:
         else:
             self._missed[due & (self._missed < PLAIN)] = 0
         self.none = bool((self._missed >= PLAIN).all())
+
+    def _louder(self, heard: float) -> bool:
+        """Whether it is louder than any possible echo, while the bot was heard at all."""
+        most = float(self._played.max())
+        if heard > LOUDER * most:
+            return most > 0
+        if not self._missed.any():  # no delay is ruled out: what was loudest is possible
+            return False
+        return heard > LOUDER * self._possible()
 
     def _possible(self) -> float:
         """The highest power played at any delay that is not ruled out."""
