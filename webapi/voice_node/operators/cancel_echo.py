@@ -19,9 +19,9 @@ from webapi.voice_node.reactive.direct import DirectObservable
 if TYPE_CHECKING:
     from webapi.voice_node.hearing.echo_canceller import EchoCanceller
 
-# Pieces of 10 ms. An echo that is there again shows when the bot has fallen silent: 0.5 s later. What went before is
-# enough to learn it.
-REMEMBERED = 200
+# An echo that is there again shows when the bot has been silent for 0.5 s. What went before is enough to learn it. The
+# canceller has learnt it 0.15 s later: all at once would keep the loop for 20 ms.
+REMEMBERED, CATCH_UP = 200, 16  # pieces of 10 ms: in all, and at a time
 SILENCE = bytes(PIECE_BYTES)
 
 
@@ -67,7 +67,7 @@ class _Cancelling:
         self._far_end = FarEnd()
         self._detector = EchoDetector()
         self._framer = Framer(PIECE_BYTES)
-        self._unlearnt: deque[tuple[bytes, bytes]] = deque(maxlen=REMEMBERED)  # heard and played, without an echo
+        self._behind: deque[tuple[bytes, bytes]] = deque(maxlen=REMEMBERED)  # heard and played; not yet processed
 
     def on_caller(self, value: CallerAudio) -> None:
         """Pass the caller's audio on, without the echo where that is wanted."""
@@ -97,24 +97,15 @@ class _Cancelling:
             self._far_end.on_played(value)
 
     def _clean(self, canceller: EchoCanceller, heard: bytes) -> bytes:
+        """A piece without its echo; as it came where there is none, or the canceller is not there yet."""
         played = self._far_end.next_piece()
-        if self._detector.none:  # nothing to learn, either: it is caught up on where there is an echo again
-            self._unlearnt.append((heard, played))
-            self._detector.look(power(heard), power(played))
-            if self._detector.none:
-                return heard
-            cleaned = self._catch_up(canceller)
-        else:
-            cleaned = canceller.process(heard, played)  # also while the caller is believed: it goes on learning
-            self._detector.look(power(heard), power(played))
-        return cleaned if self._detector.echo else heard
-
-    def _catch_up(self, canceller: EchoCanceller) -> bytes:
-        """Give the canceller what it was spared; 20 ms for 2 s. Returns its output for the last piece."""
-        cleaned = b""
-        while self._unlearnt:
-            cleaned = canceller.process(*self._unlearnt.popleft())
-        return cleaned
+        cleaned, behind = heard, self._behind
+        behind.append((heard, played))
+        if not self._detector.none:  # else there is nothing to learn: it waits until there is an echo again
+            for _ in range(min(CATCH_UP, len(behind))):
+                cleaned = canceller.process(*behind.popleft())
+        self._detector.look(power(heard), power(played))
+        return heard if behind or not self._detector.echo else cleaned
 
 
 def power(pcm: bytes) -> float:
