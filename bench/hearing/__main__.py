@@ -1,10 +1,12 @@
 """Hold every rule against a labelled corpus of voices in noise, and judge ours by its goals.
 
-    python -m bench.hearing [--voices en:es es:en] [--seed 1] [--count 8] [--harder] [--out DIR] [--wavs DIR] [--jobs N]
+    python -m bench.hearing [--voices en:es es:en] [--seed 1] [--count 8] [--harder] [--phone] [--out DIR]
+                            [--wavs DIR] [--jobs N]
 
 `--voices`: pairs of languages, who speaks and who babbles; Debian's asterisk-core-sounds-LANG-wav must be there.
-`--count`: minutes of each of the 28 conditions, for each pair. `--harder`: 24 more, see rooms.py. `--wavs`: only write
-the corpus, with its labels, for `voice-node sweep`. Exit code 1 where a goal is missed.
+`--count`: minutes of each of the 28 conditions, for each pair. `--harder`: 24 more, see rooms.py. `--phone`: all of it
+over a telephone line (300 to 3400 Hz, mu-law). `--wavs`: only write the corpus, with its labels, for
+`voice-node sweep`. Exit code 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -85,6 +87,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--harder", action="store_true")
+    parser.add_argument("--phone", action="store_true")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--wavs", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -92,7 +95,9 @@ def main() -> int:
     console = Console(width=150)
     try:
         pairs = [pair.partition(":") for pair in given.voices]
-        wanted = [Corpus(speaks, babbles or speaks, given.seed, given.count) for speaks, _, babbles in pairs]
+        wanted = [
+            Corpus(speaks, babbles or speaks, given.seed, given.count, given.phone) for speaks, _, babbles in pairs
+        ]
         names = [*conditions(), *(harder() if given.harder else [])]
         if given.wavs:
             write(wanted, names, given.wavs)

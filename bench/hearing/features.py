@@ -52,6 +52,7 @@ class Corpus(NamedTuple):
     background: str  # the language of the voices that are noise
     seed: int
     scenes: int
+    phone: bool = False  # over a telephone line
 
 
 def corpus(wanted: Sequence[Corpus], conditions: Sequence[str], jobs: int) -> list[Features]:
@@ -63,9 +64,14 @@ def corpus(wanted: Sequence[Corpus], conditions: Sequence[str], jobs: int) -> li
         return list(pool.map(_features, work, chunksize=8))
 
 
-def scenes_of(wanted: Sequence[Corpus], conditions: Sequence[str]) -> list[tuple[str, int, int, str, str]]:
+def scenes_of(wanted: Sequence[Corpus], conditions: Sequence[str]) -> list[tuple[str, int, int, str, str, bool]]:
     """The arguments of `scene` for each of them."""
-    return [(name, i, c.seed, c.language, c.background) for c in wanted for i in range(c.scenes) for name in conditions]
+    return [
+        (name, i, c.seed, c.language, c.background, c.phone)
+        for c in wanted
+        for i in range(c.scenes)
+        for name in conditions
+    ]
 
 
 def cache() -> Path:
@@ -75,7 +81,7 @@ def cache() -> Path:
     return Path(tempfile.gettempdir()) / f"voice-node-bench-hearing-{of}"
 
 
-def _features(of: tuple[str, int, int, str, str]) -> Features:
+def _features(of: tuple[str, int, int, str, str, bool]) -> Features:
     made = scene(*of)
     path = cache() / f"{hashlib.sha256(made.pcm).hexdigest()[:32]}.npz"
     if not path.is_file():

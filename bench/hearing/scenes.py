@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from bench import g711
+from bench.hearing import rooms
 from bench.hearing.noises import BANGS, NOISES, Random, bangs
 from bench.hearing.rooms import CALLERS, ROOMS
 from bench.hearing.voices import RATE_HZ, Samples, prompts
@@ -44,11 +46,21 @@ def harder(snrs: tuple[int, ...] = (20, 10)) -> list[str]:
     return [*(f"{room} {snr} dB" for room in ROOMS for snr in snrs), *CALLERS, BREATHLESS]
 
 
-def scene(condition: str, number: int, seed: int, language: str, background: str) -> Scene:
+def scene(condition: str, number: int, seed: int, language: str, background: str, phone: bool = False) -> Scene:
     """The scene `number` of that condition. `background`: the language of the voices that are noise.
+
+    `phone`: as it comes out of a telephone line, which passes 300 to 3400 Hz and codes by mu-law.
 
     The same number has the same talk in every condition, so that conditions differ by their noise alone.
     """
+    made = _scene(condition, number, seed, language, background)
+    if not phone:
+        return made
+    samples = rooms.telephone(np.frombuffer(made.pcm, "<i2") / 32768, 0.0, np.random.default_rng())
+    return made._replace(pcm=g711.decode(g711.encode(_pcm(samples))))
+
+
+def _scene(condition: str, number: int, seed: int, language: str, background: str) -> Scene:
     talk_random = np.random.default_rng([seed, number, 0])
     random = np.random.default_rng([seed, number, zlib.crc32(condition.encode())])
     n = round(LENGTH_S * RATE_HZ)
