@@ -22,7 +22,7 @@ from webapi.voice_node.config import Settings, pinned_settings
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.node.event_log import event_tap
-from webapi.voice_node.node.loop_watch import Blocked, LoopWatch, log_blocked
+from webapi.voice_node.node.loop_watch import LoopWatch, log_blocked
 from webapi.voice_node.node.monitor.monitor import Monitor
 from webapi.voice_node.node.monitor.server import MonitorServer
 from webapi.voice_node.pipeline import Session
@@ -121,12 +121,7 @@ async def serve(number: int, calls: int) -> None:
     monitor = Monitor(max_calls=settings.max_calls)
     monitor.watch_log()
     monitor.watch_loop(loop)
-
-    def on_blocked(blocked: Blocked) -> None:
-        monitor.on_blocked(blocked)
-        log_blocked(blocked)
-
-    watch = LoopWatch(loop, on_blocked)
+    watch = LoopWatch(loop, log_blocked)
     watch.start()
     server = MonitorServer(settings, monitor)
     print(await server.start(), flush=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,6 +41,12 @@ def recording(folder: Path, said: list[str]) -> CallRecorder:
 
 def megabytes(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+
+
+def test_a_call_names_the_node_that_recorded_it(tmp_path: Path) -> None:
+    recording(tmp_path, []).close()
+    (call,) = tmp_path.iterdir()
+    assert json.loads((call / "call.json").read_text())["node"] == f"{socket.gethostname()}-{os.getpid()}"
 
 
 def test_the_running_call_counts_and_older_ones_go_for_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from loguru import logger
 from tests.node.conftest import Logging
 from tests.node.monitor.stories import line, shown, value
 from webapi.voice_node.events import BargeIn, FramesDropped, HookFailed, ReplyEnded, SpeechStarted, Turn
-from webapi.voice_node.node.loop_watch import Blocked
+from webapi.voice_node.node.loop_watch import Blocked, log_blocked
 from webapi.voice_node.node.monitor import labels
 from webapi.voice_node.node.monitor.loop_lag import EVERY_S, LoopLag
 from webapi.voice_node.node.monitor.monitor import Monitor
@@ -76,6 +76,16 @@ def test_stalls_are_counted_by_whose_code_it_was() -> None:
     assert value(monitor, "stalls_total", code="orchestrator") == 1
     assert value(monitor, "stall_seconds_total", code="orchestrator") == pytest.approx(0.3)
     assert value(monitor, "stalls_total", code="garbage_collection") == 1
+
+
+def test_stalls_that_the_log_tells_of_are_counted(logging_to: Logging) -> None:
+    monitor = Monitor()
+    with logging_to():
+        stop = monitor.watch_log()
+        log_blocked(Blocked(0.25, "mybot.py:12 in get_audio_reply", "orchestrator"))
+        stop()
+    assert value(monitor, "stalls_total", code="orchestrator") == 1
+    assert value(monitor, "stall_seconds_total", code="orchestrator") == pytest.approx(0.25)
 
 
 def test_it_is_not_ready_until_it_is_said() -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.node.monitor.stories import line, shown, value
-from webapi.voice_node.config import load_settings, pinned_settings
 from webapi.voice_node.node.monitor.families import as_json
 from webapi.voice_node.node.monitor.monitor import Monitor, child_monitor
 from webapi.voice_node.node.monitor.snapshots import FOLDER, Snapshots, shared_folder
@@ -52,7 +48,7 @@ def until(monitor: Monitor, name: str, expected: float, **labels: str) -> None:
 
 
 def test_children_are_summed_and_what_they_counted_outlives_them() -> None:
-    with shared_folder(pinned_settings(node_name="worker-1")) as folder:
+    with shared_folder() as folder:
         monitor = Monitor(max_calls=5, children=folder)
         monitor.call_started("standard")
         first, second = child("ends"), child("goes on")
@@ -69,13 +65,6 @@ def test_children_are_summed_and_what_they_counted_outlives_them() -> None:
         assert monitor.calls() == 1
     assert not folder.exists()
     assert FOLDER not in os.environ
-
-
-def test_the_processes_of_a_worker_have_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NODE_NAME", "auto")
-    with shared_folder(load_settings(None)):
-        assert load_settings(None).node_name == f"{socket.gethostname()}-{os.getpid()}"
-    assert os.environ["NODE_NAME"] == "auto"
 
 
 def test_a_process_without_a_parent_that_gathers_has_no_monitor_of_a_child() -> None:

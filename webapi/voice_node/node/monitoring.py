@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 from webapi.voice_node.config import Settings
 from webapi.voice_node.files.node_name import node_name
 from webapi.voice_node.node.call_observer import Observe
-from webapi.voice_node.node.loop_watch import Blocked, log_blocked
 from webapi.voice_node.node.traces.setup import open_traces
 
 if TYPE_CHECKING:
@@ -33,12 +32,6 @@ class Monitoring:
         """Why the process takes no call from now on; None: it does."""
         if self._monitor is not None:
             self._monitor.not_ready(why_not)
-
-    def blocked(self, blocked: Blocked) -> None:
-        """The loop stood still: log it, and count it."""
-        log_blocked(blocked)
-        if self._monitor is not None:
-            self._monitor.on_blocked(blocked)
 
 
 def is_wanted(settings: Settings, *, by_default: bool = False) -> bool:
@@ -67,9 +60,7 @@ async def start_monitoring(
     from webapi.voice_node.node.monitor.snapshots import shared_folder
 
     in_processes = settings.job_executor == "process"
-    monitor = Monitor(
-        max_calls=max_calls, children=ending.enter_context(shared_folder(settings)) if in_processes else None
-    )
+    monitor = Monitor(max_calls=max_calls, children=ending.enter_context(shared_folder()) if in_processes else None)
     server = MonitorServer(settings, monitor)
     await server.start()
     ending.push_async_callback(server.stop)

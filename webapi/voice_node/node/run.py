@@ -20,7 +20,7 @@ from webapi.voice_node.metrics import MetricsFile
 from webapi.voice_node.node.graph_reload import GraphReloader
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.log_setup import configure
-from webapi.voice_node.node.loop_watch import LoopWatch
+from webapi.voice_node.node.loop_watch import LoopWatch, log_blocked
 from webapi.voice_node.node.monitoring import start_monitoring
 from webapi.voice_node.node.service import MakeService, Service, make_service, many_rooms
 from webapi.voice_node.node.web import WebServer
@@ -63,7 +63,7 @@ async def run_node(
         ending.callback(configure(settings))
         max_calls = settings.max_calls if worker or many_rooms(settings) else 1
         monitoring = await start_monitoring(settings, max_calls, ending, by_default=worker is not None)
-        watch_loop = LoopWatch(asyncio.get_running_loop(), monitoring.blocked)
+        watch_loop = LoopWatch(asyncio.get_running_loop(), log_blocked)
         watch_loop.start()
         ending.callback(watch_loop.stop)
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")

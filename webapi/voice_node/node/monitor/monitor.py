@@ -90,7 +90,7 @@ class Monitor:
             series.wait_parts.labels(part=name).observe(ms / MS_PER_S)
 
     def on_blocked(self, blocked: Blocked) -> None:
-        """The event loop stood still."""
+        """An event loop stood still. The log's lines of that come here by themselves, where it is watched."""
         code = known(blocked.code.replace(" ", "_"), labels.CODES)
         self._series.stalls.labels(code=code).inc()
         self._series.stall_seconds.labels(code=code).inc(blocked.seconds)
@@ -110,8 +110,10 @@ class Monitor:
     # ------------------------------------------------------------ what it watches by itself
 
     def watch_log(self) -> Callable[[], None]:
-        """Count lines of the log from WARNING on, with the problems and drops in them, until the returned function is
-        called. LOG_LEVEL does not matter. Call it after the log was set up, which removes what listens to it.
+        """Count lines of the log from WARNING on, with the problems, drops and stalls in them.
+
+        Until the returned function is called. LOG_LEVEL does not matter. Call it after the log was set up, which removes
+        what listens to it.
         """
         handler = logger.add(self._on_log, level="WARNING", format="{level}", diagnose=False, backtrace=False)
         return lambda: logger.remove(handler)
@@ -172,6 +174,8 @@ class Monitor:
         elif event == "reconnecting":
             if "attempt" not in extra:  # of one loss there is a line for each attempt to join again
                 series.connection_losses.inc()
+        elif event == "loop_blocked":
+            self.on_blocked(Blocked(extra["seconds"], "", extra["code"]))
         elif event in labels.PROBLEMS:
             series.problems.labels(problem=event).inc()
 

@@ -18,8 +18,6 @@ from pathlib import Path
 
 from prometheus_client.metrics_core import Metric
 
-from webapi.voice_node.config import Settings
-from webapi.voice_node.files.node_name import node_name
 from webapi.voice_node.node.monitor.families import as_json, counted, from_json, summed
 
 FOLDER = "VOICE_NODE_MONITOR_FOLDER"  # the variable by which children know the folder; users don't set it
@@ -27,23 +25,14 @@ EVERY_S = 2.0  # a child that is killed loses what it counted since
 
 
 @contextmanager
-def shared_folder(settings: Settings) -> Iterator[Path]:
-    """A folder for the snapshots of the processes that are started meanwhile. It is removed at the end.
-
-    These processes belong to one node, so they get its name too, by the variable NODE_NAME.
-    """
+def shared_folder() -> Iterator[Path]:
+    """A folder for the snapshots of the processes that are started meanwhile. It is removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="voice-node-metrics-"))
-    given = {FOLDER: str(folder), "NODE_NAME": node_name(settings)}
-    before = {name: os.environ.get(name) for name in given}
-    os.environ.update(given)
+    os.environ[FOLDER] = str(folder)
     try:
         yield folder
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        del os.environ[FOLDER]
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -14,11 +14,12 @@ from loguru import logger
 from webapi.voice_node.errors import UserError, describe
 from webapi.voice_node.livekit_runner import RemovedError
 from webapi.voice_node.node.calls import Calls
+from webapi.voice_node.node.loop_watch import LoopWatch, log_blocked
 from webapi.voice_node.node.worker.choices import Choices
 from webapi.voice_node.node.worker.desk import options_of
 from webapi.voice_node.node.worker.dispatches import Dispatches
 
-JOBS, CHOICES, ENDING = "jobs", "choices", "ending"  # in the userdata of a job's thread or process
+JOBS, CHOICES, ENDING, WATCH = "jobs", "choices", "ending", "watch"  # in the userdata of a job's thread or process
 
 Keeps = Callable[[Job], Awaitable[bool]]
 
@@ -110,6 +111,8 @@ class OnWorkersLoop:
 
 async def entry_here(context: JobContext) -> None:
     """Serve the call on the loop of the job's own thread or process, with what `userdata` has of it."""
+    watch = context.proc.userdata[WATCH] = LoopWatch(asyncio.get_running_loop(), log_blocked)
+    watch.start()
     jobs = context.proc.userdata[JOBS] = Jobs(Calls(1), context.proc.userdata[CHOICES])
     jobs.start(context.job, _token(context), _ends(context))
 
@@ -117,6 +120,7 @@ async def entry_here(context: JobContext) -> None:
 async def ended_here(context: JobContext) -> None:
     """End the call that `entry_here` began, and what its process writes."""
     await context.proc.userdata[JOBS].end(context.job.id)
+    context.proc.userdata[WATCH].stop()
     if ENDING in context.proc.userdata:
         await context.proc.userdata[ENDING].aclose()
 
