@@ -8,9 +8,12 @@ import time
 from pathlib import Path
 
 import pytest
+from livekit import api
 
-from tests.e2e.rooms import run
+from tests.e2e.caller import Caller
+from tests.e2e.rooms import run, server_api
 from tests.e2e.workers import WorkerProcess, answered, close_room, dispatched, dispatches, listened_to
+from webapi.voice_node.config import DEV_KEY, DEV_SECRET
 
 pytestmark = pytest.mark.e2e
 
@@ -27,6 +30,30 @@ def test_a_call_is_answered_as_its_metadata_says(livekit_url: str, room: str, tm
             async with dispatched(livekit_url, f"{room}-2", room) as alice:
                 await listened_to(alice)
                 assert (await answered(alice))["graph"] == "default"
+
+    run(scenario())
+
+
+def test_a_token_dispatches_and_an_administrator_who_removes_the_bot_ends_the_call(
+    livekit_url: str, room: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        agents = [api.RoomAgentDispatch(agent_name=room, metadata='{"settings": {"MOCK_REPLY": "tone:1"}}')]
+        token = api.AccessToken(DEV_KEY, DEV_SECRET).with_identity("alice")
+        token = token.with_grants(api.VideoGrants(room_join=True, room=room))
+        token = token.with_room_config(api.RoomConfiguration(agents=agents))
+        async with (
+            WorkerProcess(tmp_path, livekit_url, room) as worker,
+            Caller(livekit_url, token.to_jwt(), bot="ingobot") as alice,
+            server_api(livekit_url) as server,
+        ):
+            await listened_to(alice)
+            assert (await answered(alice))["heard_ms"] == pytest.approx(1000, abs=50)
+            await server.room.remove_participant(api.RoomParticipantIdentity(room=room, identity="ingobot"))
+            await worker.until(lambda: worker.logged("call_removed"), "the end of the call")
+            await worker.until(lambda: worker.logged("dispatch_deleted"), "the deletion of its dispatch")
+            assert await dispatches(livekit_url, room, room) == []
+            assert not worker.logged("rescue")
 
     run(scenario())
 
@@ -139,6 +166,22 @@ def test_a_call_in_a_thread_or_process_of_its_own(executor: str, livekit_url: st
                 assert (await answered(bob))["graph"] == "echo"
             worker.send(signal.SIGTERM)
             await answered(alice)
+            await alice.leave()
+
+    run(scenario())
+
+
+def test_a_call_whose_process_is_killed_is_answered_again(livekit_url: str, room: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        worker = WorkerProcess(tmp_path, livekit_url, room, JOB_EXECUTOR="process", MAX_CALLS=2)
+        async with worker, dispatched(livekit_url, f"{room}-1", room) as alice:
+            await listened_to(alice)
+            told = len(alice.events)
+            (serving,) = [each for each in worker.children() if each.net_connections("udp")]
+            serving.kill()
+            await listened_to(alice, told)
+            await answered(alice)
+            assert worker.rooms() == [f"{room}-1"] * 2
             await alice.leave()
 
     run(scenario())

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from livekit import api
 
 from tests.e2e.caller import Caller
@@ -26,6 +27,11 @@ class WorkerProcess(NodeProcess):
     def __init__(self, folder: Path, url: str, agent: str, *arguments: str, **variables: object) -> None:
         folder.mkdir(exist_ok=True)
         super().__init__(folder, url, agent, "worker", *arguments, **{"MONITOR_PORT": 0, **variables})
+
+    def children(self) -> list[psutil.Process]:
+        """The processes that it has started."""
+        assert self._program is not None
+        return list(psutil.Process(self._program.pid).children(recursive=True))
 
     def rooms(self) -> list[str]:
         """The rooms whose calls it has taken, in order."""

@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from livekit import api
+from livekit.protocol.agent import Job
+from livekit.protocol.models import Room
 
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.config import pinned_settings
@@ -26,6 +28,7 @@ class Server:
     dead: set[str] = field(default_factory=set)
     down: bool = False
     again_s: list[tuple[str, float]] = field(default_factory=list)
+    left: list[Job] = field(default_factory=list)
     probes: int = 0
     looks: int = 0
 
@@ -61,8 +64,9 @@ class Server:
         self.seen[seen.room] = replace(seen, dispatch=new, worker="AW_new", present=True, rescues=rescues)
         return True
 
-    def watcher(self, mine: set[str] | None = None, *, free: bool = True) -> asyncio.Task[None]:
-        watching = Rescuer(pinned_settings(), self, lambda: mine or set(), lambda: free)  # type: ignore[arg-type]
+    def watcher(self, *mine: str, free: bool = True) -> asyncio.Task[None]:
+        jobs = {f"AD_{room}": Job(room=Room(name=room)) for room in mine}
+        watching = Rescuer(pinned_settings(), self, lambda: jobs, lambda: free, self.left.append)  # type: ignore[arg-type]
         return asyncio.create_task(watching.run())
 
 
@@ -121,7 +125,7 @@ def test_a_bot_that_comes_back_keeps_its_call_and_one_that_does_not_loses_it() -
     server.add("mine", "AW_me")
 
     async def scenario() -> None:
-        task = server.watcher({"AD_mine"})
+        task = server.watcher("mine")
         await asyncio.sleep(2)
         for room in server.seen:
             server.change(room, present=False)
@@ -161,6 +165,26 @@ def test_a_call_that_nobody_had_room_for_waits_until_there_is() -> None:
     assert full.again_s == []
     assert len(free.again_s) == 1
     assert free.seen["r"].rescues == 0  # that was no rescue
+
+
+def test_a_bot_that_was_cut_off_leaves_when_its_call_was_given_to_another() -> None:
+    server = Server()
+    server.add("mine", "AW_me")
+
+    async def scenario() -> None:
+        task = server.watcher("mine")
+        await asyncio.sleep(10)
+        assert server.left == []
+        server.down = True
+        await asyncio.sleep(10)
+        server.change("mine", dispatch="AD_other", worker="AW_other")
+        server.down = False
+        await asyncio.sleep(2)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert {job.room.name for job in server.left} == {"mine"}
+    assert server.again_s == []
 
 
 def test_a_server_that_does_not_answer_ends_nothing() -> None:

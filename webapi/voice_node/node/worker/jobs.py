@@ -85,7 +85,9 @@ class Jobs:
     async def _forget(self, job: Job) -> None:
         """Delete the dispatch of a call that must not be dispatched again."""
         async with Dispatches(self._choices.settings) as dispatches:
-            await dispatches.delete(job.dispatch_id, job.room.name)
+            deleted = await dispatches.delete(job.dispatch_id, job.room.name)
+        if deleted:
+            logger.bind(event="dispatch_deleted", room=job.room.name).debug("deleted the dispatch of that call")
 
 
 class OnWorkersLoop:

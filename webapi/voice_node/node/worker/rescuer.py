@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from livekit.protocol.agent import Job
 from loguru import logger
 
 from webapi.voice_node.config import Settings
@@ -18,6 +19,7 @@ from webapi.voice_node.room.room_list import OpenRoom
 POLL_S = 1.0  # between two rounds
 DOUBT_S = 0.25  # the same, while a worker has not answered
 SILENCES = 3  # in a row, each 1.5 s, make a worker dead
+OWN_ROUNDS = 5  # in every so many rounds, and when the server answers again, this worker's own rooms are looked at
 SAMPLE = 5  # settled rooms that are looked at in each round: the server counts a room's people only every 5 s
 AT_ONCE = 10  # questions to the server
 
@@ -35,19 +37,23 @@ class Rescuer:
     """Looks at all rooms of the server, but at each only when it is new, has changed, or something is wrong in it.
 
     Workers are asked whether they live by way of one of their bots, one question a second for each other worker.
-    `mine`: the dispatches that this worker serves. `free`: it has room for a call. `reachable` is told when the server
-    stops answering, and when it answers again.
+    `mine`: the jobs that this worker serves, by their dispatch. `free`: it has room for a call. `leave` gets the jobs
+    whose call was given to another worker, while this one was cut off. `reachable` is told when the server stops
+    answering, and when it answers again.
     """
 
     def __init__(
         self,
         settings: Settings,
         dispatches: Dispatches,
-        mine: Callable[[], Collection[str]],
+        mine: Callable[[], Mapping[str, Job]],
         free: Callable[[], bool],
+        leave: Callable[[Job], object],
         reachable: Callable[[bool], object] = lambda _: None,
     ) -> None:
+        self._leave = leave
         self._reachable = reachable
+        self._rounds = 0
         self._dispatches = dispatches
         self._mine = mine
         self._free = free
@@ -65,6 +71,7 @@ class Rescuer:
                 await self._round(await self._dispatches.rooms())
                 if self._told:
                     self._reachable(True)
+                    self._rounds = 0
                 self._told = False
             except (UserError, *FAILURES) as error:
                 if not self._told:
@@ -79,7 +86,9 @@ class Rescuer:
         self._rooms = {room.sid: before.get(room.sid, Watched(OpenRoom("", "", -1))) for room in rooms}
         settled = [room for room in rooms if not self._is_open(room)]
         sample = random.sample(settled, min(SAMPLE, len(settled)))
-        looks = [self._look(room) for room in rooms if self._is_open(room) or room in sample]
+        own = {job.room.name for job in self._mine().values()} if self._rounds % OWN_ROUNDS == 0 else set()
+        self._rounds += 1
+        looks = [self._look(room) for room in rooms if self._is_open(room) or room in sample or room.name in own]
         await asyncio.gather(*looks, *(self._probe(worker) for worker in self._others()))
         await asyncio.gather(*(self._decide(watched) for watched in self._rooms.values()))
 
@@ -125,6 +134,13 @@ class Rescuer:
     # ------------------------------------------------------------ what is to be done
 
     async def _decide(self, watched: Watched) -> None:
+        ours = {each.seen.dispatch for each in watched.found}
+        for dispatch, job in self._mine().items():
+            if ours and job.room.name == watched.room.name and dispatch not in ours:
+                self._log.bind(event="call_lost", room=job.room.name).warning(
+                    f"room {job.room.name}: the call was given to another worker; this bot leaves"
+                )
+                self._leave(job)
         dead = {worker for worker, silences in self._silences.items() if silences >= SILENCES}
         now_s, before, watched.states = self._loop.time(), watched.states, {}
         for found in watched.found:

@@ -38,6 +38,7 @@ class WorkerService:
         self._settings = settings
         self._sessions = sessions
         self._report = report
+        self._leaving: set[asyncio.Task[None]] = set()
         self._say = say
         self._calls = Calls(settings.max_calls)
         self._choices = Choices(settings, sessions)
@@ -64,7 +65,9 @@ class WorkerService:
             local = OnWorkersLoop(self._jobs, lambda job: dispatches.exists(job.dispatch_id, job.room.name))
             dispatch(self._server, self._settings, self._desk, self._choices, local)
             self._server.on("worker_registered", lambda *_: self._on_registered(ready))
-            rescuer = Rescuer(self._settings, dispatches, self._served, lambda: not self._desk.full, self._reachable)
+            rescuer = Rescuer(
+                self._settings, dispatches, self._served, lambda: not self._desk.full, self._leave, self._reachable
+            )
             tasks = [asyncio.create_task(each) for each in (self._pressure.run(), rescuer.run())]
             running = asyncio.create_task(self._server.run())
             try:
@@ -80,6 +83,12 @@ class WorkerService:
         self._say(f"Ready: agent {name} at {self._settings.livekit_url}, {limit} calls at a time")
         self._report(None)
         ready()
+
+    def _leave(self, job: Job) -> None:
+        """End a call that another worker serves by now. Those in threads and processes end when LiveKit says so."""
+        leaving = asyncio.create_task(self._jobs.end(job.id))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
 
     def _reachable(self, reachable: bool) -> None:
         if not self._desk.draining:
