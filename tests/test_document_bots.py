@@ -242,3 +242,28 @@ def test_the_bakery_recognises_thinks_and_speaks(tmp_path: Path, monkeypatch: py
             await bot.client.close()
 
     asyncio.run(talk())
+
+
+# ---------------------------------------------------------------- the telephone
+
+
+@pytest.mark.parametrize(("keys", "hangs_up"), [("4711#", False), ("4712#", True)])
+def test_the_menu_takes_a_pin(keys: str, hangs_up: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot_of("phone", "menu", tmp_path, monkeypatch)
+    typed = [each for key in keys for each in ((f"key {key}", 0.0), ("quiet", 0.2))]
+    played = play([("quiet", 1.0), *typed, ("quiet", 6.0)], orchestrator="menu:Menu")
+    assert not played.failures
+    assert not played.of("hook_failed")
+    greeting, answer = played.of("playback_ended")[:2]
+    assert greeting.completed  # it was ended, and not cut
+    assert 1000 <= greeting.heard_ms <= 1440  # the first key came after a second
+    assert answer.heard_ms > 1500
+    assert [event.reason for event in played.of("hung_up")] == ["wrong PIN"] * hangs_up
+
+
+def test_the_menu_stops_its_reply_at_a_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot_of("phone", "menu", tmp_path, monkeypatch)
+    script = [("quiet", 5.0), ("speech", 1.0), ("quiet", 1.5), ("key 4", 0), ("quiet", 3.0)]
+    played = play(script, orchestrator="menu:Menu")
+    (key,), ended = played.of("dtmf"), played.of("playback_ended")[-1]
+    assert 0 < ended.t_us - key.t_us <= 440_000
