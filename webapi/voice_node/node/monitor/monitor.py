@@ -112,8 +112,8 @@ class Monitor:
     def watch_log(self) -> Callable[[], None]:
         """Count lines of the log from WARNING on, with the problems, drops and stalls in them.
 
-        Until the returned function is called. LOG_LEVEL does not matter. Call it after the log was set up, which removes
-        what listens to it.
+        Until the returned function is called. LOG_LEVEL does not matter. Call it after the log was set up, which
+        removes what listens to it.
         """
         handler = logger.add(self._on_log, level="WARNING", format="{level}", diagnose=False, backtrace=False)
         return lambda: logger.remove(handler)
