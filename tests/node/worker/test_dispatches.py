@@ -6,7 +6,7 @@ from livekit.protocol.agent import JS_RUNNING, JS_SUCCESS, Job, JobState
 from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
 from livekit.protocol.models import ParticipantInfo
 
-from webapi.voice_node.node.worker.dispatches import RESCUES, found
+from webapi.voice_node.node.worker.dispatches import AGENT_NAME, RESCUES, found
 from webapi.voice_node.node.worker.rescue import Seen
 
 ALICE = ParticipantInfo(identity="alice")
@@ -35,6 +35,13 @@ def test_a_call_whose_bot_is_gone() -> None:
 
 def test_a_call_that_no_worker_took() -> None:
     assert found(dispatch(), [ALICE]).seen == Seen("r", "AD", callers=1)
+
+
+def test_a_call_whose_bot_is_there_before_the_server_says_whose_it_is() -> None:
+    bot = ParticipantInfo(identity="ingobot", kind=ParticipantInfo.AGENT, attributes={AGENT_NAME: "bot"})
+    other = ParticipantInfo(identity="other", kind=ParticipantInfo.AGENT, attributes={AGENT_NAME: "another"})
+    assert found(dispatch(), [ALICE, bot]).seen.present
+    assert not found(dispatch(), [ALICE, other]).seen.present
 
 
 def test_a_call_that_a_worker_said_nobody_can_serve() -> None:

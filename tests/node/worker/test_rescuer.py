@@ -187,6 +187,28 @@ def test_a_bot_that_was_cut_off_leaves_when_its_call_was_given_to_another() -> N
     assert server.again_s == []
 
 
+def test_a_bot_that_has_just_come_stays_though_the_server_was_asked_before() -> None:
+    server = Server()
+    server.add("r", "AW_dead")
+    jobs: dict[str, Job] = {}
+
+    async def look(room: str) -> list[Found]:
+        found = [Found(server.seen[room], AGAIN)]  # as the room was when the question came,
+        server.change("r", dispatch="AD_new", worker="AW_me")
+        jobs["AD_new"] = Job(room=Room(name="r"))  # and before the answer is there, this worker has the call
+        return found
+
+    async def scenario() -> None:
+        server.look = look  # type: ignore[method-assign]
+        watching = Rescuer(pinned_settings(), server, lambda: jobs, lambda: True, server.left.append)  # type: ignore[arg-type]
+        task = asyncio.create_task(watching.run())
+        await asyncio.sleep(10)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert server.left == []
+
+
 def test_a_server_that_does_not_answer_ends_nothing() -> None:
     server = Server(down=True, dead={"AW_dead"})
     server.add("r", "AW_dead")

@@ -27,6 +27,7 @@ REPLIED, SILENT = "RpcError 14", ("RpcError 15", "transport failure")
 RESCUES = "voice_node.rescues"  # an attribute of a dispatch: how often it was dispatched again
 CALLERS = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.INGRESS)
 FAILURES = (aiohttp.ClientError, api.TwirpError, asyncio.TimeoutError)
+AGENT_NAME = "lk.agent.name"  # an attribute that the server gives to each bot by its first token
 TRIES, PAUSE_S = 5, 1.0
 
 
@@ -142,7 +143,7 @@ def found(dispatch: AgentDispatch, people: list[ParticipantInfo]) -> Found:
         dispatch.id,
         job.state.worker_id if job else "",
         identity,
-        present=any(each.identity == identity for each in people),
+        present=any(each.identity == identity if job else _is_agent(each, dispatch.agent_name) for each in people),
         declined=job is not None and job.state.status == JS_SUCCESS and not identity,
         callers=sum(each.kind in CALLERS for each in people),
         rescues=rescues,
@@ -157,3 +158,8 @@ def found(dispatch: AgentDispatch, people: list[ParticipantInfo]) -> Found:
         attributes=attributes,
     )
     return Found(seen, again)
+
+
+def _is_agent(participant: ParticipantInfo, name: str) -> bool:
+    """Whether this is a bot of the agent `name`."""
+    return participant.kind == ParticipantInfo.AGENT and participant.attributes.get(AGENT_NAME, "") == name

@@ -12,7 +12,7 @@ from enum import Enum
 
 MOST = 3  # rescues of one call: a call that ends each worker that takes it must not end them all
 PAUSES_S = (0.0, 5.0, 15.0)  # before the first, second and third rescue of a call
-ANSWER_S = 5.0  # for the server to find a worker
+ANSWER_S = 8.0  # for the server to find a worker, and to say so: nodes of a cluster say it 5 s after that
 RETURN_S = 3.0  # for a bot that has lost its connection to come back
 
 
@@ -23,6 +23,7 @@ class State(Enum):
     EMPTY = "nobody is there who could be served"
     DECLINED = "its metadata can't be served"
     HOPELESS = "it was rescued too often"
+    TAKEN = "its bot is there, and the server does not say yet whose that is"
     UNANSWERED = "no worker has taken it"
     GONE = "its bot has left or never came"
     DEAD = "its bot's process does not answer"
@@ -36,7 +37,7 @@ class Seen:
     dispatch: str  # its id
     worker: str = ""  # LiveKit's id of the worker that took it; "" for none
     identity: str = ""  # of its bot
-    present: bool = False  # a participant of that identity is in the room
+    present: bool = False  # the bot is in the room
     declined: bool = False
     callers: int = 0
     rescues: int = 0  # how often it was dispatched again
@@ -51,7 +52,7 @@ def state_of(seen: Seen, mine: Collection[str], dead: Collection[str]) -> State:
     if seen.declined:
         return State.DECLINED
     if not seen.worker:
-        return State.UNANSWERED
+        return State.TAKEN if seen.present else State.UNANSWERED
     lost = State.GONE if not seen.present else State.DEAD if seen.worker in dead else State.SERVED
     return State.HOPELESS if lost is not State.SERVED and seen.rescues >= MOST else lost
 

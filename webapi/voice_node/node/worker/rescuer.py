@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 from livekit.protocol.agent import Job
 from loguru import logger
 
+from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.node.worker.dispatches import FAILURES, Dispatches, Found
-from webapi.voice_node.node.worker.rescue import State, is_due, is_settled, state_of
+from webapi.voice_node.node.worker.rescue import Seen, State, is_due, is_settled, state_of
 from webapi.voice_node.room.room_list import OpenRoom
 
-POLL_S = 1.0  # between two rounds
-DOUBT_S = 0.25  # the same, while a worker has not answered
+POLL_S = 1.0  # between two looks at the list of rooms, and between two questions to a worker
+DOUBT_S = 0.25  # between two questions to a worker that has not answered
 SILENCES = 3  # in a row, each 1.5 s, make a worker dead
 OWN_ROUNDS = 5  # in every so many rounds, and when the server answers again, this worker's own rooms are looked at
 SAMPLE = 5  # settled rooms that are looked at in each round: the server counts a room's people only every 5 s
@@ -59,14 +60,21 @@ class Rescuer:
         self._free = free
         self._loop = asyncio.get_running_loop()
         self._rooms: dict[str, Watched] = {}  # by sid
-        self._silences: dict[str, int] = {}  # of workers, in a row
+        self._dead: set[str] = set()  # workers that do not answer
+        self._died = asyncio.Event()
         self._asking = asyncio.Semaphore(AT_ONCE)
         self._told = False
         self._log = logger.bind(agent=settings.lk_agent_name)
 
     async def run(self) -> None:
         """Watch until it is cancelled."""
+        await asyncio.gather(self._watch_rooms(), self._watch_workers())
+
+    # ------------------------------------------------------------ who is in the rooms?
+
+    async def _watch_rooms(self) -> None:
         while True:
+            self._died.clear()
             try:
                 await self._round(await self._dispatches.rooms())
                 if self._told:
@@ -79,7 +87,7 @@ class Rescuer:
                     self._reachable(False)
                     self._log.bind(event="rooms_unknown").warning(f"calls of other workers are not watched: {reason}")
                 self._told = True
-            await asyncio.sleep(DOUBT_S if any(self._silences.values()) else POLL_S)
+            await wait_set(self._died, POLL_S)
 
     async def _round(self, rooms: list[OpenRoom]) -> None:
         before = self._rooms
@@ -89,7 +97,7 @@ class Rescuer:
         own = {job.room.name for job in self._mine().values()} if self._rounds % OWN_ROUNDS == 0 else set()
         self._rounds += 1
         looks = [self._look(room) for room in rooms if self._is_open(room) or room in sample or room.name in own]
-        await asyncio.gather(*looks, *(self._probe(worker) for worker in self._others()))
+        await asyncio.gather(*looks)
         await asyncio.gather(*(self._decide(watched) for watched in self._rooms.values()))
 
     def _is_open(self, room: OpenRoom) -> bool:
@@ -98,54 +106,67 @@ class Rescuer:
         return watched.room.people != room.people or any(not is_settled(state) for state, _ in watched.states.values())
 
     async def _look(self, room: OpenRoom) -> None:
+        served = {dispatch: job for dispatch, job in self._mine().items() if job.room.name == room.name}
         async with self._asking:
             found = await self._dispatches.look(room.name)
         self._rooms[room.sid].room, self._rooms[room.sid].found = room, found
+        there = {each.seen.dispatch for each in found}
+        for dispatch, job in served.items():  # not those that have come since the server was asked
+            if there and dispatch not in there and dispatch in self._mine():
+                log = self._log.bind(event="call_lost", room=room.name)
+                log.warning(f"room {room.name}: the call was given to another worker; this bot leaves")
+                self._leave(job)
 
     # ------------------------------------------------------------ do the other workers live?
 
-    def _others(self) -> set[str]:
-        """The workers that serve calls, other than this one."""
-        mine = self._mine()
-        return {
-            each.seen.worker
-            for watched in self._rooms.values()
-            for each in watched.found
-            if each.seen.present and each.seen.worker and each.seen.dispatch not in mine
-        }
+    async def _watch_workers(self) -> None:
+        asked: dict[str, asyncio.Task[None]] = {}
+        try:
+            while True:
+                asked = {worker: task for worker, task in asked.items() if not task.done()}
+                for worker in self._bots().keys() - asked.keys():
+                    asked[worker] = asyncio.create_task(self._ask(worker))
+                await asyncio.sleep(POLL_S)
+        finally:
+            for task in asked.values():
+                task.cancel()
 
-    async def _probe(self, worker: str) -> None:
-        """Ask a worker whether it lives, by way of any of its bots."""
-        mine = self._mine()
-        all_seen = [each.seen for watched in self._rooms.values() for each in watched.found]
-        bots = [seen for seen in all_seen if seen.worker == worker and seen.present and seen.dispatch not in mine]
-        if not bots:
-            return
-        bot = random.choice(bots)  # noqa: S311 - no secret
-        async with self._asking:
-            answers = await self._dispatches.probe(bot.room, bot.identity)
-        if answers is None:
-            return
-        self._silences[worker] = 0 if answers else self._silences.get(worker, 0) + 1
-        if self._silences[worker] == SILENCES:
+    def _bots(self) -> dict[str, list[Seen]]:
+        """The bots of the other workers, by worker."""
+        mine, bots = self._mine(), dict[str, list[Seen]]()
+        for seen in (each.seen for watched in self._rooms.values() for each in watched.found):
+            if seen.present and seen.worker and seen.dispatch not in mine:
+                bots.setdefault(seen.worker, []).append(seen)
+        return bots
+
+    async def _ask(self, worker: str) -> None:
+        """Ask a worker whether it lives, by way of any of its bots; again where it does not answer."""
+        bots: list[Seen] = []
+        for _ in range(SILENCES):
+            bots = self._bots().get(worker, [])
+            if not bots:
+                return
+            bot = random.choice(bots)  # noqa: S311 - no secret
+            async with self._asking:
+                answers = await self._dispatches.probe(bot.room, bot.identity)
+            if answers:
+                self._dead.discard(worker)
+            if answers is not False:
+                return
+            await asyncio.sleep(DOUBT_S)
+        if worker not in self._dead:
             log = self._log.bind(event="worker_dead", worker=worker, calls=len(bots))
             log.error(f"worker {worker} does not answer: its {len(bots)} calls are given to others")
+            self._dead.add(worker)
+            self._died.set()
 
     # ------------------------------------------------------------ what is to be done
 
     async def _decide(self, watched: Watched) -> None:
-        ours = {each.seen.dispatch for each in watched.found}
-        for dispatch, job in self._mine().items():
-            if ours and job.room.name == watched.room.name and dispatch not in ours:
-                self._log.bind(event="call_lost", room=job.room.name).warning(
-                    f"room {job.room.name}: the call was given to another worker; this bot leaves"
-                )
-                self._leave(job)
-        dead = {worker for worker, silences in self._silences.items() if silences >= SILENCES}
         now_s, before, watched.states = self._loop.time(), watched.states, {}
         for found in watched.found:
             seen = found.seen
-            state = state_of(seen, self._mine(), dead)
+            state = state_of(seen, self._mine(), self._dead)
             old, since_s = before.get(seen.dispatch, (None, now_s))
             since_s = since_s if old is state else now_s
             watched.states[seen.dispatch] = (state, since_s)
