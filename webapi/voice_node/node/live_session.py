@@ -132,7 +132,8 @@ class LiveSession:
             await self._session.close(reason)
             self._metrics.close()
         finally:  # also where it takes too long and is given up
-            for observer in self._observers:
+            observers, self._observers = self._observers, []  # a close that was given up is called once more
+            for observer in observers:
                 observer.ended(reason)
         if self._recorder:
             await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
