@@ -16,10 +16,12 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from deploy.cluster.programs import LiveKitNode
+from deploy.cluster.programs import LiveKitNode, Worker
 from deploy.cluster.running import cluster
 from tests.e2e.caller import RATE_HZ, WAIT_S, Caller
+from tests.e2e.process import json_lines
 from tests.e2e.rooms import run
+from tests.e2e.workers import answered, dispatched, listened_to
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.dev_server.binary import find_server
 from webapi.voice_node.room.tokens import mint
@@ -130,3 +132,34 @@ def test_livekit_takes_the_configurations_of_the_compose_file(name: str, tmp_pat
     wrong = tmp_path / name
     wrong.write_text(config.read_text().replace("udp_port", "udp_prt"))
     assert "field udp_prt not found" in ports(wrong)
+
+
+def test_an_upgrade_loses_no_call(tmp_path: Path, room: str) -> None:
+    """A new worker comes, the old one drains: its call is served to its end, and new calls go to the others."""
+    settings = {"LK_AGENT_NAME": room, "VAD_BACKEND": "webrtc", "MOCK_THINK_MS": 20, "ECHO_CANCEL": "never"}
+
+    def has(worker: Worker, name: str) -> bool:
+        """Whether it has taken the call in that room."""
+        lines = json_lines(worker.log_file)
+        return any((line.get("event"), line.get("room")) == ("call_taken", name) for line in lines)
+
+    async def scenario() -> None:
+        async with cluster(tmp_path, workers=1, settings=settings) as running:
+            (old,) = running.workers
+            url = running.nodes[1].url  # its workers' node is another one
+            async with dispatched(url, f"{room}-1", room) as alice:
+                await listened_to(alice)
+                assert has(old, f"{room}-1")
+                new = await running.start_worker()
+                old.terminate()
+                await alice.wait_for(lambda: "draining" in old.output, "the drain of the old worker")
+                assert not await old.answers()
+                async with dispatched(url, f"{room}-2", room) as bob:
+                    await listened_to(bob)
+                    assert has(new, f"{room}-2")
+                assert (await answered(alice))["outcome"] == "completed"
+                assert old.running
+            assert await old.ended(WAIT_S) == 0
+            assert not has(new, f"{room}-1")
+
+    run(scenario())
