@@ -11,6 +11,7 @@ import pytest
 from livekit import rtc
 from loguru import logger
 
+from webapi.voice_node.clock.replay_loops import this_loop
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.room.jitter_buffer import BufferLook, LookAt
 from webapi.voice_node.room.track_reader import NUMBER, TrackReader, frames_of, reads_ms
@@ -226,3 +227,45 @@ def test_frames_of_20_ms_wait_500_ms_at_most(monkeypatch: pytest.MonkeyPatch) ->
 
     asyncio.run(ask())
     assert (asked["frame_size_ms"], asked["capacity"]) == (20, 25)
+
+
+def test_other_calls_come_between_the_frames_of_a_backlog() -> None:
+    late: list[tuple[int | None, float]] = [(100, 0.31), *((n, 0.0) for n in range(101, 131))]
+
+    class Ready:
+        """All frames of a script without a wait of the loop between those that are due at once, as the SDK's queue."""
+
+        closed = asyncio.Event()
+
+        async def __aiter__(self) -> AsyncIterator[rtc.AudioFrameEvent]:
+            for number, pause_s in STEADY + late:
+                if pause_s:
+                    await asyncio.sleep(pause_s)
+                yield rtc.AudioFrameEvent(rtc.AudioFrame(bytes(960), 48_000, 1, 480, userdata={NUMBER: number}))
+            await self.closed.wait()
+
+        async def aclose(self) -> None:
+            self.closed.set()
+
+    class Counting(Recorder):
+        waiting = most = 0  # of the other calls' work that a frame makes due: how much waits for this reader
+
+        def hear(self, pcm: bytes, rate: int, echo: bool, t_us: int) -> None:
+            super().hear(pcm, rate, echo, t_us)
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            asyncio.get_running_loop().call_soon(self.do_other_work)
+
+        def do_other_work(self) -> None:
+            self.waiting -= 1
+
+    async def scenario() -> tuple[int, list[int | str]]:
+        recorder = Counting()
+        reader = TrackReader(
+            Ready(), recorder, frame_ms=10, muted=False, echo=True, clock=this_loop().clock_us, look=no_look, log=logger
+        )
+        await asyncio.sleep(1.4)
+        await reader.close()
+        return recorder.most, recorder.story
+
+    assert run_virtual(scenario()) == (1, [131])

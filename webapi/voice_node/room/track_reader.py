@@ -23,6 +23,7 @@ MAX_WAITING_MS = 500  # of audio; a further frame pushes out the oldest
 NUMBER = "voice_node.number"  # in a frame's userdata: how many frames came before it
 TICK_S = 0.1
 STALL_US = 50 * US_PER_MS  # by which a read is late
+BURST_US = 1 * US_PER_MS  # between two reads, where the second frame had waited
 LOOK_AGAIN_S = 0.005
 LOOK_TICKS, GROWN_TICKS = 5, 2  # between two looks at the jitter buffer: in peace, and while it has grown
 SILENT_TICKS = 5  # ticks without a frame that make a gap. Ticks, as a clock would count a stall of the node as one
@@ -129,6 +130,8 @@ class TrackReader:
             if self._read_us and read_us - self._read_us >= self._frame_us + STALL_US:
                 await self._look_after_stall(read_us - self._read_us)
                 read_us = self._clock()
+            if read_us - self._read_us < BURST_US:
+                await asyncio.sleep(0)  # the other calls of the loop come between the frames of a backlog
             self._read_us = read_us
             arrived_us = self._arrivals.arrived(number, read_us, self._growth.waited_us)
             if not self._muted:
