@@ -16,7 +16,8 @@ def main() -> int:
     if not missing or sys.platform != "linux":
         return 0
     if shutil.which("apt-get") and os.geteuid() == 0:
-        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        # RUNLEVEL: Debian does not start the services then. The tests start the programs themselves.
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
         install = ["apt-get", "install", "-yq", "--no-install-recommends", *missing]
         for command in (["apt-get", "update", "-q"], install):
             if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 - the words are fixed
