@@ -120,7 +120,8 @@ def test_a_caller_talks_hears_the_reply_and_talks_over_it(
             assert whole["t4_llm_request_done"] is not None
             assert whole["heard_ms"] == pytest.approx(6000, abs=20)
             assert [e for e in alice.events if e["event"] == "turn"] == [
-                {"event": "turn", **line} for line in node.metrics
+                {"event": "turn", **{name: value for name, value in line.items() if name != "node"}}
+                for line in node.metrics
             ]
             check_log(node.log, alice.events, room)
             assert "Traceback" not in node.err
