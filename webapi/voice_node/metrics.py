@@ -53,12 +53,12 @@ class Metrics:
 class MetricsFile:
     """Appends lines to METRICS_FILE in a thread and flushes each. A full disk is logged once, and calls go on.
 
-    Each line gets the name of the `node`. The constructor raises UserError where the file can't be opened.
+    Each line gets the name of the `node`, where it has one. The constructor raises UserError where the file can't be opened.
     """
 
-    def __init__(self, path: Path, node: str, *, shared: bool = False) -> None:
+    def __init__(self, path: Path, node: str | None = None, *, shared: bool = False) -> None:
         """`shared`: as of `line_file`."""
-        self._node = node
+        self._node = {} if node is None else {"node": node}
         log = logger.bind(event="metrics_failed", path=str(path))
         try:
             self._file = line_file(path, on_problem=lambda why: log.error(f"METRICS_FILE {path}: {why}"), shared=shared)
@@ -67,7 +67,7 @@ class MetricsFile:
 
     def write(self, turn: dict[str, Any]) -> None:
         """Append the line of one turn. Never blocks."""
-        self._file.write(json.dumps({**turn, "node": self._node}, ensure_ascii=False))
+        self._file.write(json.dumps({**turn, **self._node}, ensure_ascii=False))
 
     def close(self) -> None:
         """Write what is queued; waits 4 s at most."""

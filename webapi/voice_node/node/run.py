@@ -12,7 +12,7 @@ from loguru import logger
 from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.server import dev_server
 from webapi.voice_node.errors import PrintLine, UserError
-from webapi.voice_node.files.node_name import node_name
+from webapi.voice_node.files.node_name import AUTO, node_name
 from webapi.voice_node.files.preflight import check_writable
 from webapi.voice_node.graph.check import answerers_of, load_and_check, make_orchestrators, orchestrators_of
 from webapi.voice_node.graph.spec import GraphSpec
@@ -69,7 +69,9 @@ async def run_node(
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
         if vad.fallback:
             logger.bind(event="vad_fallback", vad_backend=settings.vad_backend).warning(f"VAD: {vad.fallback}")
-        metrics = MetricsFile(settings.metrics_file, node_name(settings)) if settings.metrics_file else None
+        many = worker is not None or many_rooms(settings) or settings.node_name != AUTO  # there may be other nodes
+        node = node_name(settings) if many else None
+        metrics = MetricsFile(settings.metrics_file, node) if settings.metrics_file else None
         if metrics:
             ending.callback(metrics.close)
         write = metrics.write if metrics else lambda _: None
