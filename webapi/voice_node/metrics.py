@@ -53,7 +53,8 @@ class Metrics:
 class MetricsFile:
     """Appends lines to METRICS_FILE in a thread and flushes each. A full disk is logged once, and calls go on.
 
-    Each line gets the name of the `node`, where it has one. The constructor raises UserError where the file can't be opened.
+    Each line gets the name of the `node`, where it has one. The constructor raises UserError where the file can't be
+    opened.
     """
 
     def __init__(self, path: Path, node: str | None = None, *, shared: bool = False) -> None:
