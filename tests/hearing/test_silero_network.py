@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +84,17 @@ def test_an_error_of_the_runtime_is_told(tmp_path: Path) -> None:
     (tmp_path / library.name).symlink_to(library)
     with pytest.raises(RuntimeError, match=r"silero_vad\.onnx"):  # it is not there
         Network(tmp_path)
+
+
+ENDS = """
+from webapi.voice_node.hearing import silero_network
+silero_network.Network.release = lambda self, views: print("released", flush=True)
+kept, gone = silero_network.new_model(), silero_network.new_model()
+del gone
+print("ends", flush=True)
+"""
+
+
+def test_a_process_that_ends_releases_nothing_that_a_thread_may_still_compute_with() -> None:
+    ended = subprocess.run([sys.executable, "-c", ENDS], capture_output=True, text=True, timeout=60)
+    assert ended.stdout.split() == ["released", "ends"], ended.stderr  # the first is that of a caller who has gone

@@ -83,7 +83,8 @@ class SharedModel:
         self._rate = np.array([RATE_HZ], np.int64)
         given, rate, output = (network.tensor(each) for each in (self._input, self._rate, self._output))
         states = [network.tensor(each) for each in self._states]
-        weakref.finalize(self, network.release, [given, rate, output, *states])
+        released = weakref.finalize(self, network.release, [given, rate, output, *states])
+        released.atexit = False  # a thread that still computes as the process ends would read released memory
         self._runs = tuple(
             (_views(given, before, rate), _views(output, after)) for before, after in (states, states[::-1])
         )
