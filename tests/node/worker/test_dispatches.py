@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from livekit.protocol.agent import JS_RUNNING, JS_SUCCESS, Job, JobState
 from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
 from livekit.protocol.models import ParticipantInfo
 
 from webapi.voice_node.node.worker.dispatches import AGENT_NAME, RESCUES, found
 from webapi.voice_node.node.worker.rescue import Seen
+from webapi.voice_node.room import who_is_heard
 
 ALICE = ParticipantInfo(identity="alice")
 PHONE = ParticipantInfo(identity="+49 30", kind=ParticipantInfo.SIP)
@@ -27,6 +31,12 @@ TAKEN = JobState(status=JS_RUNNING, worker_id="AW", participant_identity="ingobo
 def test_a_call_that_is_served() -> None:
     seen = found(dispatch(TAKEN), [ALICE, PHONE, BOT, RECORDER]).seen
     assert seen == Seen("r", "AD", "AW", "ingobot", present=True, callers=2)
+
+
+@pytest.mark.parametrize("kind", ParticipantInfo.Kind.values())
+def test_those_count_as_callers_whom_a_bot_hears_in_the_room(kind: Any) -> None:
+    heard = ParticipantInfo.Kind.Name(kind).lower() in who_is_heard.CALLERS
+    assert found(dispatch(TAKEN), [ParticipantInfo(identity="x", kind=kind)]).seen.callers == heard
 
 
 def test_a_call_whose_bot_is_gone() -> None:
