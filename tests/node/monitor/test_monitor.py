@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import threading
 
 import pytest
@@ -16,6 +17,7 @@ from webapi.voice_node.node.loop_watch import Blocked, log_blocked
 from webapi.voice_node.node.monitor import labels
 from webapi.voice_node.node.monitor.loop_lag import EVERY_S, LoopLag
 from webapi.voice_node.node.monitor.monitor import Monitor
+from webapi.voice_node.orchestrator import Orchestrator
 
 A, B = Turn("s-0000", 0), Turn("s-0001", 1)
 
@@ -67,6 +69,15 @@ def test_events_of_a_session_are_counted() -> None:
     assert value(monitor, "reply_failures_total", outcome="failed") == 0
     assert value(monitor, "hook_failures_total", hook="stop_playback") == 1
     assert value(monitor, "dropped_frames_total", where="reply_over") == 3
+
+
+def test_each_method_that_is_called_as_a_hook_has_its_series() -> None:
+    named = set(re.findall(r"`(on_\w+|stop_playback|is_interruptible|play_filler)\(", Orchestrator.__doc__ or ""))
+    monitor = Monitor()
+    for hook in named:
+        monitor.on_event(HookFailed(3, A, hook, "ValueError"))
+    assert "on_dtmf" in named
+    assert {hook for hook in named if value(monitor, "hook_failures_total", hook=hook) == 1} == named
 
 
 def test_stalls_are_counted_by_whose_code_it_was() -> None:

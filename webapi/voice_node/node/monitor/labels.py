@@ -27,6 +27,7 @@ PARTS = (
 HOOKS = (
     "on_call_started",
     "on_call_ended",
+    "on_dtmf",
     "on_speech_started",
     "on_partial_audio",
     "on_speech_ended",
