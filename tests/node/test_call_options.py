@@ -161,6 +161,14 @@ def test_what_the_bot_connects_to_reads_or_runs_is_the_graphs(key: str) -> None:
     assert f"with.llm.deep.0.{key!r}: what the bot connects to" in told
 
 
+@pytest.mark.parametrize("key", ["a\nERROR all is lost", "\x1b[31m", "\ud800", "a.b", "x" * 1000])
+def test_a_key_can_not_write_into_the_log_what_it_likes(key: str) -> None:
+    told = mistakes(json.dumps({"with": {key: {"base_url": 1}}}))
+    assert len(told.splitlines()) == 1
+    assert told.isprintable()
+    assert len(told) < 250
+
+
 def test_the_path_of_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
     told = mistakes(json.dumps({"with": {"reply": str(tmp_path / "a.wav")}}))
@@ -182,11 +190,14 @@ def test_a_graph_without_an_orchestrator_takes_no_arguments(graphs: Path) -> Non
 
 def test_long_or_deep_metadata_is_refused(graphs: Path) -> None:
     assert f"longer than {MAX_BYTES // 1024} KB" in mistakes(json.dumps({"with": {"prompt": "x" * MAX_BYTES}}))
-    deep: Any = "x"
-    for _ in range(12):
-        deep = {"a": deep}
-    with pytest.raises(UserError, match="more than 8 maps and lists"):
-        options(graph="own", **{"with": {"llm": deep}}).load(load_settings(None))
+    for more in ("[", '{"a":'):
+        for depth in (8, 12, 300, 600, 900):  # the JSON parser's own limit is at about 1000
+            end = ("]" if more == "[" else "}") * depth
+            assert "with: more than 8 maps and lists" in mistakes(f'{{"with": {{"llm": {more * depth}1{end}}}}}')
+    just: Any = "x"
+    for _ in range(8 - 1):
+        just = {"a": just}
+    options(graph="own", **{"with": {"llm": just}})
 
 
 def test_calls_that_choose_the_same_have_the_same_key() -> None:

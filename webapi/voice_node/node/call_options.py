@@ -16,6 +16,7 @@ from typing import Any
 from webapi.voice_node.config import Settings, checked_values
 from webapi.voice_node.errors import UserError, nearest
 from webapi.voice_node.errors.plain_text import shortened
+from webapi.voice_node.graph.call_arguments import DEEPEST
 from webapi.voice_node.graph.check import load_and_check
 from webapi.voice_node.graph.files import find_graphs
 from webapi.voice_node.graph.spec import GraphSpec
@@ -29,6 +30,7 @@ SETTINGS = (
 )  # fmt: skip
 GRAPH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 SOUND = re.compile(r"beep|echo|tone:[0-9.]{1,10}")  # the values of MOCK_REPLY that are no file
+PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 OF_THE_MACHINE = {  # last words of the keys that say where a bot connects to, what it reads, and what it runs
     "class", "command", "directory", "dir", "endpoint", "executable", "file", "folder", "host", "module", "part",
@@ -82,7 +84,7 @@ def read_options(metadata: str) -> CallOptions | None:
     if graph is not None:
         lines += _wrong_graph(graph)
     arguments = _map(given, "with", lines)
-    lines += [f"{WHERE}: with.{line}" for line in _wrong_arguments(arguments, "")]
+    lines += [f"{WHERE}: with{line}" for line in _wrong_arguments(arguments, "", 0)]
     settings = _settings(_map(given, "settings", lines), lines)
     if lines:
         raise UserError("\n".join(lines))
@@ -108,15 +110,23 @@ def _wrong_graph(graph: object) -> list[str]:
     ]
 
 
-def _wrong_arguments(value: object, path: str) -> list[str]:
+def _wrong_arguments(value: object, path: str, depth: int) -> list[str]:
     """A line for each key and value that only the machine's owner may choose."""
+    if depth > DEEPEST:  # before the interpreter's own limit, which ends in an error of another kind
+        return [f": more than {DEEPEST} maps and lists in one another"]
     if isinstance(value, dict):
-        lines = [f"{path}{_short(key)}: {WHY_NOT}" for key in value if _last_word(key) in OF_THE_MACHINE]
-        return lines + [line for key, each in value.items() for line in _wrong_arguments(each, f"{path}{key}.")]
+        lines = [f"{path}.{_short(key)}: {WHY_NOT}" for key in value if _last_word(key) in OF_THE_MACHINE]
+        inside = ((each, f"{path}.{_in_path(key)}") for key, each in value.items())
+        return lines + [line for each, at in inside for line in _wrong_arguments(each, at, depth + 1)]
     if isinstance(value, list):
-        return [line for i, each in enumerate(value) for line in _wrong_arguments(each, f"{path}{i}.")]
+        return [line for i, each in enumerate(value) for line in _wrong_arguments(each, f"{path}.{i}", depth + 1)]
     is_file = isinstance(value, str) and _is_file(value)
-    return [f"{path.removesuffix('.')}: {_short(value)}: this is a file, and {WHY_NOT}"] if is_file else []
+    return [f"{path}: {_short(value)}: this is a file, and {WHY_NOT}"] if is_file else []
+
+
+def _in_path(key: str) -> str:
+    """The key as it is where that is harmless in a line of the log: other texts could look like lines of their own."""
+    return key if PLAIN_KEY.fullmatch(key) else _short(key)
 
 
 WHY_NOT = "what the bot connects to, reads or runs is said in a graph, not in metadata"
