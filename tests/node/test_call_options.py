@@ -96,6 +96,12 @@ def test_settings_of_the_node_are_refused(name: str) -> None:
     assert f"settings: {name!r} is not known here" in mistakes(json.dumps({"settings": {name: "1"}}))
 
 
+@pytest.mark.parametrize("name", ["VAD_SPEECH_START_FRAMES", "MOCK_THINK_MS", "ECHO_CANCEL", "PUBLISH_TRACK_NAME"])
+@pytest.mark.parametrize("value", [True, False])
+def test_true_and_false_are_no_numbers(name: str, value: bool) -> None:
+    assert f"{name}: {value}: a text or a number is needed" in mistakes(json.dumps({"settings": {name: value}}))
+
+
 def test_every_mistake_is_told_with_what_is_allowed() -> None:
     told = mistakes('{"grph": "default", "settings": {"VAD_SPEECH_END_FRAMES": 1000, "VAD_PREROL_MS": 1}, "with": 3}')
     assert "'grph' is not known here. Did you mean 'graph'? Allowed: graph, with, settings" in told

@@ -145,7 +145,7 @@ def _settings(given: Mapping[str, object], lines: list[str]) -> dict[str, object
     lines += [f"{WHERE}: settings: {_unknown(name, allowed)}" for name in given if name not in allowed]
     values = {allowed[name]: value for name, value in given.items() if name in allowed}
     for name, value in values.items():
-        if isinstance(value, (dict, list)) or value is None:
+        if isinstance(value, (dict, list, bool)) or value is None:
             lines.append(f"{WHERE}: settings: {name.upper()}: {_short(value)}: a text or a number is needed")
             return {}
     sound = values.get("mock_reply", "beep")
