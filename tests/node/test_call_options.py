@@ -161,10 +161,23 @@ def test_arguments_are_checked_against_the_constructor(graphs: Path) -> None:
         options(graph="own", **{"with": {"most": "many"}}).load(load_settings(None))
 
 
-@pytest.mark.parametrize("key", ["base_url", "baseUrl", "host", "prompt_file", "command", "part", "class", "endpoint"])
+@pytest.mark.parametrize(
+    "key",
+    ["base_url", "baseUrl", "host", "prompt_file", "command", "part", "class", "endpoint", "Path", "FILE", "file2",
+     "base-url", "baseurl", "BASEURL", "urL", "base_URLs", "files", "filename", "hostname", "proxies",
+     "ｂａｓｅ_ｕｒｌ"],
+)  # fmt: skip
 def test_what_the_bot_connects_to_reads_or_runs_is_the_graphs(key: str) -> None:
     told = mistakes(json.dumps({"with": {"llm": {"deep": [{key: "x"}]}}}))
     assert f"with.llm.deep.0.{key!r}: what the bot connects to" in told
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["profile", "support", "transport", "import", "curl_type", "paths_tried", "address", "name", "voice", "ß", "", "1"],
+)
+def test_other_keys_are_the_orchestrators(key: str) -> None:
+    assert options(**{"with": {key: "x"}}).arguments == {key: "x"}
 
 
 @pytest.mark.parametrize("key", ["a\nERROR all is lost", "\x1b[31m", "\ud800", "a.b", "x" * 1000])

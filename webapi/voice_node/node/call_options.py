@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,10 +32,12 @@ SETTINGS = (
 GRAPH_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 SOUND = re.compile(r"beep|echo|tone:[0-9.]{1,10}")  # the values of MOCK_REPLY that are no file
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
+LETTERS = re.compile(r"[A-Za-z]+")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 OF_THE_MACHINE = {  # last words of the keys that say where a bot connects to, what it reads, and what it runs
-    "class", "command", "directory", "dir", "endpoint", "executable", "file", "folder", "host", "module", "part",
-    "path", "port", "program", "proxy", "server", "uri", "url",
+    "apiurl", "baseurl", "class", "classes", "cmd", "command", "directories", "directory", "dir", "endpoint",
+    "executable", "file", "filename", "filepath", "folder", "host", "hostname", "module", "part", "path", "pathname",
+    "port", "program", "proxies", "proxy", "server", "uri", "url",
 }  # fmt: skip
 
 
@@ -115,7 +118,7 @@ def _wrong_arguments(value: object, path: str, depth: int) -> list[str]:
     if depth > DEEPEST:  # before the interpreter's own limit, which ends in an error of another kind
         return [f": more than {DEEPEST} maps and lists in one another"]
     if isinstance(value, dict):
-        lines = [f"{path}.{_short(key)}: {WHY_NOT}" for key in value if _last_word(key) in OF_THE_MACHINE]
+        lines = [f"{path}.{_short(key)}: {WHY_NOT}" for key in value if _is_of_the_machine(key)]
         inside = ((each, f"{path}.{_in_path(key)}") for key, each in value.items())
         return lines + [line for each, at in inside for line in _wrong_arguments(each, at, depth + 1)]
     if isinstance(value, list):
@@ -164,9 +167,14 @@ def _unknown(key: object, allowed: Iterable[str]) -> str:
     return f"{_short(key)} is not known here.{nearest(str(key), names)} Allowed: {', '.join(names)}"
 
 
-def _last_word(key: object) -> str:
-    words = WORD.findall(str(key))
-    return words[-1].lower() if words else ""
+def _is_of_the_machine(key: str) -> bool:
+    """By the key's last word: in camelCase, between other signs, in whichever letters Unicode has for it, as a plural.
+
+    Words that are written together (`baseurl`, `filename`) are found where they are listed.
+    """
+    plain = unicodedata.normalize("NFKC", key)
+    last = [found[-1].lower() for found in (WORD.findall(plain), LETTERS.findall(plain)) if found]
+    return any(word in OF_THE_MACHINE or word.removesuffix("s") in OF_THE_MACHINE for word in last)
 
 
 def _short(value: object) -> str:
