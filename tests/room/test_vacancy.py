@@ -13,6 +13,7 @@ from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.config import pinned_settings
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.room.vacancy import EMPTY_S
+from webapi.voice_node.room.who_is_heard import BACK_S
 
 
 def left_at(
@@ -28,7 +29,12 @@ def left_at(
             await happens(room)
             await asyncio.wait([over], timeout=3600)
             over.cancel()
-            return round(room.loop.time() - began_s, 1) if room.vacancy.over.is_set() else None
+            if not room.vacancy.over.is_set():
+                return None
+            left_s, served = room.loop.time(), len(room.calls)
+            await asyncio.sleep(3)  # LiveKitRunner does not wait so long until it leaves
+            assert len(room.calls) == served
+            return round(left_s - began_s, 1)
 
     return run_virtual(main())
 
@@ -86,6 +92,45 @@ def test_draining_it_serves_the_caller_to_the_end_and_leaves(monkeypatch: pytest
 
     # Whoever waits for the seat is not served any more, so the node leaves as the caller does.
     assert left_at(monkeypatch, drained_meanwhile) == 10
+
+
+def test_draining_the_next_caller_is_not_greeted_where_the_audio_of_the_one_before_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def without_audio(room: FakeRoom) -> None:
+        room.join("alice")
+        await asyncio.sleep(5)
+        room.host.drain()
+        room.join("next")
+        room.unpublish("alice", "TR_alice")
+
+    assert left_at(monkeypatch, without_audio) == 5 + BACK_S
+
+
+def test_draining_a_lost_connection_keeps_the_caller_and_serves_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def somebody_else_comes_back(room: FakeRoom) -> None:
+        room.join("alice")
+        await asyncio.sleep(5)
+        room.host.drain()
+        room.lose()
+        await asyncio.sleep(2)
+        room.enter()
+        room.join("bob")
+
+    async def the_caller_comes_back(room: FakeRoom) -> None:
+        room.join("alice")
+        await asyncio.sleep(5)
+        room.host.drain()
+        room.lose()
+        await asyncio.sleep(2)
+        room.enter()
+        room.join("alice")
+        await asyncio.sleep(7)
+        assert not room.vacancy.over.is_set()
+        room.leave("alice")
+
+    assert left_at(monkeypatch, somebody_else_comes_back) == 7 + BACK_S
+    assert left_at(monkeypatch, the_caller_comes_back) == 14
 
 
 def test_draining_it_leaves_those_who_only_listen(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -224,6 +224,9 @@ class Host:
         participants = dict(self._connection.room.remote_participants) if self._connection is not None else {}
         people = people_in(participants.values(), self._missing)
         decision = who_is_heard(RoomState(people, self._seat, self._here_since_s, self._loop.time(), self._grace_s))
+        if self._vacancy.over.is_set():  # the node leaves: whoever waited for the seat does not get it any more
+            self._look_at_s = None
+            return
         self._seat = decision.seat
         look_at_s = min(self._vacancy.look(people, decision.seat), decision.look_at_s or math.inf)
         self._look_at_s = look_at_s if look_at_s < math.inf else None
