@@ -142,8 +142,12 @@ class FakeRoom:
         self.enter()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def stop(self) -> None:
+        """The node looks at the room no more."""
         self._running.cancel()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop()
         await asyncio.wait([self._running])
         await self.host.close()
 

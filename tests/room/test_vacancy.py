@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from livekit import rtc
+from loguru import logger
 
 from tests.fake_room import FakeRoom
 from webapi.voice_node.clock.virtual_time import run_virtual
@@ -92,6 +94,28 @@ def test_draining_it_serves_the_caller_to_the_end_and_leaves(monkeypatch: pytest
 
     # Whoever waits for the seat is not served any more, so the node leaves as the caller does.
     assert left_at(monkeypatch, drained_meanwhile) == 10
+
+
+def test_draining_a_call_has_ended_before_the_node_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[str] = []
+
+    def note(message: Any) -> None:
+        of_line = message.record["extra"]
+        ended.extend([of_line["reason"]] if of_line.get("event") == "call_ended" else [])
+
+    async def drained(room: FakeRoom) -> None:
+        room.join("alice")
+        await asyncio.sleep(5)
+        room.host.drain()
+        room.leave("alice")
+        await room.vacancy.over.wait()
+        room.stop()  # as LiveKitRunner does
+        await room.host.close()
+
+    number = logger.add(note, level="DEBUG")
+    left_at(monkeypatch, drained)
+    logger.remove(number)
+    assert ended == ["left"]
 
 
 def test_draining_the_next_caller_is_not_greeted_where_the_audio_of_the_one_before_is_gone(

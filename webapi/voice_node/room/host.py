@@ -228,11 +228,11 @@ class Host:
             self._look_at_s = None
             return
         self._seat = decision.seat
+        if decision.seat is None:
+            await self._end_call(decision.why)  # first, as what waits for the vacancy ends all that goes on here
         look_at_s = min(self._vacancy.look(people, decision.seat), decision.look_at_s or math.inf)
         self._look_at_s = look_at_s if look_at_s < math.inf else None
-        if decision.seat is None:
-            await self._end_call(decision.why)
-        else:
+        if decision.seat is not None:
             here = participants.get(decision.seat.identity)
             caller = self._caller or self._begin_call(decision.seat, here)
             self._align_track(caller, here, decision.seat)
