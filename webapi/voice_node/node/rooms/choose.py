@@ -15,7 +15,7 @@ MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # after a call that failed; it doubles wit
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The calls that failed in a row in one room, whose sid it was."""
+    """The calls that failed in a row in one room, whose sid it was. No pause: none has, and the room waits."""
 
     sid: str
     pause_s: float
@@ -58,7 +58,7 @@ def after_failure(before: Failed | None, sid: str, now_s: float) -> Failed:
     """What is known of a room after one more call failed in it."""
     if before is None or before.sid != sid:
         return Failed(sid, MIN_PAUSE_S, now_s + MIN_PAUSE_S)
-    pause_s = min(MAX_PAUSE_S, 2 * before.pause_s)
+    pause_s = min(MAX_PAUSE_S, max(MIN_PAUSE_S, 2 * before.pause_s))
     return replace(before, pause_s=pause_s, not_before_s=now_s + pause_s)
 
 

@@ -89,9 +89,10 @@ class ManyRooms:
         settings = self._settings.model_copy(update={"lk_room": room.name})
         try:
             if await rooms.has(room.name, settings.lk_bot_identity):
-                self._put_off(room, Failed(room.sid, TAKEN_S, self._loop.time() + TAKEN_S))
+                self._put_off(room, Failed(room.sid, 0.0, self._loop.time() + TAKEN_S))
             else:
                 await self._calls.serve(settings, self._make_session)
+                self._failed = {name: each for name, each in self._failed.items() if name != room.name}
         except UserError as error:
             self._fail(room, str(error), None)
         except (asyncio.CancelledError, KeyboardInterrupt):
