@@ -91,3 +91,8 @@ def test_a_call_that_was_served_to_its_end_breaks_the_row(monkeypatch: pytest.Mo
 
 def test_a_room_that_another_node_served_has_not_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert joined_at(monkeypatch, [-0.5], taken=lambda now_s: now_s < 2) == [5, 7]
+
+
+def test_two_rooms_of_one_name_are_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = (OpenRoom("a", "RM_old", 1, 1), OpenRoom("a", "RM_new", 1, 2))
+    assert joined_at(monkeypatch, [3.5], rooms=twice) == [0, 4]

@@ -42,9 +42,10 @@ def choose(
     `pattern` has `*`, `?` and `[…]` as in a shell, and tells upper from lower case. `free`: how many calls more are
     taken. The room that opened first comes first. `now_s`: a monotonic clock, that of `failed`.
     """
+    by_name = {room.name: room for room in rooms}  # a server that lists a closed room too has two of one name
     wanted = [
         room
-        for room in rooms
+        for room in by_name.values()
         if room.people > 0
         and room.name not in served
         and fnmatchcase(room.name, pattern)
