@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 import aiohttp
+from google.protobuf.message import DecodeError
 from livekit import api
 
 from webapi.voice_node.config import Settings
@@ -15,6 +16,8 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.room import error_messages
 
 ANSWER_S = 5.0
+# DecodeError: something else answers, such as a proxy with a page of its own.
+FAILURES = (aiohttp.ClientError, api.TwirpError, asyncio.TimeoutError, DecodeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class RoomList:
         """The rooms that are open, the oldest first. Raises UserError where the server does not answer."""
         try:
             found = await self._server.room.list_rooms(api.ListRoomsRequest())
-        except (aiohttp.ClientError, api.TwirpError, asyncio.TimeoutError) as error:
+        except FAILURES as error:
             raise UserError(error_messages.why_not_connected(self._url, _reason(error))) from None
         rooms = [OpenRoom(each.name, each.sid, each.num_participants, each.creation_time) for each in found.rooms]
         return sorted(rooms, key=lambda room: (room.opened_s, room.name))
@@ -59,7 +62,7 @@ class RoomList:
         """Whether a participant of that identity is in the room. False too where the server does not say."""
         try:
             found = await self._server.room.list_participants(api.ListParticipantsRequest(room=room))
-        except (aiohttp.ClientError, api.TwirpError, asyncio.TimeoutError):
+        except FAILURES:
             return False
         return any(participant.identity == identity for participant in found.participants)
 

@@ -18,7 +18,7 @@ from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 from webapi.voice_node.config import Settings
 from webapi.voice_node.node.worker.agent_name import agent_name
 from webapi.voice_node.node.worker.rescue import Seen
-from webapi.voice_node.room.room_list import OpenRoom, RoomList
+from webapi.voice_node.room.room_list import FAILURES, OpenRoom, RoomList
 
 ANSWER_S = 5.0
 PROBE_MS = 1500  # a bot's process answers within 10 ms, and a busy one within a few hundred
@@ -26,7 +26,6 @@ PROBE = "voice_node.alive"  # no bot has such a method: its SDK says so at once,
 REPLIED, SILENT = "RpcError 14", ("RpcError 15", "transport failure")
 RESCUES = "voice_node.rescues"  # an attribute of a dispatch: how often it was dispatched again
 CALLERS = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.CONNECTOR, ParticipantInfo.BRIDGE)
-FAILURES = (aiohttp.ClientError, api.TwirpError, asyncio.TimeoutError)
 AGENT_NAME = "lk.agent.name"  # an attribute that the server gives to each bot by its first token
 TRIES, PAUSE_S = 5, 1.0
 

@@ -13,9 +13,9 @@ from loguru import logger
 from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.node.worker.dispatches import FAILURES, Dispatches, Found
+from webapi.voice_node.node.worker.dispatches import Dispatches, Found
 from webapi.voice_node.node.worker.rescue import Seen, State, is_due, is_settled, state_of
-from webapi.voice_node.room.room_list import OpenRoom
+from webapi.voice_node.room.room_list import FAILURES, OpenRoom
 
 POLL_S = 1.0  # between two looks at the list of rooms, and between two questions to a worker
 DOUBT_S = 0.25  # between two questions to a worker that has not answered
