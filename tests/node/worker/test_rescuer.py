@@ -27,6 +27,7 @@ class Server:
     seen: dict[str, Seen] = field(default_factory=dict)  # by room
     dead: set[str] = field(default_factory=set)
     down: bool = False
+    unknown: set[str] = field(default_factory=set)  # rooms whose node does not answer
     again_s: list[tuple[str, float]] = field(default_factory=list)
     left: list[Job] = field(default_factory=list)
     probes: int = 0
@@ -45,6 +46,8 @@ class Server:
 
     async def look(self, room: str) -> list[Found]:
         self.looks += 1
+        if room in self.unknown:
+            raise api.TwirpError("deadline_exceeded", "request timed out", status=408)
         return [Found(self.seen[room], AGAIN)]
 
     async def probe(self, room: str, _: str) -> bool | None:
@@ -89,6 +92,43 @@ def test_the_calls_of_a_dead_worker_are_dispatched_again_within_seven_seconds() 
     after(server, 20)
     assert {room for room, _ in server.again_s} == {f"r{number}" for number in range(5)}
     assert max(at_s for _, at_s in server.again_s) < 7
+
+
+def test_a_room_of_which_nothing_is_known_does_not_keep_others_from_being_watched() -> None:
+    server = Server(dead={"AW_dead"}, unknown={"bad"})
+    for room in ("bad", "r", "s"):
+        server.add(room, "AW_dead")
+
+    async def scenario() -> None:
+        task = server.watcher()
+        await asyncio.sleep(20)
+        assert {room for room, _ in server.again_s} == {"r", "s"}
+        server.unknown.clear()
+        await asyncio.sleep(20)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert [room for room, _ in server.again_s][2:] == ["bad"]
+    assert max(at_s for _, at_s in server.again_s[:2]) < 7
+
+
+def test_nothing_is_decided_of_a_room_by_what_was_there_before() -> None:
+    server = Server()
+    server.add("back", "AW_1")
+    server.add("other", "AW_1")
+
+    async def scenario() -> None:
+        task = server.watcher()
+        await asyncio.sleep(2)
+        server.change("back", present=False)
+        await asyncio.sleep(2)
+        server.unknown.add("back")
+        server.change("back", present=True)
+        await asyncio.sleep(20)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert server.again_s == []
 
 
 def test_two_who_watch_dispatch_each_call_once() -> None:

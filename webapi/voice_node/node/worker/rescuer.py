@@ -96,9 +96,20 @@ class Rescuer:
         sample = random.sample(settled, min(SAMPLE, len(settled)))
         own = {job.room.name for job in self._mine().values()} if self._rounds % OWN_ROUNDS == 0 else set()
         self._rounds += 1
-        looks = [self._look(room) for room in rooms if self._is_open(room) or room in sample or room.name in own]
-        await asyncio.gather(*looks)
-        await asyncio.gather(*(self._decide(watched) for watched in self._rooms.values()))
+        unknown = await self._looks([r for r in rooms if self._is_open(r) or r in sample or r.name in own])
+        await asyncio.gather(*(self._decide(each) for sid, each in self._rooms.items() if sid not in unknown))
+
+    async def _looks(self, rooms: list[OpenRoom]) -> set[str]:
+        """Look at rooms. Returns the sids of those of which nothing was told. If that is all, raises one of FAILURES.
+
+        In a cluster, the rooms of a node that hangs can't be looked at, and all others can.
+        """
+        results = await asyncio.gather(*map(self._look, rooms), return_exceptions=True)
+        errors = [each for each in results if isinstance(each, BaseException)]
+        for error in errors:
+            if len(errors) == len(rooms) or not isinstance(error, FAILURES):
+                raise error
+        return {room.sid for room, error in zip(rooms, results, strict=True) if error is not None}
 
     def _is_open(self, room: OpenRoom) -> bool:
         """Whether the room must be looked at: it is new or has changed, or is not settled."""
