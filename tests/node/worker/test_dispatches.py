@@ -10,7 +10,7 @@ from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
 from livekit.protocol.models import ParticipantInfo
 
 from webapi.voice_node.node.worker.dispatches import AGENT_NAME, RESCUES, found
-from webapi.voice_node.node.worker.rescue import Seen
+from webapi.voice_node.node.worker.rescue import MOST, Seen
 from webapi.voice_node.room import who_is_heard
 
 ALICE = ParticipantInfo(identity="alice")
@@ -70,6 +70,7 @@ def test_the_same_dispatch_again_counts_its_rescues() -> None:
     assert dict(found(dispatch(TAKEN, **{RESCUES: "1"}), []).again.attributes) == {RESCUES: "2"}
     assert found(dispatch(TAKEN, **{RESCUES: "2"}), []).seen.rescues == 2
     assert found(dispatch(TAKEN, **{RESCUES: "many"}), []).seen.rescues == 0
+    assert found(dispatch(TAKEN, **{RESCUES: "9" * 5000}), []).seen.rescues > MOST
 
 
 def test_a_call_that_waited_for_room_was_not_rescued() -> None:

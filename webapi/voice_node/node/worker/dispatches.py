@@ -136,7 +136,7 @@ def found(dispatch: AgentDispatch, people: list[ParticipantInfo]) -> Found:
     """What is seen of a dispatch."""
     job = dispatch.state.jobs[-1] if dispatch.state.jobs else None
     identity, count = job.state.participant_identity if job else "", dispatch.attributes.get(RESCUES, "0")
-    rescues = int(count) if count.isdecimal() else 0
+    rescues = int(count[:4]) if count.isdecimal() else 0  # int() refuses thousands of digits
     seen = Seen(
         dispatch.room,
         dispatch.id,
