@@ -44,8 +44,7 @@ class WorkerService:
         self._choices = Choices(settings, sessions)
         self._jobs = Jobs(self._calls, self._choices)
         self._server = make_server(settings)
-        own_processes = settings.job_executor == "process"
-        self._pressure = Pressure(get_cpu_monitor().cpu_count(), children=own_processes)
+        self._pressure = Pressure(get_cpu_monitor().cpu_count(), self._pids)
         self._desk = Desk(settings, self._choices, self._running, lambda: self._pressure.value)
         self.send = self._calls.send
 
@@ -152,3 +151,9 @@ class WorkerService:
     def _active(self) -> list[Any]:
         """The jobs that the agent server runs; none before it has begun."""
         return self._server.active_jobs if hasattr(self._server, "_proc_pool") else []
+
+    def _pids(self) -> list[int]:
+        """The processes of calls, with those that wait for one; none where calls run in threads or on the loop."""
+        pool = getattr(self._server, "_proc_pool", None)  # livekit-agents has no other access to them
+        pids = [getattr(each, "pid", None) for each in pool.processes] if pool is not None else []
+        return [pid for pid in pids if pid is not None]
