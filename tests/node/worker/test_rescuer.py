@@ -30,6 +30,7 @@ class Server:
     unknown: set[str] = field(default_factory=set)  # rooms whose node does not answer
     again_s: list[tuple[str, float]] = field(default_factory=list)
     left: list[Job] = field(default_factory=list)
+    broken: bool = False  # it gives answers that nobody expects
     probes: int = 0
     looks: int = 0
 
@@ -42,6 +43,8 @@ class Server:
     async def rooms(self) -> list[OpenRoom]:
         if self.down:
             raise UserError("no answer")
+        if self.broken:
+            raise KeyError("code")
         return [OpenRoom(room, f"RM_{room}", seen.callers + seen.present) for room, seen in self.seen.items()]
 
     async def look(self, room: str) -> list[Found]:
@@ -247,6 +250,36 @@ def test_a_bot_that_has_just_come_stays_though_the_server_was_asked_before() -> 
 
     run_virtual(scenario())
     assert server.left == []
+
+
+def test_that_a_call_was_given_away_is_said_once() -> None:
+    server = Server()
+    server.add("mine", "AW_me")
+
+    async def scenario() -> None:
+        task = server.watcher("mine")
+        await asyncio.sleep(3)
+        server.change("mine", dispatch="AD_other", worker="AW_other")
+        await asyncio.sleep(30)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert len(server.left) == 1
+
+
+def test_an_answer_that_nobody_expects_does_not_end_the_watch() -> None:
+    server = Server(broken=True, dead={"AW_dead"})
+    server.add("r", "AW_dead")
+
+    async def scenario() -> None:
+        task = server.watcher()
+        await asyncio.sleep(5)
+        server.broken = False
+        await asyncio.sleep(10)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert len(server.again_s) == 1
 
 
 def test_a_server_that_does_not_answer_ends_nothing() -> None:

@@ -12,7 +12,7 @@ from loguru import logger
 
 from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, describe
 from webapi.voice_node.node.worker.dispatches import Dispatches, Found
 from webapi.voice_node.node.worker.rescue import Seen, State, is_due, is_settled, state_of
 from webapi.voice_node.room.room_list import FAILURES, OpenRoom
@@ -55,6 +55,7 @@ class Rescuer:
         self._leave = leave
         self._reachable = reachable
         self._rounds = 0
+        self._left: set[str] = set()  # dispatches whose jobs `leave` got
         self._dispatches = dispatches
         self._mine = mine
         self._free = free
@@ -81,13 +82,20 @@ class Rescuer:
                     self._reachable(True)
                     self._rounds = 0
                 self._told = False
-            except (UserError, *FAILURES) as error:
-                if not self._told:
-                    reason = str(error).partition("\n")[0]
-                    self._reachable(False)
-                    self._log.bind(event="rooms_unknown").warning(f"calls of other workers are not watched: {reason}")
-                self._told = True
+            except Exception as error:  # whatever the server, or what is in front of it, has answered
+                self._on_no_answer(error)
             await wait_set(self._died, POLL_S)
+
+    def _on_no_answer(self, error: Exception) -> None:
+        """Tell of the first of several in a row."""
+        if self._told:
+            return
+        self._told = True
+        self._reachable(False)
+        expected = isinstance(error, (UserError, *FAILURES))
+        reason = str(error).partition("\n")[0] if expected else describe(error)
+        log = self._log.bind(event="rooms_unknown").opt(exception=None if expected else error)
+        log.warning(f"calls of other workers are not watched: {reason}")
 
     async def _round(self, rooms: list[OpenRoom]) -> None:
         before = self._rooms
@@ -96,6 +104,7 @@ class Rescuer:
         sample = random.sample(settled, min(SAMPLE, len(settled)))
         own = {job.room.name for job in self._mine().values()} if self._rounds % OWN_ROUNDS == 0 else set()
         self._rounds += 1
+        self._left &= self._mine().keys()
         unknown = await self._looks([r for r in rooms if self._is_open(r) or r in sample or r.name in own])
         await asyncio.gather(*(self._decide(each) for sid, each in self._rooms.items() if sid not in unknown))
 
@@ -123,7 +132,8 @@ class Rescuer:
         self._rooms[room.sid].room, self._rooms[room.sid].found = room, found
         there = {each.seen.dispatch for each in found}
         for dispatch, job in served.items():  # not those that have come since the server was asked
-            if there and dispatch not in there and dispatch in self._mine():
+            if there and dispatch not in there and dispatch in self._mine() and dispatch not in self._left:
+                self._left.add(dispatch)
                 log = self._log.bind(event="call_lost", room=room.name)
                 log.warning(f"room {room.name}: the call was given to another worker; this bot leaves")
                 self._leave(job)
