@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from livekit.protocol.agent import JS_RUNNING, JS_SUCCESS, Job, JobState
 from livekit.protocol.agent_dispatch import AgentDispatch, AgentDispatchState
 from livekit.protocol.models import ParticipantInfo
 
-from webapi.voice_node.node.worker.dispatches import AGENT_NAME, RESCUES, found
+from webapi.voice_node.clock.virtual_time import run_virtual
+from webapi.voice_node.config import pinned_settings
+from webapi.voice_node.node.worker.dispatches import AGENT_NAME, LAST_S, RESCUES, Dispatches, found
 from webapi.voice_node.node.worker.rescue import MOST, Seen
 from webapi.voice_node.room import who_is_heard
 
@@ -75,3 +78,45 @@ def test_the_same_dispatch_again_counts_its_rescues() -> None:
 
 def test_a_call_that_waited_for_room_was_not_rescued() -> None:
     assert dict(found(dispatch(), []).again.attributes) == {RESCUES: "0"}
+
+
+class Service:
+    """The server's side of dispatches; each request takes `takes_s`."""
+
+    def __init__(self, takes_s: float) -> None:
+        self.takes_s = takes_s
+        self.done: list[str] = []
+
+    async def delete_dispatch(self, dispatch: str, _: str) -> None:
+        await asyncio.sleep(self.takes_s)
+        self.done.append(f"deleted {dispatch}")
+
+    async def create_dispatch(self, _: Any) -> None:
+        await asyncio.sleep(self.takes_s)
+        self.done.append("made anew")
+
+
+def cancelled_after(seconds: float, service: Service) -> float:
+    """Dispatch a call again, cancel that after so long, and return how long it took to end."""
+
+    async def scenario() -> float:
+        async with Dispatches(pinned_settings()) as dispatches:
+            dispatches._server._agent_dispatch = service  # type: ignore[assignment]
+            task = asyncio.create_task(dispatches.again(found(dispatch(TAKEN), [ALICE])))
+            await asyncio.sleep(seconds)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+            return asyncio.get_running_loop().time() - seconds
+
+    return run_virtual(scenario())
+
+
+def test_a_worker_that_ends_makes_the_dispatch_that_it_has_deleted() -> None:
+    service = Service(0.4)
+    cancelled_after(0.6, service)
+    assert service.done == ["deleted AD", "made anew"]
+
+
+def test_a_server_that_hangs_does_not_keep_a_worker_that_ends() -> None:
+    assert cancelled_after(0.6, Service(1000)) <= LAST_S + 0.1

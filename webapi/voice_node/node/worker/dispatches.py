@@ -28,6 +28,7 @@ RESCUES = "voice_node.rescues"  # an attribute of a dispatch: how often it was d
 CALLERS = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.CONNECTOR, ParticipantInfo.BRIDGE)
 AGENT_NAME = "lk.agent.name"  # an attribute that the server gives to each bot by its first token
 TRIES, PAUSE_S = 5, 1.0
+LAST_S = 2.0  # for a dispatch that is being made while the worker ends
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,20 @@ class Dispatches:
         return True
 
     async def again(self, found: Found) -> bool:
-        """Dispatch a call once more. False where another worker does."""
+        """Dispatch a call once more. False where another worker does.
+
+        A cancel lets it go on for LAST_S at most: a dispatch that was deleted and not made again is a lost call.
+        """
+        making = asyncio.ensure_future(self._again(found))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            await asyncio.wait([making], timeout=LAST_S)
+            making.cancel()
+            await asyncio.wait([making])
+            raise
+
+    async def _again(self, found: Found) -> bool:
         seen = found.seen
         if not await self.delete(seen.dispatch, seen.room):
             return False
