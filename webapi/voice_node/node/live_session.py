@@ -135,8 +135,10 @@ class LiveSession:
             observers, self._observers = self._observers, []  # a close that was given up is called once more
             for observer in observers:
                 observer.ended(reason)
-        if self._recorder:
-            await asyncio.get_running_loop().run_in_executor(None, self._recorder.close)
+            recorder, self._recorder = self._recorder, None
+            written = asyncio.get_running_loop().run_in_executor(None, recorder.close) if recorder else None
+        if written:
+            await written
 
 
 def new_recorder(request: SessionRequest, graph: GraphSpec, settings: Settings, began_us: int) -> CallRecorder | None:
