@@ -11,7 +11,7 @@ from webapi.voice_node.report.turn_line import OUTCOMES
 OTHER = "other"
 
 KINDS = ("standard", "sip", "connector", "bridge")  # of callers, as LiveKit names them
-ENDED = ("over", "left", "hung_up", "lost", "failed", "refused", "drained", "closed")  # why a call ended
+ENDED = ("over", "left", "hung_up", "lost", "failed", "closed")  # why a call ended
 BEGUN_BY = ("caller", "bot")
 TURN_OUTCOMES = OUTCOMES
 BAD_REPLIES = ("failed", "timeout", "empty")  # how a stream of an orchestrator ends that did not complete
