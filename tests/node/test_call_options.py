@@ -164,7 +164,7 @@ def test_arguments_are_checked_against_the_constructor(graphs: Path) -> None:
 @pytest.mark.parametrize(
     "key",
     ["base_url", "baseUrl", "host", "prompt_file", "command", "part", "class", "endpoint", "Path", "FILE", "file2",
-     "api_base", "address", "base-url", "baseurl", "BASEURL", "urL", "base_URLs", "files", "filename", "hostname", "proxies",
+     "api_base", "base-url", "baseurl", "BASEURL", "urL", "base_URLs", "files", "filename", "hostname", "proxies",
      "ｂａｓｅ_ｕｒｌ"],
 )  # fmt: skip
 def test_what_the_bot_connects_to_reads_or_runs_is_the_graphs(key: str) -> None:

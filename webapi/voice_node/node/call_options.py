@@ -35,7 +35,7 @@ PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,60}")
 LETTERS = re.compile(r"[A-Za-z]+")
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 OF_THE_MACHINE = {  # last words of the keys that say where a bot connects to, what it reads, and what it runs
-    "address", "apiurl", "base", "baseurl", "class", "classes", "cmd", "command", "directories", "directory", "dir", "endpoint",
+    "apiurl", "base", "baseurl", "class", "classes", "cmd", "command", "directories", "directory", "dir", "endpoint",
     "executable", "file", "filename", "filepath", "folder", "host", "hostname", "module", "part", "path", "pathname",
     "port", "program", "proxies", "proxy", "server", "uri", "url",
 }  # fmt: skip

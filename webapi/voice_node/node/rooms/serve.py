@@ -10,7 +10,7 @@ from loguru import logger
 
 from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import UserError
+from webapi.voice_node.errors import UserError, describe
 from webapi.voice_node.node.calls import Calls
 from webapi.voice_node.node.rooms.choose import Failed, after_failure, choose
 from webapi.voice_node.room.room_list import OpenRoom, RoomList
@@ -59,6 +59,8 @@ class ManyRooms:
                     self._note(None)
                 except UserError as error:
                     self._note(str(error).partition("\n")[0])
+                except Exception as error:  # whatever a proxy in front of the server has answered
+                    self._note(describe(error))
 
     def _note(self, problem: str | None) -> None:
         """Whether the server answers now. What changes is reported, once."""
