@@ -22,6 +22,7 @@ from webapi.voice_node.node.worker.jobs import CHOICES, OnWorkersLoop, ended_her
 IDLE = {"loop": 1, "thread": 1, "process": 1}  # threads or processes that wait for a job
 READY_S = 60.0  # for a process to import and load what a call needs; a busy machine takes long
 CLOSE_S = 10.0
+PUT_THERE = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")  # by livekit-agents, into the environment
 PRELOAD = "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"  # models of livekit-agents: 244 MB that no call of ours uses
 NOT_OURS = (
     "was not established within 10 seconds",
@@ -61,17 +62,17 @@ def dispatch(server: AgentServer, settings: Settings, desk: Desk, choices: Choic
     """Let `desk` answer requests, and run jobs as JOB_EXECUTOR says."""
     entry: OfJob = entry_here
     ended: OfJob = ended_here
+    hidden = _hide_environment(server)
     if settings.job_executor == "loop":
         entry, ended = local.entry, local.ended
     elif settings.job_executor == "thread":
         server.setup_fnc = functools.partial(_share, choices)
     else:
         named = settings.model_copy(update={"node_name": node_name(settings)})  # the processes are parts of one node
-        server.setup_fnc = functools.partial(job_process.prepare, named)
+        server.setup_fnc = functools.partial(job_process.prepare, named, hidden)
     server.load_fnc = desk.load
     server.rtc_session(entry, agent_name=agent_name(settings), on_request=desk.on_request, on_session_end=ended)
     logging.getLogger("livekit.agents").addFilter(_is_about_us)
-    _hide_environment(server)
 
 
 def _share(choices: Choices, process: JobProcess) -> None:
@@ -83,13 +84,16 @@ def _is_about_us(record: logging.LogRecord) -> bool:
     return not any(part in str(record.msg) for part in NOT_OURS)
 
 
-def _hide_environment(server: AgentServer) -> None:
-    """Take out of the environment what the server puts there, the secret: programs of the bot's parts inherit it."""
-    names = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
-    new = [name for name in names if name not in os.environ]
+def _hide_environment(server: AgentServer) -> list[str]:
+    """Take out of the environment what the server puts there, the secret: programs of the bot's parts inherit it.
+
+    Returns the names of these variables: the processes of calls inherit them before, and take them out themselves.
+    """
+    new = [name for name in PUT_THERE if name not in os.environ]
 
     def remove() -> None:
         for name in new:
             os.environ.pop(name, None)
 
     server.on("worker_started", remove)
+    return new

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -20,8 +22,13 @@ from webapi.voice_node.node.worker.jobs import CHOICES, ENDING
 from webapi.voice_node.node.worker.warm_up import warm_up
 
 
-def prepare(settings: Settings, process: JobProcess) -> None:
-    """Load what a call needs, before there is one. Log and metrics are appended to the worker's files, line by line."""
+def prepare(settings: Settings, hidden: Sequence[str], process: JobProcess) -> None:
+    """Load what a call needs, before there is one. Log and metrics are appended to the worker's files, line by line.
+
+    `hidden`: variables to take out of the environment, which programs of the bot's parts would inherit.
+    """
+    for name in hidden:
+        os.environ.pop(name, None)
     ending = process.userdata[ENDING] = AsyncExitStack()
     ending.callback(configure(settings, shared=True))  # the last to be closed
     root = logging.getLogger()
