@@ -7,6 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from webapi.voice_node.files import line_writer
 from webapi.voice_node.files.line_writer import line_file
 
 WRITES = """
@@ -41,4 +44,16 @@ def test_a_shared_writer_follows_the_file_that_is_made_anew(tmp_path: Path) -> N
     shared.close()
     first.close()
     assert (path.read_text(), (tmp_path / "lines.jsonl.1").read_text()) == ("after\n", "before\n")
+    assert problems == []
+
+
+def test_a_file_that_only_others_write_to_is_kept_small_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(line_writer, "MAX_BYTES", 1000)
+    path, problems = tmp_path / "lines.jsonl", list[str]()
+    first, shared = line_file(path, problems.append), line_file(path, problems.append, shared=True)
+    for _ in range(20):
+        shared.write("x" * 99)
+    shared.close()
+    first.close()  # it looks about every second, and at its end
+    assert (path.stat().st_size, (tmp_path / "lines.jsonl.1").stat().st_size) == (0, 2000)
     assert problems == []

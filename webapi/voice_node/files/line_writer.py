@@ -28,7 +28,7 @@ class LineWriter:
         self._failing = False  # the last write failed, and that was reported
         handler.handleError = _raise_again  # type: ignore[method-assign]  # its own prints a traceback for each line
         self._thread: WriterThread[str] = WriterThread(
-            "line-writer", WAITING, on_problem, write=self._emit, finish=self._close_handler
+            "line-writer", WAITING, on_problem, write=self._emit, flush=self._keep_small, finish=self._close_handler
         )
 
     def write(self, line: str) -> None:
@@ -52,6 +52,14 @@ class LineWriter:
         if self._dropped:
             dropped, self._dropped = self._dropped, 0
             self._thread.report(f"{dropped} lines were dropped, writing was too slow")
+
+    def _keep_small(self) -> None:
+        """Begin a new file where this one has become large by the lines of other processes."""
+        handler = self._handler
+        if isinstance(handler, RotatingFileHandler):
+            with contextlib.suppress(OSError):  # a disk that fails is told of with the next line
+                if handler.shouldRollover(logging.makeLogRecord({"msg": ""})):
+                    handler.doRollover()
 
     def _close_handler(self) -> None:
         with contextlib.suppress(OSError):  # what is still unwritten can't be written, and that was reported
