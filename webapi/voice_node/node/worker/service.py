@@ -79,6 +79,8 @@ class WorkerService:
         name, limit = self._settings.lk_agent_name, self._settings.max_calls
         log = logger.bind(event="worker_registered", agent=name, worker=self._server.id, max_calls=limit)
         log.bind(executor=self._settings.job_executor).info(f"registered as agent {name}, for {limit} calls")
+        if self._desk.draining:  # it has only lost its connection meanwhile
+            return
         self._say(f"Ready: agent {name} at {self._settings.livekit_url}, {limit} calls at a time")
         self._report(None)
         ready()
