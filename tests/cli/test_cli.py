@@ -53,6 +53,18 @@ def test_it_is_installed_under_both_names() -> None:
         assert point.load() is function
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rooms", ""], "--rooms '': a pattern is needed"),
+        (["--rooms", "a*", "--room", "b"], "--room and --rooms: only one of them"),
+        (["--rooms", "a*", "--all-rooms"], "--rooms and --all-rooms: only one of them"),
+    ],
+)
+def test_which_rooms_are_served_is_said_once(options: list[str], said: str, tmp_path: Path) -> None:
+    assert said in refused(run_node("run", *options, cwd=tmp_path))
+
+
 def test_what_is_no_command_or_option_is_refused(tmp_path: Path) -> None:
     assert "--grpah" in refused(run_node("--grpah", "default", cwd=tmp_path))
     assert "chekc" in refused(run_node("graphs", "chekc", cwd=tmp_path))

@@ -14,7 +14,7 @@ from tests.fake_room import FakeRoom
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.config import pinned_settings
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.room.vacancy import EMPTY_S
+from webapi.voice_node.room.vacancy import BEGIN_S, EMPTY_S
 from webapi.voice_node.room.who_is_heard import BACK_S
 
 
@@ -163,4 +163,17 @@ def test_draining_it_leaves_those_who_only_listen(monkeypatch: pytest.MonkeyPatc
         await asyncio.sleep(5)
         room.host.drain()
 
-    assert left_at(monkeypatch, drained) == 5
+    assert left_at(monkeypatch, drained) == 5 + BEGIN_S
+
+
+def test_a_call_that_was_just_taken_is_served_to_the_end_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def drained_before_the_caller_is_heard(room: FakeRoom) -> None:
+        room.host.drain()
+        await asyncio.sleep(1)
+        room.join("alice")
+        await asyncio.sleep(0.5)
+        await room.say(1.0, wait_s=7.5)
+        assert [line["outcome"] for line in room.lines] == ["completed"]
+        room.leave("alice")
+
+    assert left_at(monkeypatch, drained_before_the_caller_is_heard) == 10

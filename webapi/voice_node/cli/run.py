@@ -56,6 +56,8 @@ def run(
 
 def _pattern(room: str | None, rooms: str | None, *, all_rooms: bool) -> str | None:
     """The value of LK_ROOMS that the options give; None where they give none. UserError where they contradict."""
+    if rooms is not None and not rooms.strip():
+        raise UserError("--rooms '': a pattern is needed, such as 'support-*', or --all-rooms")
     given = [name for name, value in (("--room", room), ("--rooms", rooms), ("--all-rooms", all_rooms)) if value]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)}: only one of them, as each says which rooms are served")
