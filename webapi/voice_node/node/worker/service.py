@@ -13,7 +13,7 @@ from loguru import logger
 
 from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
-from webapi.voice_node.errors import PrintLine, UserError
+from webapi.voice_node.errors import PrintLine, UserError, describe
 from webapi.voice_node.node.calls import Calls
 from webapi.voice_node.node.live_session import SessionFactory
 from webapi.voice_node.node.service import Report
@@ -27,7 +27,7 @@ from webapi.voice_node.node.worker.rescuer import Rescuer
 from webapi.voice_node.node.worker.warm_up import warm_up
 
 CLOSE_S = 4.0  # for the agent server to end, once the calls have
-LOOK_S = 0.1  # between two looks at the jobs in threads or processes of their own, while the worker drains
+LOOK_S = 0.1  # between two looks at the calls that are left, while the worker drains
 
 
 class WorkerService:
@@ -68,6 +68,8 @@ class WorkerService:
                 self._settings, dispatches, self._served, lambda: not self._desk.full, self._leave, self._reachable
             )
             tasks = [asyncio.create_task(each) for each in (self._pressure.run(), rescuer.run())]
+            for task in tasks:
+                task.add_done_callback(log_error)
             running = asyncio.create_task(self._server.run())
             try:
                 await self._until(running, drain, stop)
@@ -111,11 +113,11 @@ class WorkerService:
         telling = asyncio.create_task(self._server.drain(timeout=None))  # LiveKit sends no more
         count, timeout_s = self._desk.calls, self._settings.drain_timeout_s
         self._say(f"Draining: {count} calls go on, for {timeout_s:g} s at most." if count else "No call is left.")
+        bound = logger.bind(event="draining", calls=count, timeout_s=timeout_s)
+        bound.info(f"draining: {count} calls go on, for {timeout_s:g} s at most")
         try:
-            if self._settings.job_executor == "loop":
-                await self._calls.finish(stop, timeout_s)
-            else:
-                await asyncio.wait_for(self._until_none(stop), timeout_s)
+            self._calls.drain()
+            await asyncio.wait_for(self._until_none(stop), timeout_s)
         except asyncio.TimeoutError:
             logger.bind(event="drain_cut", calls=self._desk.calls).warning(f"closing {self._desk.calls} calls")
         finally:
@@ -159,3 +161,10 @@ class WorkerService:
         pool = getattr(self._server, "_proc_pool", None)  # livekit-agents has no other access to them
         pids = [getattr(each, "pid", None) for each in pool.processes] if pool is not None else []
         return [pid for pid in pids if pid is not None]
+
+
+def log_error(task: asyncio.Task[Any]) -> None:
+    """Log the error with which a task has ended that was to go on. Calls go on without it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        bound = logger.bind(event="worker_part_failed").opt(exception=error)
+        bound.error(f"the measuring of load or the watch over other workers has ended: {describe(error)}")
