@@ -55,3 +55,37 @@ def test_the_recording_of_a_call_whose_close_is_given_up(monkeypatch: pytest.Mon
     assert not writers(before)
     with wave.open(str(next(tmp_path.glob("*/caller.wav")))) as caller:
         assert caller.getnframes() == 960
+
+
+def test_a_close_that_is_cancelled_and_asked_for_again_is_recorded_whole(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where the node leaves in the moment in which its caller has left: the host's task is cancelled meanwhile."""
+    settings = pinned_settings(record_dir=tmp_path)
+    closed = Session.close
+
+    async def main() -> None:
+        session = SessionFactory(load_graph("default", settings), settings, lambda _: None)(request())
+        assert isinstance(session, LiveSession)
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly(self: Session, reason: str = "closed") -> None:
+            begun.set()
+            await go_on.wait()
+            assert isinstance(session, LiveSession)
+            assert session._recorder is not None  # what the close causes is still written
+            await closed(self, reason)
+
+        monkeypatch.setattr(Session, "close", slowly)
+        first = asyncio.create_task(session.close("caller left"))
+        await begun.wait()
+        first.cancel()
+        await asyncio.wait([first])
+        second = asyncio.create_task(session.close("the node leaves"))
+        await asyncio.sleep(0)
+        go_on.set()
+        await second
+
+    asyncio.run(main())
+    (inputs,) = tmp_path.glob("*/inputs.jsonl")
+    assert "closed" in inputs.read_text(encoding="utf-8").splitlines()[-1]

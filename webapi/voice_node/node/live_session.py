@@ -77,6 +77,7 @@ class LiveSession:
             request.send({"event": "turn", **{name: value for name, value in line.items() if name != "words"}})
 
         self._observers: list[CallObserver] = []
+        self._closing: asyncio.Task[None] | None = None
         began_us = request.since_us
         self._recorder = new_recorder(request, graph, settings, began_us)
         self._session = Session(
@@ -127,13 +128,20 @@ class LiveSession:
         return self._session.between_turns
 
     async def close(self, reason: str = "closed") -> None:
-        """End the session, and write what is left: the line of each turn, and the recording."""
+        """End the session, and write what is left: the line of each turn, and the recording.
+
+        A close that is given up goes on by itself. Asked for again, it is waited for once more.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(reason), name="session-close")
+        await asyncio.shield(self._closing)
+
+    async def _close(self, reason: str) -> None:
         try:
             await self._session.close(reason)
             self._metrics.close()
-        finally:  # also where it takes too long and is given up
-            observers, self._observers = self._observers, []  # a close that was given up is called once more
-            for observer in observers:
+        finally:
+            for observer in self._observers:
                 observer.ended(reason)
             recorder, self._recorder = self._recorder, None
             written = asyncio.get_running_loop().run_in_executor(None, recorder.close) if recorder else None
