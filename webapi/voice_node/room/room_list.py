@@ -31,7 +31,10 @@ class OpenRoom:
 
 
 class RoomList:
-    """The room service of the server: `async with RoomList(settings) as rooms: found = await rooms.all()`."""
+    """The room service of the server: `async with RoomList(settings) as rooms: found = await rooms.all()`.
+
+    `server`: all of the server's API, by the same connections.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.livekit_url
@@ -39,7 +42,7 @@ class RoomList:
         # PyJWT warns of secrets under 32 bytes, such as the development secret; the server has its own warning.
         warnings.filterwarnings("ignore", message="The HMAC key is")
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
-        self._server = api.LiveKitAPI(self._url, settings.livekit_api_key, secret, timeout=timeout)
+        self.server = api.LiveKitAPI(self._url, settings.livekit_api_key, secret, timeout=timeout)
 
     async def __aenter__(self) -> RoomList:
         return self
@@ -47,12 +50,12 @@ class RoomList:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._server.aclose()
+        await self.server.aclose()
 
     async def all(self) -> list[OpenRoom]:
         """The rooms that are open, the oldest first. Raises UserError where the server does not answer."""
         try:
-            found = await self._server.room.list_rooms(api.ListRoomsRequest())
+            found = await self.server.room.list_rooms(api.ListRoomsRequest())
         except FAILURES as error:
             raise UserError(error_messages.why_not_connected(self._url, _reason(error))) from None
         rooms = [OpenRoom(each.name, each.sid, each.num_participants, each.creation_time) for each in found.rooms]
@@ -61,7 +64,7 @@ class RoomList:
     async def has(self, room: str, identity: str) -> bool:
         """Whether a participant of that identity is in the room. False too where the server does not say."""
         try:
-            found = await self._server.room.list_participants(api.ListParticipantsRequest(room=room))
+            found = await self.server.room.list_participants(api.ListParticipantsRequest(room=room))
         except FAILURES:
             return False
         return any(participant.identity == identity for participant in found.participants)

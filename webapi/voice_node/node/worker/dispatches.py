@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-import aiohttp
 from livekit import api
 from livekit.protocol.agent import JS_SUCCESS
 from livekit.protocol.agent_dispatch import AgentDispatch
@@ -18,14 +16,14 @@ from livekit.protocol.room import PerformRpcRequest, PerformRpcResponse
 from webapi.voice_node.config import Settings
 from webapi.voice_node.node.worker.agent_name import agent_name
 from webapi.voice_node.node.worker.rescue import Seen
+from webapi.voice_node.room import who_is_heard
 from webapi.voice_node.room.room_list import FAILURES, OpenRoom, RoomList
 
-ANSWER_S = 5.0
 PROBE_MS = 1500  # a bot's process answers within 10 ms, and a busy one within a few hundred
 PROBE = "voice_node.alive"  # no bot has such a method: its SDK says so at once, whatever the bot does
 REPLIED, SILENT = "RpcError 14", ("RpcError 15", "transport failure")
 RESCUES = "voice_node.rescues"  # an attribute of a dispatch: how often it was dispatched again
-CALLERS = (ParticipantInfo.STANDARD, ParticipantInfo.SIP, ParticipantInfo.CONNECTOR, ParticipantInfo.BRIDGE)
+CALLERS = frozenset(ParticipantInfo.Kind.Value(name.upper()) for name in who_is_heard.CALLERS)
 AGENT_NAME = "lk.agent.name"  # an attribute that the server gives to each bot by its first token
 TRIES, PAUSE_S = 5, 1.0
 LAST_S = 2.0  # for a dispatch that is being made while the worker ends
@@ -44,12 +42,8 @@ class Dispatches:
 
     def __init__(self, settings: Settings) -> None:
         self._name = agent_name(settings)
-        # PyJWT warns of secrets under 32 bytes, such as the development secret; the server has its own warning.
-        warnings.filterwarnings("ignore", message="The HMAC key is")
         self._list = RoomList(settings)
-        secret = settings.livekit_api_secret.get_secret_value()
-        timeout = aiohttp.ClientTimeout(total=ANSWER_S)
-        self._server = api.LiveKitAPI(settings.livekit_url, settings.livekit_api_key, secret, timeout=timeout)
+        self._server = self._list.server
 
     async def __aenter__(self) -> Dispatches:
         return self
@@ -58,7 +52,6 @@ class Dispatches:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._list.__aexit__(kind, error, trace)
-        await self._server.aclose()
 
     async def rooms(self) -> list[OpenRoom]:
         """The open rooms. Raises UserError where the server does not answer."""
