@@ -20,6 +20,21 @@ async def wait_set(event: asyncio.Event, timeout_s: float | None) -> None:
         waiting.cancel()
 
 
+async def done_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` was done before `stop` was set. If not, it is cancelled. An error of `work` is raised."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in (task, stopped):
+            each.cancel()
+        await asyncio.wait([task, stopped])
+    if task.cancelled():
+        return False
+    task.result()
+    return True
+
+
 def run_in(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, T]) -> T:
     """Return the result of `main` in `loop`, and close the loop.
 

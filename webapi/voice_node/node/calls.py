@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from loguru import logger
-
 from webapi.voice_node.config import Settings
 from webapi.voice_node.livekit_runner import LiveKitRunner
+from webapi.voice_node.node.draining import wait_for_calls
 from webapi.voice_node.room.session_port import MakeSession
 
 
@@ -77,15 +76,7 @@ class Calls:
     async def finish(self, stop: asyncio.Event, timeout_s: float) -> None:
         """Drain, and return when all calls are over. After `timeout_s`, or where `stop` is set, close those left."""
         self.drain()
-        log = logger.bind(event="draining", calls=self.active, timeout_s=timeout_s)
-        log.info(f"draining: {self.active} calls go on, for {timeout_s:g} s at most")
-        waiting = [asyncio.ensure_future(each) for each in (self.ended(), stop.wait())]
-        await asyncio.wait(waiting, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        for each in waiting:
-            each.cancel()
-        if self.active:
-            why = "as asked" if stop.is_set() else f"as DRAIN_TIMEOUT_S={timeout_s:g} is over"
-            logger.bind(event="drain_cut", calls=self.active).warning(f"closing {self.active} calls, {why}")
+        await wait_for_calls(lambda: self.active, self.ended(), stop, timeout_s)
         await self.close()
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.files.node_name import node_name
@@ -17,7 +17,8 @@ from webapi.voice_node.node.traces.setup import open_traces
 if TYPE_CHECKING:
     from webapi.voice_node.node.monitor.monitor import Monitor
 
-State = Literal["starting", "server_unreachable", "draining"]
+State: TypeAlias = Literal["starting", "server_unreachable", "draining"]  # why a process takes no call
+Report: TypeAlias = Callable[[State | None], None]  # None: it takes calls
 
 
 class Monitoring:

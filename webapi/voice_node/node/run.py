@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import AsyncExitStack
-from typing import Any
 
 from loguru import logger
 
+from webapi.voice_node.clock.run import done_before
 from webapi.voice_node.config import Settings
 from webapi.voice_node.dev_server.server import dev_server
 from webapi.voice_node.errors import PrintLine, UserError
@@ -61,7 +60,8 @@ async def run_node(
         await close_orchestrator(made)
     async with AsyncExitStack() as ending:
         ending.callback(configure(settings))
-        max_calls = settings.max_calls if worker or many_rooms(settings) else 1
+        many = worker is not None or many_rooms(settings)
+        max_calls = settings.max_calls if many else 1
         monitoring = await start_monitoring(settings, max_calls, ending, by_default=worker is not None)
         watch_loop = LoopWatch(asyncio.get_running_loop(), log_blocked)
         watch_loop.start()
@@ -69,8 +69,7 @@ async def run_node(
         logger.bind(event="graph_loaded", graph=graph.name, path=str(graph.path)).info(f"graph {graph.name} loaded")
         if vad.fallback:
             logger.bind(event="vad_fallback", vad_backend=settings.vad_backend).warning(f"VAD: {vad.fallback}")
-        many = worker is not None or many_rooms(settings) or settings.node_name != AUTO  # there may be other nodes
-        node = node_name(settings) if many else None
+        node = node_name(settings) if many or settings.node_name != AUTO else None  # there may be other nodes
         metrics = MetricsFile(settings.metrics_file, node) if settings.metrics_file else None
         if metrics:
             ending.callback(metrics.close)
@@ -124,16 +123,3 @@ def _reloader(graph: GraphSpec, settings: Settings, sessions: SessionFactory, se
         service.send({"event": "graph_refused", "graph": graph.name, "detail": why})
 
     return GraphReloader(graph, settings, on_loaded=on_loaded, on_refused=on_refused)
-
-
-async def done_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
-    """Whether `work` was done before `stop` was set. If not, it is cancelled. An error of `work` is raised."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
-    for each in (task, stopped):
-        each.cancel()
-    await asyncio.wait([task, stopped])
-    if task.cancelled():
-        return False
-    task.result()
-    return True

@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
+from webapi.voice_node.clock.run import done_before
 from webapi.voice_node.config import Settings
 from webapi.voice_node.livekit_runner import LiveKitRunner
 from webapi.voice_node.node.calls import Calls
 from webapi.voice_node.node.live_session import SessionFactory
-from webapi.voice_node.node.monitoring import State
+from webapi.voice_node.node.monitoring import Report
 from webapi.voice_node.node.rooms.choose import example
 from webapi.voice_node.node.rooms.serve import ManyRooms
 from webapi.voice_node.room.session_port import MakeSession
 
 OFF = "off"  # of LK_ROOMS
-Report: TypeAlias = Callable[[State | None], None]
 
 
 class Service(Protocol):
@@ -84,15 +84,8 @@ class ManyService:
     async def run(self, drain: asyncio.Event, stop: asyncio.Event, ready: Callable[[], object]) -> None:
         """Serve until `drain` or `stop` is set. `ready` is called when the server has told its rooms."""
         rooms = ManyRooms(self._settings, self._make_session, self._calls, self._report)
-        looking = asyncio.create_task(rooms.run(drain, ready))
-        stopped = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait([looking, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if looking.done():
-                looking.result()
+            await done_before(stop, rooms.run(drain, ready))
         finally:
             self._report("draining")
-            for task in (looking, stopped):
-                task.cancel()
-            await asyncio.wait([looking, stopped])
             await self._calls.finish(stop, self._settings.drain_timeout_s)

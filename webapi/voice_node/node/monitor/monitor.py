@@ -17,9 +17,9 @@ from webapi.voice_node.node.loop_watch import Blocked
 from webapi.voice_node.node.monitor import families, labels
 from webapi.voice_node.node.monitor.labels import known
 from webapi.voice_node.node.monitor.loop_lag import LoopLag
-from webapi.voice_node.node.monitor.readiness import NotReady
 from webapi.voice_node.node.monitor.series import Series
 from webapi.voice_node.node.monitor.snapshots import FOLDER, Snapshots, SnapshotWriter
+from webapi.voice_node.node.monitoring import State
 
 DROPPED_IN = {"track_reader": "caller_audio", "track_sink": "bot_audio"}  # by the module that logs it
 MS_PER_S = 1000.0
@@ -100,7 +100,7 @@ class Monitor:
         if count > 0:
             self._series.dropped_frames.labels(where=known(where, labels.DROPS)).inc(count)
 
-    def not_ready(self, why: NotReady | None) -> None:
+    def not_ready(self, why: State | None) -> None:
         """Why the process can take no call from now on; None: it can."""
         with self._lock:
             self._why = why

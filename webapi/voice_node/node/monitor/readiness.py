@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
-NotReady: TypeAlias = Literal["starting", "server_unreachable", "draining"]
-
-REASONS: dict[str, str] = {  # fixed texts: the page must not tell a host or a room that an error names
+# By monitoring.State. The texts are fixed: the page must not tell a host or a room that an error names.
+REASONS: dict[str, str] = {
     "starting": "the node is starting",
     "server_unreachable": "the LiveKit server can't be reached",
     "draining": "the node takes no more calls, and ends when those in progress are over",

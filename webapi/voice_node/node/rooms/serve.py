@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 from loguru import logger
 
@@ -12,6 +11,7 @@ from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, describe
 from webapi.voice_node.node.calls import Calls
+from webapi.voice_node.node.monitoring import Report
 from webapi.voice_node.node.rooms.choose import Failed, after_failure, choose
 from webapi.voice_node.room.room_list import OpenRoom, RoomList
 from webapi.voice_node.room.session_port import MakeSession
@@ -32,7 +32,7 @@ class ManyRooms:
         settings: Settings,
         make_session: MakeSession,
         calls: Calls,
-        report: Callable[[Literal["server_unreachable"] | None], None],
+        report: Report,
     ) -> None:
         self._report = report
         self._settings = settings
@@ -100,7 +100,7 @@ class ManyRooms:
         except (asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as error:  # whatever it is, it is this call's
-            self._fail(room, repr(error), error)
+            self._fail(room, describe(error), error)
         finally:
             del self._served[room.name]
 

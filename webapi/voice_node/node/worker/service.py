@@ -11,12 +11,12 @@ from livekit.agents.utils.hw import get_cpu_monitor
 from livekit.protocol.agent import Job
 from loguru import logger
 
-from webapi.voice_node.clock.run import wait_set
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import PrintLine, UserError, describe
 from webapi.voice_node.node.calls import Calls
+from webapi.voice_node.node.draining import wait_for_calls
 from webapi.voice_node.node.live_session import SessionFactory
-from webapi.voice_node.node.service import Report
+from webapi.voice_node.node.monitoring import Report
 from webapi.voice_node.node.worker.agent_server import dispatch, make_server
 from webapi.voice_node.node.worker.choices import Choices
 from webapi.voice_node.node.worker.desk import Desk
@@ -113,22 +113,18 @@ class WorkerService:
         telling = asyncio.create_task(self._server.drain(timeout=None))  # LiveKit sends no more
         count, timeout_s = self._desk.calls, self._settings.drain_timeout_s
         self._say(f"Draining: {count} calls go on, for {timeout_s:g} s at most." if count else "No call is left.")
-        bound = logger.bind(event="draining", calls=count, timeout_s=timeout_s)
-        bound.info(f"draining: {count} calls go on, for {timeout_s:g} s at most")
+        self._calls.drain()
         try:
-            self._calls.drain()
-            await asyncio.wait_for(self._until_none(stop), timeout_s)
-        except asyncio.TimeoutError:
-            logger.bind(event="drain_cut", calls=self._desk.calls).warning(f"closing {self._desk.calls} calls")
+            await wait_for_calls(lambda: self._desk.calls, self._until_none(), stop, timeout_s)
         finally:
             telling.cancel()
             with suppress(asyncio.CancelledError, Exception):
                 await telling
 
-    async def _until_none(self, stop: asyncio.Event) -> None:
-        """Return when no call is left, or `stop` is set."""
-        while self._desk.calls and not stop.is_set():
-            await wait_set(stop, LOOK_S)
+    async def _until_none(self) -> None:
+        """Return when no call is left."""
+        while self._desk.calls:  # noqa: ASYNC110 - the agent server tells of no end of a job
+            await asyncio.sleep(LOOK_S)
 
     async def _close(self, running: asyncio.Task[None], tasks: list[asyncio.Task[Any]]) -> None:
         for task in tasks:

@@ -1,4 +1,4 @@
-"""What `run` puts together, as far as it needs no server."""
+"""Work that a stop ends."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from webapi.voice_node.clock.run import done_before
 from webapi.voice_node.clock.virtual_time import run_virtual
-from webapi.voice_node.node.run import done_before
 
 
 def test_a_stop_while_a_server_is_being_got_ends_that() -> None:
