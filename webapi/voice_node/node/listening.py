@@ -1,10 +1,15 @@
-"""What a server of the node says where it can't listen on its host and port."""
+"""Serves a web application on a host and a port, and says why it can't.
+
+Import it behind a check for aiohttp, which is an extra.
+"""
 
 from __future__ import annotations
 
 import errno
 import socket
 from typing import NamedTuple
+
+from aiohttp import web
 
 from webapi.voice_node.errors import UserError
 
@@ -24,6 +29,22 @@ def name_for_people(host: str) -> str:
     if host in ("127.0.0.1", "localhost", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
+
+
+async def listen(app: web.Application, place: Place, host: str, port: int) -> tuple[web.AppRunner, str]:
+    """Serve `app` on host and port (0: any free one). Returns what ends it (`cleanup`), and the URL for people.
+
+    Raises UserError where the address is taken or not allowed.
+    """
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    host = host.strip("[]")
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise cannot_listen(error, place, host, port) from None
+    return runner, f"http://{name_for_people(host)}:{runner.addresses[0][1]}"
 
 
 def cannot_listen(error: OSError, place: Place, host: str, port: int) -> UserError:

@@ -24,7 +24,7 @@ except ImportError as missing:
 
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors.loopback import is_loopback_host
-from webapi.voice_node.node.listening import Place, cannot_listen, name_for_people
+from webapi.voice_node.node.listening import Place, listen
 from webapi.voice_node.room.tokens import mint
 
 STATIC = Path(__file__).resolve().parents[2] / "static"
@@ -77,17 +77,7 @@ class WebServer:
         app.router.add_get("/", self._page)
         app.router.add_get("/api/config", self._config)
         app.router.add_static("/", self._static)  # aiohttp refuses traversal, links out of it, and listings
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        host, port = self._settings.web_host.strip("[]"), self._settings.web_port
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise cannot_listen(error, PAGE, host, port) from None
-        self._runner = runner
-        port = runner.addresses[0][1]  # WEB_PORT=0 took any free one
-        url = f"http://{name_for_people(host)}:{port}"
+        self._runner, url = await listen(app, PAGE, self._settings.web_host, self._settings.web_port)
         logger.bind(event="page", url=url).info(f"client page on {url}")
         return url
 

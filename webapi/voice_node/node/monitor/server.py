@@ -23,7 +23,7 @@ except ImportError as missing:
     raise UserError(f"/metrics is served with aiohttp, which is not installed: {install('monitor')}") from missing
 
 from webapi.voice_node.config import Settings
-from webapi.voice_node.node.listening import Place, cannot_listen, name_for_people
+from webapi.voice_node.node.listening import Place, listen
 from webapi.voice_node.node.monitor.monitor import Monitor
 from webapi.voice_node.node.monitor.readiness import reason
 
@@ -48,16 +48,7 @@ class MonitorServer:
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await runner.setup()
-        host, port = self._settings.monitor_host.strip("[]"), self._settings.monitor_port
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise cannot_listen(error, METRICS, host, port) from None
-        self._runner = runner
-        url = f"http://{name_for_people(host)}:{runner.addresses[0][1]}"  # MONITOR_PORT=0 took any free one
+        self._runner, url = await listen(app, METRICS, self._settings.monitor_host, self._settings.monitor_port)
         logger.bind(event="monitor", url=url).info(f"metrics on {url}/metrics")
         return url
 
