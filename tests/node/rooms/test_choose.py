@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from webapi.voice_node.node.rooms.choose import MAX_PAUSE_S, Choice, Failed, after_failure, choose, example
+from webapi.voice_node.node.rooms.choose import Choice, Failed, after_failure, choose, example
+from webapi.voice_node.room.pause import MAX_PAUSE_S
 from webapi.voice_node.room.room_list import OpenRoom
 
 NOW_S = 1000.0

@@ -12,13 +12,13 @@ from webapi.voice_node.events import US_PER_S, Digit
 from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.room.jitter_buffer import look_at
 from webapi.voice_node.room.participants import cancels_echo
+from webapi.voice_node.room.pause import MAX_PAUSE_S, longer_pause
 from webapi.voice_node.room.session_port import PendingSession, SessionPort, clock_us
 from webapi.voice_node.room.track_reader import READS_MS, TrackReader, frames_of
 from webapi.voice_node.room.who_is_heard import WHY
 
 ASK_AGAIN_S = 2.0  # after this time a track that was subscribed to and has not come is subscribed to again
 MOST_KEYS = 50  # within a second: a phone sends 10, and a client that sends more could fill log and recording
-MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # between two sessions where the first broke
 
 
 class Caller:
@@ -76,7 +76,7 @@ class Caller:
         """Note that the session broke. Seconds until another may be made: the pause doubles with each in a row."""
         now_s = self._loop.time()
         lasted = now_s - self._began_s >= MAX_PAUSE_S
-        self._pause_s = MIN_PAUSE_S if lasted or not self._pause_s else min(MAX_PAUSE_S, 2 * self._pause_s)
+        self._pause_s = longer_pause(0.0 if lasted else self._pause_s)
         self.broken, self.not_before_s = True, self._began_s + self._pause_s
         return max(0.0, self.not_before_s - now_s)
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from webapi.voice_node.room.pause import longer_pause
 from webapi.voice_node.room.room_list import OpenRoom
-
-MIN_PAUSE_S, MAX_PAUSE_S = 1.0, 60.0  # after a call that failed; it doubles with each in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ def choose(
 def after_failure(before: Failed | None, sid: str, now_s: float) -> Failed:
     """What is known of a room after one more call failed in it."""
     if before is None or before.sid != sid:
-        return Failed(sid, MIN_PAUSE_S, now_s + MIN_PAUSE_S)
-    pause_s = min(MAX_PAUSE_S, max(MIN_PAUSE_S, 2 * before.pause_s))
+        before = Failed(sid, 0.0, now_s)
+    pause_s = longer_pause(before.pause_s)
     return replace(before, pause_s=pause_s, not_before_s=now_s + pause_s)
 
 
