@@ -16,7 +16,7 @@ from webapi.voice_node.node.worker.agent_server import _hide_environment, make_s
 
 
 def test_without_its_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "_installed", lambda: False)
+    monkeypatch.setattr(command, "can_import", lambda _: False)
     with pytest.raises(UserError, match=r"needs the package livekit-agents.*pip install 'livekit-agents>=1\.8,<2'"):
         command.worker()
 

@@ -15,6 +15,10 @@ from webapi.voice_node.errors.advice import SETTINGS_LIST
 
 Graph = Annotated[str | None, typer.Option(help="A graph's name in graphs/, or a path ending in .yaml (VOICE_GRAPH).")]
 Room = Annotated[str | None, typer.Option(help="The room (LK_ROOM).")]
+Url = Annotated[str | None, typer.Option(help="The LiveKit server (LIVEKIT_URL).")]
+Record = Annotated[str | None, typer.Option(help="A folder to record calls into (RECORD_DIR).")]
+DevServer = Annotated[bool, typer.Option(help="Get a LiveKit server where none answers on loopback.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Read the graph anew when its file changes.")]
 Channel = Annotated[int, typer.Option(min=0, help="The channel of a WAV in which the caller is; the first is 0.")]
 Jobs = Annotated[
     int | None,

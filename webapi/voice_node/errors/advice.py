@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -25,6 +26,14 @@ EXTRAS = {
 
 # Where all settings are listed, with a line each.
 SETTINGS_LIST = ".env.example" if IN_CLONE else str(PACKAGE / "_env" / ".env.example")
+
+
+def can_import(*modules: str) -> bool:
+    """Whether these modules are installed. Imports nothing but the packages around them."""
+    try:
+        return all(find_spec(module) is not None for module in modules)
+    except ModuleNotFoundError:  # not even the package around one
+        return False
 
 
 def install(*extras: str) -> str:

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from webapi.voice_node.config import Settings
+from webapi.voice_node.errors.advice import can_import
 from webapi.voice_node.files.node_name import node_name
 from webapi.voice_node.node.call_observer import Observe
 from webapi.voice_node.node.traces.setup import open_traces
@@ -41,7 +41,7 @@ def is_wanted(settings: Settings, *, by_default: bool = False) -> bool:
     `by_default`: monitoring is wanted without them too, where its package is installed.
     """
     asked_for = not {"monitor_host", "monitor_port"}.isdisjoint(settings.model_fields_set)
-    return asked_for or (by_default and find_spec("prometheus_client") is not None)
+    return asked_for or (by_default and can_import("prometheus_client"))
 
 
 async def start_monitoring(
@@ -74,7 +74,7 @@ async def start_monitoring(
 def observe_in_child(settings: Settings, ending: AsyncExitStack) -> list[Observe]:
     """The same observers in a process that a worker has started for a call."""
     observe = observe_traces(settings, ending)
-    if find_spec("prometheus_client") is None:
+    if not can_import("prometheus_client"):
         return observe
     from webapi.voice_node.node.monitor.monitor import child_monitor
     from webapi.voice_node.node.monitor.monitored_call import MonitoredCall

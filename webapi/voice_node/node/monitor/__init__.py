@@ -5,10 +5,8 @@ Import from here only where that is wanted: without prometheus-client (the extra
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.errors.advice import install
+from webapi.voice_node.errors.advice import can_import, install
 
-if not find_spec("prometheus_client"):
+if not can_import("prometheus_client"):
     raise UserError(f"Metrics are made with prometheus-client, which is not installed: {install('monitor')}")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.errors.advice import install
+from webapi.voice_node.errors.advice import can_import, install
 
 if TYPE_CHECKING:
     from webapi.voice_node.node.traces.call_trace import Traces
@@ -29,11 +28,7 @@ def open_traces(node: str) -> Traces | None:
     for name in PROTOCOLS:
         if os.environ.get(name, HTTP) != HTTP:
             raise UserError(f"{name}={os.environ[name]}: the node sends traces by HTTP only; allowed: {HTTP}")
-    try:
-        found = find_spec("opentelemetry.sdk") and find_spec("opentelemetry.exporter.otlp.proto.http")
-    except ModuleNotFoundError:
-        found = None
-    if not found:
+    if not can_import("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"):
         raise UserError(f"{named} is set, and the packages for traces are not installed: {install('traces')}")
 
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

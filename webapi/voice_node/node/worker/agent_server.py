@@ -19,7 +19,7 @@ from webapi.voice_node.node.worker.choices import Choices
 from webapi.voice_node.node.worker.desk import Desk
 from webapi.voice_node.node.worker.jobs import CHOICES, OnWorkersLoop, ended_here, entry_here
 
-IDLE = {"loop": 1, "thread": 1, "process": 1}  # threads or processes that wait for a job
+IDLE = 1  # threads or processes that wait for a job
 READY_S = 60.0  # for a process to import and load what a call needs; a busy machine takes long
 CLOSE_S = 10.0
 PUT_THERE = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")  # by livekit-agents, into the environment
@@ -43,7 +43,7 @@ def make_server(settings: Settings) -> AgentServer:
     return AgentServer(
         job_executor_type=JobExecutorType.PROCESS if settings.job_executor == "process" else JobExecutorType.THREAD,
         load_threshold=math.inf,  # Desk refuses exactly; the server's own estimate would refuse calls that come at once
-        num_idle_processes=min(IDLE[settings.job_executor], settings.max_calls),
+        num_idle_processes=IDLE,
         initialize_process_timeout=READY_S,
         shutdown_process_timeout=CLOSE_S,
         session_end_timeout=CLOSE_S,
