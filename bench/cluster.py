@@ -7,7 +7,6 @@ Callers say something every 15 s, so that two cores carry thirty of them, and ea
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -26,6 +25,7 @@ from rich.console import Console
 from bench.cluster_caller import Caller, Said
 from deploy.cluster.programs import Worker
 from deploy.cluster.running import Running, cluster
+from tests.e2e.process import json_lines
 from webapi.voice_node.errors import PrintLine
 
 AGENT = "bench"
@@ -104,15 +104,9 @@ class Talkers:
             await asyncio.sleep(random.uniform(0.7, 1.3) * self._pause_s)  # noqa: S311
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    """The complete lines of a file of JSON."""
-    text = path.read_text("utf-8") if path.exists() else ""
-    return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
-
-
 def rooms_of(worker: Worker) -> set[str]:
     """The rooms whose calls it took."""
-    return {line["room"] for line in lines(worker.log_file) if line.get("event") == "call_taken"}
+    return {line["room"] for line in json_lines(worker.log_file) if line.get("event") == "call_taken"}
 
 
 async def arrive(running: Running, names: list[str], talkers: Talkers) -> list[Caller]:
@@ -153,7 +147,7 @@ async def scenario(running: Running, calls: int, times: Times, say: PrintLine) -
     await asyncio.sleep(times.talk_s)
 
     # Of a call that was rescued the last one who took it serves it.
-    rescued = {line["room"] for line in lines(drained.log_file) if line.get("event") == "call_taken"}
+    rescued = {line["room"] for line in json_lines(drained.log_file) if line.get("event") == "call_taken"}
     its = [caller for caller in callers if caller.room_name in rescued]
     drain_s = time.monotonic()
     drained.terminate()

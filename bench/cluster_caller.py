@@ -47,7 +47,6 @@ class Caller:
         self._source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=200)
         self._turn = asyncio.Event()
         self._outcome = ""
-        self._publication: rtc.LocalTrackPublication | None = None
         self._track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
 
     async def join(self) -> None:
@@ -68,7 +67,7 @@ class Caller:
         await self.room.connect(self.url, token.to_jwt(), rtc.RoomOptions(auto_subscribe=False))
         self.joined_s = time.monotonic()
         options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
-        self._publication = await self.room.local_participant.publish_track(self._track, options)
+        await self.room.local_participant.publish_track(self._track, options)
         self._track.mute()
 
     async def leave(self) -> None:

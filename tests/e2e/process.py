@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import Self
 
-from webapi.voice_node.config import Settings
+from deploy.cluster.programs import node_environment
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 30.0  # for anything to happen; the machine may be busy
@@ -29,9 +29,7 @@ T = TypeVar("T")
 
 def environment(**variables: object) -> dict[str, str]:
     """This process's environment with `variables` as the only settings of the node, and the project on the path."""
-    ours = {name.upper() for name in Settings.model_fields}
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in ours}
-    return {**kept, "PYTHONPATH": str(ROOT), **{name: str(value) for name, value in variables.items()}}
+    return node_environment(variables)
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cluster import Outcome, Times, lines, run, told, wrong
-from tests.e2e.process import run_node
+from bench.cluster import Outcome, Times, run, told, wrong
+from tests.e2e.process import json_lines, run_node
 from tests.e2e.rooms import run as run_scenario
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a cluster needs Linux")
@@ -30,7 +30,7 @@ def test_calls_survive_a_killed_worker_and_a_drained_one(tmp_path: Path) -> None
     assert sum(seen[0].spread.values()) == CALLS
     # The workers' files can be told apart, and merged.
     files = sorted(tmp_path.glob("worker-*/metrics.jsonl"))
-    nodes = [{line["node"] for line in lines(path)} for path in files]
+    nodes = [{line["node"] for line in json_lines(path)} for path in files]
     assert all(len(each) == 1 for each in nodes)
     assert len(set.union(*nodes)) == len(files)
     report = run_node("report", *files, cwd=tmp_path)

@@ -6,8 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import jwt
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
+from tests.node.serving import client_of, run
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.node.web import STATIC, WebServer, may_have_token
@@ -28,21 +28,10 @@ def make_settings(**overrides: object) -> Settings:
     return load_settings(env_file=None, **values)
 
 
-def run(scenario: Coroutine[object, object, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 30))
-
-
-@asynccontextmanager
-async def page_of(
+def page_of(
     settings: Settings | None = None, static: Path = STATIC
-) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
-    server = WebServer(settings or make_settings(), static=static)
-    url = await server.start()
-    try:
-        async with aiohttp.ClientSession() as client:
-            yield client, url
-    finally:
-        await server.stop()
+) -> AbstractAsyncContextManager[tuple[aiohttp.ClientSession, str]]:
+    return client_of(WebServer(settings or make_settings(), static=static))
 
 
 async def raw(url: str, request: bytes) -> bytes:

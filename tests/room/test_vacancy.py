@@ -132,22 +132,20 @@ def test_draining_the_next_caller_is_not_greeted_where_the_audio_of_the_one_befo
 
 
 def test_draining_a_lost_connection_keeps_the_caller_and_serves_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def somebody_else_comes_back(room: FakeRoom) -> None:
+    async def lost_and_back(room: FakeRoom) -> None:
         room.join("alice")
         await asyncio.sleep(5)
         room.host.drain()
         room.lose()
         await asyncio.sleep(2)
         room.enter()
+
+    async def somebody_else_comes_back(room: FakeRoom) -> None:
+        await lost_and_back(room)
         room.join("bob")
 
     async def the_caller_comes_back(room: FakeRoom) -> None:
-        room.join("alice")
-        await asyncio.sleep(5)
-        room.host.drain()
-        room.lose()
-        await asyncio.sleep(2)
-        room.enter()
+        await lost_and_back(room)
         room.join("alice")
         await asyncio.sleep(7)
         assert not room.vacancy.over.is_set()

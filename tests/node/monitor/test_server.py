@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import aiohttp
 import pytest
 
 from tests.node.monitor.stories import line, shown
+from tests.node.serving import client_of, run
 from webapi.voice_node.config import Settings, pinned_settings
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.node.monitor.monitor import Monitor
@@ -25,19 +24,8 @@ def make_settings(**given: object) -> Settings:
     return pinned_settings(**{"monitor_port": 0, "livekit_api_secret": SECRET, "lk_room": "support-ada", **given})
 
 
-def run(scenario: Coroutine[object, object, None]) -> None:
-    asyncio.run(asyncio.wait_for(scenario, 30))
-
-
-@asynccontextmanager
-async def serving(monitor: Monitor) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
-    server = MonitorServer(make_settings(), monitor)
-    url = await server.start()
-    try:
-        async with aiohttp.ClientSession() as client:
-            yield client, url
-    finally:
-        await server.stop()
+def serving(monitor: Monitor) -> AbstractAsyncContextManager[tuple[aiohttp.ClientSession, str]]:
+    return client_of(MonitorServer(make_settings(), monitor))
 
 
 def test_the_metrics_are_served_as_prometheus_reads_them() -> None:
