@@ -105,3 +105,20 @@ def test_a_job_that_livekit_ends_because_its_bot_lost_the_connection_keeps_its_c
         assert not jobs.serving
 
     asyncio.run(scenario())
+
+
+def test_that_metadata_is_ignored_is_told_by_the_desk_and_not_once_more() -> None:
+    jobs, calls = made()
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["extra"].get("event", "")), level="DEBUG")
+
+    async def main() -> None:
+        over = asyncio.Event()
+        jobs.start(Job(id="AJ_1", metadata="for somebody else", room=Room(name="short")), "t", over.set)
+        await over.wait()
+
+    asyncio.run(main())
+    logger.remove(sink)
+    assert calls.served == [("short", "t", "default")]
+    assert "call_taken" in told
+    assert "metadata_ignored" not in told

@@ -70,13 +70,8 @@ class Desk:
 
     async def _check(self, request: JobRequest) -> None:
         """Load what the call chooses. Raises UserError."""
-        await self._choices.ready(options_of(request.job.metadata, request.room.name))
-
-
-def options_of(metadata: str, room: str) -> CallOptions:
-    """What a call chooses; nothing where its metadata is not for the node. Raises UserError."""
-    options = read_options(metadata)
-    if options is None:
-        log = logger.bind(event="metadata_ignored", room=room)
-        log.info(f"room {room}: the metadata of this call is no JSON object, so it chooses nothing")
-    return options or CallOptions()
+        options, room = read_options(request.job.metadata), request.room.name
+        if options is None:
+            log = logger.bind(event="metadata_ignored", room=room)
+            log.info(f"room {room}: the metadata of this call is no JSON object, so it chooses nothing")
+        await self._choices.ready(options or CallOptions())

@@ -13,10 +13,10 @@ from loguru import logger
 
 from webapi.voice_node.errors import UserError, describe
 from webapi.voice_node.livekit_runner import RemovedError
+from webapi.voice_node.node.call_options import CallOptions, read_options
 from webapi.voice_node.node.calls import Calls
 from webapi.voice_node.node.loop_watch import LoopWatch, log_blocked
 from webapi.voice_node.node.worker.choices import Choices
-from webapi.voice_node.node.worker.desk import options_of
 from webapi.voice_node.node.worker.dispatches import Dispatches
 
 JOBS, CHOICES, ENDING, WATCH = "jobs", "choices", "ending", "watch"  # in the userdata of a job's thread or process
@@ -65,7 +65,7 @@ class Jobs:
         log = logger.bind(room=room, job_id=job.id, agent=job.agent_name)
         log.bind(event="call_taken").info(f"took the call in room {room}")
         try:
-            made = await self._choices.ready(options_of(job.metadata, room))
+            made = await self._choices.ready(read_options(job.metadata) or CallOptions())
             settings = made.settings.model_copy(update={"lk_room": room})
             await self._calls.serve(settings, made.sessions, token)
         except RemovedError as error:
