@@ -13,6 +13,7 @@ from livekit import api, rtc
 
 from tests.e2e.caller import RATE_HZ, TOPIC
 from tests.speech import chatter, silence
+from webapi.voice_node.room.own_events import new_room, new_source
 
 SPEECH = chatter(0.8) + silence(0.6)
 PIECE = RATE_HZ // 50
@@ -43,8 +44,8 @@ class Caller:
     leaving: bool = False
 
     def __post_init__(self) -> None:
-        self.room = rtc.Room()
-        self._source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=200)
+        self.room = new_room()
+        self._source = new_source(RATE_HZ, 200)
         self._turn = asyncio.Event()
         self._outcome = ""
         self._track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)

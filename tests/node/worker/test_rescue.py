@@ -43,12 +43,16 @@ def test_only_calls_that_nobody_serves_are_due(state: State) -> None:
 
 
 def test_each_state_waits_as_long_as_it_must() -> None:
-    assert is_due(State.DEAD, 0, 0, free=False)
+    assert is_due(State.DEAD, 0, 0, free=True)
     assert not is_due(State.GONE, 0, RETURN_S - 0.01, free=True)
-    assert is_due(State.GONE, 0, RETURN_S, free=False)
+    assert is_due(State.GONE, 0, RETURN_S, free=True)
     assert not is_due(State.UNANSWERED, 0, ANSWER_S - 0.01, free=True)
     assert is_due(State.UNANSWERED, 0, ANSWER_S, free=True)
-    assert not is_due(State.UNANSWERED, 0, 3600, free=False)  # it would only be refused here again
+
+
+@pytest.mark.parametrize("state", list(State))
+def test_a_worker_without_room_dispatches_nothing(state: State) -> None:
+    assert not is_due(state, 0, 3600, free=False)
 
 
 def test_a_call_that_ends_its_worker_waits_longer_each_time() -> None:

@@ -88,13 +88,13 @@ def after(server: Server, seconds: float, *, watchers: int = 1, free: bool = Tru
     run_virtual(scenario())
 
 
-def test_the_calls_of_a_dead_worker_are_dispatched_again_within_seven_seconds() -> None:
+def test_the_calls_of_a_dead_worker_are_dispatched_again_within_six_seconds() -> None:
     server = Server(dead={"AW_dead"})
     for number in range(8):
         server.add(f"r{number}", "AW_dead" if number < 5 else "AW_lives")
     after(server, 20)
     assert {room for room, _ in server.again_s} == {f"r{number}" for number in range(5)}
-    assert max(at_s for _, at_s in server.again_s) < 7
+    assert max(at_s for _, at_s in server.again_s) < 6
 
 
 def test_a_room_of_which_nothing_is_known_does_not_keep_others_from_being_watched() -> None:
@@ -159,6 +159,32 @@ def test_a_worker_that_is_silent_for_three_seconds_keeps_its_calls() -> None:
 
     run_virtual(scenario())
     assert server.again_s == []
+
+
+def test_where_the_watching_workers_own_bot_is_silent_too_nobody_is_dead() -> None:
+    server = Server(dead={"AW_slow", "AW_me"})  # the server, or the machine, is overloaded
+    server.add("r", "AW_slow")
+    server.add("mine", "AW_me")
+
+    async def scenario() -> None:
+        task = server.watcher("mine")
+        await asyncio.sleep(30)
+        assert server.again_s == []
+        server.dead = {"AW_slow"}
+        await asyncio.sleep(8)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert [room for room, _ in server.again_s] == ["r"]
+
+
+def test_a_worker_without_room_leaves_the_calls_of_a_dead_one_to_others() -> None:
+    server = Server(dead={"AW_dead"})
+    server.add("r", "AW_dead")
+    after(server, 30, free=False)
+    assert server.again_s == []
+    after(server, 30, free=True)
+    assert len(server.again_s) == 1
 
 
 def test_a_bot_that_comes_back_keeps_its_call_and_one_that_does_not_loses_it() -> None:

@@ -24,11 +24,12 @@ READY_S = 60.0  # for a process to import and load what a call needs; a busy mac
 CLOSE_S = 10.0
 PUT_THERE = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")  # by livekit-agents, into the environment
 PRELOAD = "LIVEKIT_AGENTS_PRELOAD_LOCAL_INFERENCE"  # models of livekit-agents: 244 MB that no call of ours uses
+# Its watch over the loop of each job: a hundred wake-ups a second for each call. node/loop_watch.py does that once.
+LOOP_MONITOR = "LIVEKIT_AGENTS_LOOP_BLOCK_WARN_MS"
 NOT_OURS = (
     "was not established within 10 seconds",
     "without establishing a connection",
     "no warmed process available",
-    "event loop blocked for",
 )
 
 
@@ -38,6 +39,7 @@ OfJob = Callable[[JobContext], Awaitable[None]]
 def make_server(settings: Settings) -> AgentServer:
     """An agent server with our settings; `dispatch` says what it does with jobs."""
     os.environ.setdefault(PRELOAD, "0")
+    os.environ.setdefault(LOOP_MONITOR, "0")
     # LiveKit gives the bot a token with these rights, which are those of tokens.mint.
     permissions = WorkerPermissions(can_update_metadata=False, can_publish_sources=[models.TrackSource.MICROPHONE])
     return AgentServer(
@@ -80,7 +82,7 @@ def _share(choices: Choices, process: JobProcess) -> None:
 
 
 def _is_about_us(record: logging.LogRecord) -> bool:
-    """Not the warnings that a job makes its own connection, nor those that node/loop_watch.py has better."""
+    """Not the warnings that a job makes its own connection, and none of idle processes."""
     return not any(part in str(record.msg) for part in NOT_OURS)
 
 

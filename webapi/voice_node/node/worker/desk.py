@@ -45,6 +45,11 @@ class Desk:
         """No call is taken now."""
         return self.draining or self.load() >= 1.0
 
+    @property
+    def has_place(self) -> bool:
+        """MAX_CALLS is not reached, however busy the machine is, and the worker goes on."""
+        return not self.draining and self.calls < self._settings.max_calls
+
     def load(self) -> float:
         """What is reported to LiveKit, 0 to 1. Called in a thread too."""
         return reported_load(self.calls, self._settings.max_calls, self._pressure())

@@ -19,7 +19,7 @@ from webapi.voice_node.node.worker.rescue import Seen
 from webapi.voice_node.room import who_is_heard
 from webapi.voice_node.room.room_list import FAILURES, OpenRoom, RoomList
 
-PROBE_MS = 1500  # a bot's process answers within 10 ms, and a busy one within a few hundred
+PROBE_MS = 800  # a bot's process answers within 10 ms, and a busy one within a few hundred
 PROBE = "voice_node.alive"  # no bot has such a method: its SDK says so at once, whatever the bot does
 REPLIED, SILENT = "RpcError 14", ("RpcError 15", "transport failure")
 RESCUES = "voice_node.rescues"  # an attribute of a dispatch: how often it was dispatched again

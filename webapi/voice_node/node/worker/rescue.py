@@ -58,9 +58,14 @@ def state_of(seen: Seen, mine: Collection[str], dead: Collection[str]) -> State:
 
 
 def is_due(state: State, rescues: int, waited_s: float, *, free: bool) -> bool:
-    """Whether a call that has been in `state` for so long is to be dispatched again now. `free`: there is room here."""
+    """Whether a call that has been in `state` for so long is to be dispatched again now.
+
+    `free`: there is room here. A worker that is full or drains leaves it to the others: it can't take the call itself.
+    """
+    if not free:
+        return False
     if state is State.UNANSWERED:
-        return free and waited_s >= ANSWER_S
+        return waited_s >= ANSWER_S
     if state is State.GONE:
         return waited_s >= RETURN_S + PAUSES_S[rescues]
     return state is State.DEAD and waited_s >= PAUSES_S[rescues]

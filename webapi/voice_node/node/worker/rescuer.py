@@ -19,7 +19,7 @@ from webapi.voice_node.room.room_list import FAILURES, OpenRoom
 
 POLL_S = 1.0  # between two looks at the list of rooms, and between two questions to a worker
 DOUBT_S = 0.25  # between two questions to a worker that has not answered
-SILENCES = 3  # in a row, each 1.5 s, make a worker dead
+SILENCES = 4  # in a row, each 0.8 s, make a worker dead
 OWN_ROUNDS = 5  # in every so many rounds, and when the server answers again, this worker's own rooms are looked at
 SAMPLE = 5  # settled rooms that are looked at in each round: the server counts a room's people only every 5 s
 AT_ONCE = 10  # questions to the server
@@ -37,7 +37,9 @@ class Watched:
 class Rescuer:
     """Looks at all rooms of the server, but at each only when it is new, has changed, or something is wrong in it.
 
-    Workers are asked whether they live by way of one of their bots, one question a second for each other worker.
+    Workers are asked whether they live by way of one of their bots, one question a second for each other worker. A
+    silence counts only if a bot of this worker's own answers meanwhile: where the server or the machine is overloaded,
+    nobody answers in time, and nobody is dead.
     `mine`: the jobs that this worker serves, by their dispatch. `free`: it has room for a call. `leave` gets the jobs
     whose call was given to another worker, while this one was cut off. `reachable` is told when the server stops
     answering, and when it answers again.
@@ -167,12 +169,10 @@ class Rescuer:
             bots = self._bots().get(worker, [])
             if not bots:
                 return
-            bot = random.choice(bots)  # noqa: S311 - no secret
-            async with self._asking:
-                answers = await self._dispatches.probe(bot.room, bot.identity)
+            answers, own_answers = await asyncio.gather(self._probe(bots), self._probe(self._own_bots()))
             if answers:
                 self._dead.discard(worker)
-            if answers is not False:
+            if answers is not False or own_answers is False:
                 return
             await asyncio.sleep(DOUBT_S)
         if worker not in self._dead:
@@ -180,6 +180,19 @@ class Rescuer:
             log.error(f"worker {worker} does not answer: its {len(bots)} calls are given to others")
             self._dead.add(worker)
             self._died.set()
+
+    async def _probe(self, bots: list[Seen]) -> bool | None:
+        """Whether one of these bots answers; None where nobody can say, or there is none."""
+        if not bots:
+            return None
+        bot = random.choice(bots)  # noqa: S311 - no secret
+        async with self._asking:
+            return await self._dispatches.probe(bot.room, bot.identity)
+
+    def _own_bots(self) -> list[Seen]:
+        mine = self._mine()
+        found = (each.seen for watched in self._rooms.values() for each in watched.found)
+        return [seen for seen in found if seen.present and seen.dispatch in mine]
 
     # ------------------------------------------------------------ what is to be done
 

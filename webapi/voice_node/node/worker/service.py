@@ -65,7 +65,7 @@ class WorkerService:
             dispatch(self._server, self._settings, self._desk, self._choices, local)
             self._server.on("worker_registered", lambda *_: self._on_registered(ready))
             rescuer = Rescuer(
-                self._settings, dispatches, self._served, lambda: not self._desk.full, self._leave, self._reachable
+                self._settings, dispatches, self._served, lambda: self._desk.has_place, self._leave, self._reachable
             )
             tasks = [asyncio.create_task(each) for each in (self._pressure.run(), rescuer.run())]
             for task in tasks:
