@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.process import Ended, run_node
 from tests.room.test_tokens import claims, granted
 from webapi.voice_node import __version__
-from webapi.voice_node.main import main, run_by_default, run_voice_node
+from webapi.voice_node.main import main, program, run_by_default, run_program
 
 BROKEN = "version: 1\nstreams:\n  frames: {from: cellar}\noutputs: {events: frames}\n"
 
@@ -48,7 +48,7 @@ def test_run_is_the_default() -> None:
 
 
 def test_it_is_installed_under_both_names() -> None:
-    for name, function in (("voice-node", main), ("run-voice-node", run_voice_node)):
+    for name, function in (("voice-node", program), ("run-voice-node", run_program)):
         (point,) = entry_points(group="console_scripts", name=name)
         assert point.load() is function
 
