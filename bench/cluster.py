@@ -30,8 +30,8 @@ from tests.e2e.process import json_lines
 from webapi.voice_node.errors import PrintLine
 
 AGENT = "bench"
-# A worker's limit, as a part of all calls: two of three can hold them all, and two more. LiveKit's node affinity is the sum of
-# (target load - load) over a node's workers, so a worker alone at its node gets no call until the others are half full.
+# A worker's limit, as a part of all calls: two of three can hold them all, and two more. LiveKit's node affinity is the
+# sum of (target load - load) over a node's workers: one alone at its node gets no call until the others are half full.
 MAX_CALLS_PART = 0.75
 ARRIVE_S = 0.5  # between two calls
 BACK_GOAL_S = 10.0
