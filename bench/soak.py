@@ -44,7 +44,9 @@ SETTLE_S = 10.0
 ANSWER_S = 20.0  # for one barge-in
 TURNS_GOAL = 0.98  # of the turns that were due
 GROWTH_GOAL_MB = 5.0  # between the first and the last quarter
-ADDED_GOAL_MS = 40.0  # of a barge-in, beside one room
+# Of a barge-in beside one room: in all, and in the node. The jitter buffers of both sides grow by 20 ms in a step where
+# packets come unevenly, as they do on a machine that also carries the server and all callers.
+ADDED_GOAL_MS, ADDED_IN_NODE_GOAL_MS = 60.0, 10.0
 LATE_GOAL_MS = 10.0
 
 
@@ -55,6 +57,7 @@ class Phase:
     rooms: int
     seconds: float = 0.0
     barge_ins_ms: list[float] = field(default_factory=list)  # from the caller's first sample to silence at the caller
+    node_ms: list[float] = field(default_factory=list)  # of these, from the first voiced frame to the cleared queue
     stalled: int = 0  # barge-ins across a stall of the measuring process: not counted
     unanswered: int = 0
     memory_mb: list[float] = field(default_factory=list)  # every SAMPLE_S
@@ -134,7 +137,9 @@ async def watch(page: Page, node: NodeProcess, phase: Phase, minutes: float, mea
     phase.cpu = 100 * (page.cpu_s - cpu_s) / phase.seconds
     phase.late_p99_ms = p99_ms(before, page.buckets)
     due = (phase.rooms - 1) * TURNS * phase.seconds / CYCLE_S
-    others = sum(line["room"] != measured_room for line in node.metrics[lines:])
+    measured = [line for line in node.metrics[lines:] if line["room"] == measured_room]
+    phase.node_ms = [line["barge_in_stop_ms"] for line in measured if line["barge_in_stop_ms"] is not None]
+    others = len(node.metrics[lines:]) - len(measured)
     phase.turns = others / due if due else 1.0
 
 
@@ -201,7 +206,8 @@ def row_of(phase: Phase) -> str:
     ms = phase.barge_ins_ms or [0.0]
     return (
         f"{phase.rooms} rooms, {phase.seconds / 60:.1f} min: {len(ms)} barge-ins, median {median(ms):.0f} ms, "
-        f"p95 {np.percentile(ms, 95):.0f} ms; CPU {phase.cpu:.0f} %, loop p99 {phase.late_p99_ms:g} ms, "
+        f"p95 {np.percentile(ms, 95):.0f} ms, in the node {median(phase.node_ms or [0]):.0f} ms; "
+        f"CPU {phase.cpu:.0f} %, loop p99 {phase.late_p99_ms:g} ms, "
         f"turns {phase.turns:.3f}, unanswered {phase.unanswered}, "
         f"memory {phase.memory_mb[0]:.0f} → {phase.memory_mb[-1]:.0f} MB"
     )
@@ -213,8 +219,10 @@ def missed(one: Phase, many: Phase) -> list[str]:
     if not (one.barge_ins_ms and many.barge_ins_ms):
         return ["no barge-in was measured without a stall"]
     added = median(many.barge_ins_ms) - median(one.barge_ins_ms)
+    in_node = median(many.node_ms or [0]) - median(one.node_ms or [0])
     for what, is_, goal in (
         ("ms more for a barge-in than with one room", added, ADDED_GOAL_MS),
+        ("ms more of it in the node", in_node, ADDED_IN_NODE_GOAL_MS),
         ("MB more memory in the last quarter", many.growth_mb, GROWTH_GOAL_MB),
         ("ms that the loop is late at p99", many.late_p99_ms, LATE_GOAL_MS),
         ("of the turns were missed", 1 - many.turns, 1 - TURNS_GOAL),
@@ -228,8 +236,8 @@ def missed(one: Phase, many: Phase) -> list[str]:
 def table(phases: list[Phase]) -> Table:
     """Both phases side by side."""
     shown = Table(title="Many rooms in one process")
-    columns = ("rooms", "min", "barge-ins", "stalled", "median ms", "p95", "CPU %", "loop p99 ms", "turns", "growth MB")
-    for column in (*columns, "stalls"):
+    columns = ("rooms", "min", "barge-ins", "stalled", "median ms", "p95", "node ms", "CPU %", "loop p99 ms", "turns")
+    for column in (*columns, "growth MB", "stalls"):
         shown.add_column(column, justify="right")
     for each in phases:
         ms = each.barge_ins_ms or [0.0]
@@ -240,6 +248,7 @@ def table(phases: list[Phase]) -> Table:
             f"{each.stalled}",
             f"{median(ms):.0f}",
             f"{np.percentile(ms, 95):.0f}",
+            f"{median(each.node_ms or [0]):.0f}",
             f"{each.cpu:.0f}",
             f"{each.late_p99_ms:g}",
             f"{each.turns:.3f}",
