@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,15 +20,15 @@ async def wait_set(event: asyncio.Event, timeout_s: float | None) -> None:
         waiting.cancel()
 
 
-async def done_before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
-    """Whether `work` was done before `stop` was set. If not, it is cancelled. An error of `work` is raised."""
-    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+async def done_before(stops: Collection[asyncio.Event], work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` was done before one of `stops` was set. If not, it is cancelled. An error of `work` is raised."""
+    task, *stopped = (asyncio.ensure_future(each) for each in (work, *(stop.wait() for stop in stops)))
     try:
-        await asyncio.wait([task, stopped], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([task, *stopped], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for each in (task, stopped):
+        for each in (task, *stopped):
             each.cancel()
-        await asyncio.wait([task, stopped])
+        await asyncio.wait([task, *stopped])
     if task.cancelled():
         return False
     task.result()

@@ -53,8 +53,9 @@ async def run_node(
         server_gone.append(error)
         stop.set()
 
+    signals = (stop, drain)  # before anything is served, both end the node
     graph, vad = _checked(settings)
-    if not await done_before(stop, _check_parts(graph)):
+    if not await done_before(signals, _check_parts(graph)):
         return
     for made in make_orchestrators(graph, settings):
         await close_orchestrator(made)
@@ -80,7 +81,7 @@ async def run_node(
         ending.callback(asyncio.create_task(reloading, name="graph-watch").cancel)
         key, secret = settings.livekit_api_key, settings.livekit_api_secret.get_secret_value()
         server = dev_server(settings.livekit_url, key, secret, enabled=local_server, say=say, on_gone=on_server_gone)
-        if not await done_before(stop, ending.enter_async_context(server)):
+        if not await done_before(signals, ending.enter_async_context(server)):
             return
         url = ""
         if page:

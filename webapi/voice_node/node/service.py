@@ -85,7 +85,7 @@ class ManyService:
         """Serve until `drain` or `stop` is set. `ready` is called when the server has told its rooms."""
         rooms = ManyRooms(self._settings, self._make_session, self._calls, self._report)
         try:
-            await done_before(stop, rooms.run(drain, ready))
+            await done_before([stop], rooms.run(drain, ready))
         finally:
             self._report("draining")
             await self._calls.finish(stop, self._settings.drain_timeout_s)
