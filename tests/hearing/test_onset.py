@@ -6,7 +6,7 @@ import pytest
 
 from webapi.voice_node.hearing import onset
 from webapi.voice_node.hearing.endpoint import END
-from webapi.voice_node.hearing.onset import NO_RUN, Onset
+from webapi.voice_node.hearing.onset import BARGE_IN, NO_RUN, START, Onset
 from webapi.voice_node.hearing.turn_rule import TurnRule
 
 RULE = TurnRule(start_frames=6, end_frames=4, preroll_frames=0, max_frames=1000)
@@ -81,3 +81,31 @@ def test_what_is_asked(
 
 def test_a_start_needs_more_certainty_than_going_on() -> None:
     assert END < onset.START < onset.BARGE_IN
+
+
+@pytest.mark.parametrize(
+    ("probability", "echo_left", "playing", "expected"),
+    [
+        (None, None, False, (7, 6, None, None)),
+        (None, None, True, (7, 6, None, None)),
+        (0.91234567, None, False, (7, 4, 0.9123, START)),
+        (0.95, None, True, (7, 6, 0.95, BARGE_IN)),
+        (0.95, 0.0, True, (7, 4, 0.95, START)),
+        (1.0, 1.0, True, (7, 18, 1.0, 1.0)),
+        (0.95, 0.3, True, (7, 8, 0.95, 0.86)),
+    ],
+)
+def test_how_narrow_a_start_is(
+    probability: float | None, echo_left: float | None, playing: bool, expected: tuple[object, ...]
+) -> None:
+    assert onset.margin(Onset(7, 0, 0), probability, echo_left, playing, RULE) == expected
+
+
+@pytest.mark.parametrize("echo_left", [None, 0.0, 0.25, 1.0])
+@pytest.mark.parametrize("playing", [False, True])
+@pytest.mark.parametrize("run", range(1, 20))
+def test_an_utterance_opens_where_the_margin_says_so(run: int, playing: bool, echo_left: float | None) -> None:
+    for probability in (None, 0.5, 0.79, 0.8, 0.86, 0.9, 1.0):
+        margin = onset.margin(Onset(run), probability, echo_left, playing, RULE)
+        enough = margin.probability is None or margin.threshold is None or margin.probability >= margin.threshold
+        assert onset.opens(Onset(run), probability, echo_left, playing, RULE) is (run >= margin.needed and enough)

@@ -63,6 +63,7 @@ from webapi.voice_node.events.replies import (
     Uninterruptible,
 )
 from webapi.voice_node.events.turns import (
+    MARGINS,
     SHORT_INTERRUPTION,
     BargeIn,
     HaltReply,
@@ -87,6 +88,7 @@ from webapi.voice_node.events.words import (
 __all__ = [
     "BYTES_PER_SAMPLE",
     "DIGITS",
+    "MARGINS",
     "ROOM_RATE_HZ",
     "SAY",
     "SHORT_INTERRUPTION",

@@ -9,6 +9,8 @@ from webapi.voice_node.events.event import Event, Turn
 from webapi.voice_node.events.keys import Dtmf
 
 SHORT_INTERRUPTION = "cough"  # the reason of a SpeechEnded that was too short to interrupt a reply; not answered
+# The fields that say how narrow a decision was. They do not say what was decided.
+MARGINS = ("run", "needed", "probability", "threshold", "unvoiced", "hold", "highest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,10 @@ class SpeechStarted(Event):
 
     t_first_voiced_us: int  # arrival of the first of them
     frame: int = 0  # number of the last of them, counted from the start of the session
+    run: int = 0  # voiced frames in a row, up to then
+    needed: int = 0  # how many of them the rule asks for
+    probability: float | None = None  # of a voice in the last of them; None: the detector gives none
+    threshold: float | None = None  # the least probability that the rule asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,9 @@ class SpeechEnded(Event):
     voiced_ms: int  # voiced frames in it
     reason: str  # "silence", "noise" (only noise kept it open), "too_long", "cough", or why the audio stopped
     frame: int = 0  # number of the last frame in pcm
+    unvoiced: int = 0  # unvoiced frames in a row at its end: where these ended it, as many as `hold`
+    hold: int = 0  # how many of them the rule asks for
+    highest: float | None = None  # the highest probability of a voice in them; None: none, or the detector gives none
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,10 @@ class BargeIn(Event):
     by: Turn  # the interrupting turn
     t_first_voiced_us: int  # arrival of the interrupting speech's first voiced frame
     frame: int = 0  # number of the frame with which it was decided
+    run: int = 0  # voiced frames: in a row; with `barge_in: pause`, since the reply halted
+    needed: int = 0  # how many of them the rule asks for
+    probability: float | None = None  # as of SpeechStarted
+    threshold: float | None = None  # as of SpeechStarted
 
 
 @dataclass(frozen=True, slots=True)

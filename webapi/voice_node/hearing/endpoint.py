@@ -54,12 +54,16 @@ def learn_pause(s: Endpoint, frames: int, rule: TurnRule) -> Endpoint:
     return s._replace(pauses=pause_estimator.update(s.pauses, frames)) if rule.patience_frames else s
 
 
+def hold(s: Endpoint, rule: TurnRule) -> int:
+    """How many unvoiced frames in a row end an utterance now."""
+    if s.pauses is None:
+        return rule.end_frames
+    return max(rule.end_frames, min(s.pauses.hold, rule.patience_frames))
+
+
 def ends(s: Endpoint, utterance: Utterance, onset: Onset, number: int, sure: bool, rule: TurnRule) -> End | None:
     """Whether the utterance ends with frame `number`. `sure`: the detector gives a probability."""
-    hold = rule.end_frames
-    if s.pauses is not None:
-        hold = max(hold, min(s.pauses.hold, rule.patience_frames))
-    if s.unvoiced >= hold:
+    if s.unvoiced >= hold(s, rule):
         return End("noise" if s.flagged == s.unvoiced else "silence", pause_needed=0)
     if not sure and onset.run >= rule.steady_frames:
         return End("noise", pause_needed=1)

@@ -24,6 +24,7 @@ from webapi.voice_node.hearing.turn_rule import TurnRule
 START, BARGE_IN = 0.8, 0.9  # least probabilities
 SOONER = 2  # frames
 WITH_ECHO = 3  # times N, over a reply whose echo is not cancelled at all
+DIGITS = 4  # of the probabilities in a Margin
 
 
 class Onset(NamedTuple):
@@ -53,12 +54,40 @@ def frame(s: Onset, voiced: bool, doubted: bool, number: int, t_us: int, rule: T
     return Onset(s.run + 1, s.first_us, s.first_frame)
 
 
+class Margin(NamedTuple):
+    """How narrowly an utterance started: what there was, and what was needed."""
+
+    run: int  # voiced frames in a row
+    needed: int  # frames
+    probability: float | None  # of a voice in the last of them; None: the detector gives none
+    threshold: float | None  # the least probability
+
+
 def opens(s: Onset, probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> bool:
     """Whether the frame just counted starts an utterance. `playing`: a reply is played; `echo_left`: 0 to 1."""
+    frames, least = _needed(probability, echo_left, playing, rule)
+    return s.run >= frames and (probability is None or probability >= least)
+
+
+def margin(s: Onset, probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> Margin:
+    """How narrowly `opens` said yes to the same: for people, and computed only where it has."""
+    frames, least = _needed(probability, echo_left, playing, rule)
+    return margin_of(s.run, frames, probability, least)
+
+
+def margin_of(run: int, needed: int, probability: float | None, least: float) -> Margin:
+    """The Margin of these. Without a probability there is no threshold."""
+    if probability is None:
+        return Margin(run, needed, None, None)
+    return Margin(run, needed, round(probability, DIGITS), round(least, DIGITS))
+
+
+def _needed(probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> tuple[int, float]:
+    """Frames in a row, and the least probability of the last of them."""
     frames, least = rule.start_frames, BARGE_IN
     if probability is not None and (not playing or echo_left is not None):
         frames, least = max(1, frames - SOONER), START
     if playing and echo_left is not None:
         frames += round((WITH_ECHO * rule.start_frames - frames) * echo_left)
         least += (1 - least) * echo_left
-    return s.run >= frames and (probability is None or probability >= least)
+    return frames, least

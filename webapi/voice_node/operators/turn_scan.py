@@ -29,7 +29,7 @@ from webapi.voice_node.events import (
     Voiced,
     length_us,
 )
-from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing import endpoint, onset, turn_reducer
 from webapi.voice_node.hearing.decisions import (
     Decision,
     Ended,
@@ -41,6 +41,8 @@ from webapi.voice_node.hearing.decisions import (
     SayDue,
     Started,
 )
+from webapi.voice_node.hearing.endpoint import END, Endpoint
+from webapi.voice_node.hearing.onset import DIGITS, Margin
 from webapi.voice_node.hearing.requests import HangUpRequest, SayRequest
 from webapi.voice_node.hearing.turn_rule import TurnRule
 from webapi.voice_node.hearing.turn_state import TurnState
@@ -67,7 +69,9 @@ class TurnScan:
         self._speaking = name(0)  # the turn of the last utterance that started
         self._said: Turn | None = None  # the last turn that the orchestrator asked for: it has its own trace_id
         self._telling = False
-        self._kept: deque[Frame] = deque()
+        self._kept: deque[Voiced] = deque()
+        self._margin: Margin | None = None  # of the decisions that are told: see `_margin`
+        self._silence = Endpoint()  # with which they were made
 
     def on_next(self, value: Voiced | AudioGap) -> None:
         """A frame, or the end of the caller's audio."""
@@ -76,7 +80,7 @@ class TurnScan:
             return
         frame, kept = value.frame, self._kept
         rule = self._rule or self._begin(frame)
-        kept.append(frame)
+        kept.append(value)
         t_us, pcm, _, number, echo_left = frame
         before = self._state
         after, decisions = turn_reducer.frame(before, value.voiced, number, t_us, rule, value.probability, echo_left)
@@ -85,13 +89,14 @@ class TurnScan:
         if spoke and not speaks:  # the last frame of the utterance comes before its end
             self._emit(PartialAudio(t_us, self._speaking, pcm))
         if decisions:
+            self._margin, self._silence = _margin(before, after, value, rule), after.endpoint
             self._tell(decisions, t_us)
         if spoke and speaks:
             self._emit(PartialAudio(t_us, self._speaking, pcm))
         if self._state.requests:
             self._meet_requests(t_us)
         oldest = turn_reducer.oldest_needed(self._state, number, rule)
-        while kept[0].number < oldest:
+        while kept[0].frame.number < oldest:
             kept.popleft()
 
     def on_playback(self, event: Playback) -> None:
@@ -114,7 +119,7 @@ class TurnScan:
     def _meet_requests(self, t_us: int) -> None:
         """Meet those that can be met. Not while other decisions are told: they may come back here by `on_playback`."""
         while not self._telling:
-            number = self._kept[-1].number + 1 if self._kept else 0
+            number = self._kept[-1].frame.number + 1 if self._kept else 0
             self._state, decisions = turn_reducer.meet_request(self._state, number, t_us)
             if not decisions:
                 return
@@ -126,7 +131,8 @@ class TurnScan:
 
     def _on_gap(self, gap: AudioGap) -> None:
         if self._kept and self._rule:
-            self._state, decisions = turn_reducer.gap(self._state, self._kept[-1].number, gap.reason, self._rule)
+            self._silence = self._state.endpoint
+            self._state, decisions = turn_reducer.gap(self._state, self._kept[-1].frame.number, gap.reason, self._rule)
             self._tell(decisions, gap.t_us)
         if gap.unheard:
             self._state, silenced = turn_reducer.unheard(self._state)
@@ -144,7 +150,7 @@ class TurnScan:
             self._emit(self._event(decision, t_us))
             if isinstance(decision, Started):
                 first = decision.utterance.first_frame
-                pcm = b"".join(frame.pcm for frame in self._kept if frame.number >= first)
+                pcm = b"".join(each.frame.pcm for each in self._kept if each.frame.number >= first)
                 so_far = PartialAudio(t_us, self._speaking, pcm)
         if so_far is not None:
             self._emit(so_far)
@@ -153,7 +159,8 @@ class TurnScan:
     def _event(self, decision: Decision, t_us: int) -> TurnEvent:
         if isinstance(decision, Started):
             self._speaking = self._name(decision.utterance.turn)
-            return SpeechStarted(t_us, self._speaking, decision.voiced_us, self._kept[-1].number)
+            number = self._kept[-1].frame.number
+            return SpeechStarted(t_us, self._speaking, decision.voiced_us, number, *(self._margin or ()))
         if isinstance(decision, Ended):
             return self._ended(decision, t_us)
         if isinstance(decision, HangUpDue):
@@ -177,12 +184,14 @@ class TurnScan:
     def _interrupted(self, decision: Interrupted, turn: Turn, t_us: int) -> TurnEvent:
         by = self._name(decision.by)
         if decision.playing:
-            return BargeIn(t_us, turn, by, decision.voiced_us, self._kept[-1].number)
+            number = self._kept[-1].frame.number
+            return BargeIn(t_us, turn, by, decision.voiced_us, number, *(self._margin or ()))
         return Superseded(t_us, turn, by)
 
     def _ended(self, decision: Ended, t_us: int) -> SpeechEnded:
         utterance = decision.utterance
-        frames = [f for f in self._kept if utterance.first_frame <= f.number <= decision.last_frame]
+        last, unvoiced = decision.last_frame, self._silence.unvoiced
+        frames = [each.frame for each in self._kept if utterance.first_frame <= each.frame.number <= last]
         frame_us = length_us(frames[0].pcm, frames[0].rate)
         return SpeechEnded(
             t_us,
@@ -195,5 +204,26 @@ class TurnScan:
             t_last_voiced_us=utterance.last_voiced_us,
             voiced_ms=utterance.voiced_frames * frame_us // 1000,
             reason=decision.reason,
-            frame=decision.last_frame,
+            frame=last,
+            unvoiced=unvoiced,
+            hold=endpoint.hold(self._silence, self._rule) if self._rule else 0,
+            highest=_highest([each for each in self._kept if last - unvoiced < each.frame.number <= last]),
         )
+
+
+def _margin(before: TurnState, after: TurnState, value: Voiced, rule: TurnRule) -> Margin | None:
+    """How narrow the decisions of a frame were, that are a start or the interruption of a halted reply."""
+    frame, _, probability = value
+    if before.utterance is None:
+        playing = before.reply is not None and before.reply.playing
+        return onset.margin(after.onset, probability, frame.echo_left, playing, rule)
+    if after.utterance is None:
+        return None
+    needed = rule.min_interruption_frames
+    return onset.margin_of(after.utterance.voiced_frames, needed, probability, END)
+
+
+def _highest(silence: list[Voiced]) -> float | None:
+    """The highest probability of a voice in these frames."""
+    likely = [each.probability for each in silence if each.probability is not None]
+    return round(max(likely), DIGITS) if likely else None

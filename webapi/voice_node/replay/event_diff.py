@@ -7,6 +7,7 @@ from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from webapi.voice_node.errors.plain_text import one_line
+from webapi.voice_node.events import MARGINS
 
 Line: TypeAlias = Mapping[str, Any]  # of events.jsonl
 
@@ -26,13 +27,16 @@ def differing_fields(a: Line, b: Line, tolerance_s: float = 0.0) -> list[str]:
     """Return the names of the fields in which two events differ.
 
     The tolerance applies to floats, which are seconds, and to integers of a name in `_ms`. With a tolerance, how full
-    the queue was at one moment is no difference: that depends on the phase of the chunks, and is not audible.
+    the queue was at one moment is no difference: that depends on the phase of the chunks, and is not audible. How
+    narrow a decision was is none either.
     """
     phase = {("playback_ended", "flushed_ms"), ("reply_ended", "t")} if tolerance_s else set()
     return [
         name
         for name in {**a, **b}
-        if (a.get("event"), name) not in phase and not _alike(name, a.get(name), b.get(name), tolerance_s)
+        if name not in MARGINS
+        and (a.get("event"), name) not in phase
+        and not _alike(name, a.get(name), b.get(name), tolerance_s)
     ]
 
 
