@@ -40,7 +40,7 @@ from rich.table import Table
 from bench.replay import TALK
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings
-from webapi.voice_node.dev_server.binary import cache_dir
+from webapi.voice_node.files.user_cache import cache_dir
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.replay.wav_replay import replay
 

@@ -16,8 +16,8 @@ import pytest
 from webapi.voice_node.cli.doctor import livekit_server, machine, node, page, table
 from webapi.voice_node.cli.doctor.result import CheckResult
 from webapi.voice_node.config import Settings, load_settings
-from webapi.voice_node.dev_server.binary import cache_dir
 from webapi.voice_node.dev_server.process import free_port
+from webapi.voice_node.files.user_cache import cache_dir
 
 
 def settings(**given: object) -> Settings:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.replay.test_wav_replay import TALK, run
 from webapi.voice_node.audio.wav import write_wav
-from webapi.voice_node.replay.wav_replay import session_id_of
+from webapi.voice_node.replay.wav_replay import content_hash
 
 WEBRTC = ("--set", "VAD_BACKEND=webrtc")
 HINT = "channel 0 is silent and channel 1 is not: try --channel 1"
@@ -39,7 +39,7 @@ def test_the_channel_is_heard_as_the_same_audio_alone(stereo: Path, tmp_path: Pa
     run("replay", stereo, *WEBRTC, "--channel", 1, "--out", tmp_path / "a")
     run("replay", tmp_path / "one" / "stereo.wav", *WEBRTC, "--out", tmp_path / "b")
     assert (tmp_path / "a" / "marbles.txt").read_bytes() == (tmp_path / "b" / "marbles.txt").read_bytes()
-    assert len({session_id_of(stereo), session_id_of(stereo, 1), session_id_of(stereo, 2)}) == 3
+    assert len({content_hash(stereo), content_hash(stereo, 1), content_hash(stereo, 2)}) == 3
 
 
 def test_a_channel_that_is_not_there_is_refused_and_the_others_run(

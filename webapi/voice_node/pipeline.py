@@ -117,7 +117,7 @@ class Session:
         )
         self.origin_us = clock() if origin_us is None else origin_us
         self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap
-        self._caller: DirectSubject[CallerAudio] = DirectSubject()
+        self._caller: DirectSubject[Any] = DirectSubject()
         self._asked: DirectSubject[Asked] = DirectSubject()
         self._keys: DirectSubject[KeyPressed] = DirectSubject()
         self._on_failure = on_failure
@@ -230,6 +230,15 @@ class Session:
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # an operator may raise anything; only this session ends with it
+            self._fail(error)
+
+    def heard(self, value: Any) -> None:
+        """Of a graph whose port `caller` takes what its detectors gave (replay/sweep/decide.py): the next value."""
+        try:  # for each frame, as in `feed`
+            self._caller.on_next(value)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._fail(error)
 
     def ask(self, asked: Asked) -> None:

@@ -184,6 +184,8 @@ def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VAD_BACKEND", "webrtc")
     monkeypatch.setenv("MOCK_REPLY", "tone:1.5")
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, str(tmp_path / "cache"))
 
     def sweep(*arguments: str | Path) -> Ended:
         with pytest.raises(SystemExit) as ended:
@@ -223,6 +225,15 @@ def test_a_sweep_says_what_each_cell_heard(corpus: Path, tmp_path: Path, swept: 
     assert run_node("sweep", "corpus", *GRID, "--out", "two", "--jobs", "2", cwd=tmp_path, **of_its_own) == ended
     for name in ("sweep.csv", "sweep.json", "sweep.svg"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_what_was_heard_is_kept_on_disk_unless_that_is_not_wanted(corpus: Path, tmp_path: Path, swept: Sweep) -> None:
+    kept = tmp_path / "cache" / "voice-node" / "heard"
+    without = swept("corpus", *GRID, "--no-cache")
+    assert not kept.exists()
+    assert swept("corpus", *GRID) == without
+    assert len(list(kept.iterdir())) == 2
+    assert swept("corpus", *GRID) == without
 
 
 def test_the_numbers_are_those_of_a_replay(corpus: Path, tmp_path: Path, swept: Sweep) -> None:

@@ -23,6 +23,9 @@ def sweep(
     out: Annotated[Path | None, typer.Option(help="A folder for sweep.csv, sweep.json and the picture.")] = None,
     channel: Channel = 0,
     jobs: Jobs = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Keep nothing of what was heard on disk, and use nothing that is there.")
+    ] = False,
     set_: Set = None,
 ) -> None:
     """Run a graph over recordings with every combination of settings, and compare what was heard."""
@@ -43,7 +46,7 @@ def sweep(
     corpus, grid_cells = find_corpus(recordings, labels, missing), cells(grid, fixed, load)
     if out:
         make_folder(out)
-    swept = run_sweep(corpus, grid_cells, jobs or cores(), channel)
+    swept = run_sweep(corpus, grid_cells, jobs or cores(), channel, keep=not no_cache)
     vads = {vad for cell in grid_cells for vad in vad_backends(cell.graph)}
     stand_ins = [f"VAD: {missing_note(vad)}" for vad in sorted(vads) if missing_note(vad)]
     for problem in [*stand_ins, *missing, *swept.problems]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from webapi.voice_node.dev_server.command import ask, run
 from webapi.voice_node.errors import PrintLine, UserError
+from webapi.voice_node.files.user_cache import cache_dir
 
 VERSION = "v1.13.5"
 MODULE = f"github.com/livekit/livekit-server/cmd/server@{VERSION}"
@@ -21,17 +22,6 @@ GO_ENV = {"GOTOOLCHAIN": "local", "GOWORK": "off"}  # this Go, whatever project 
 BUILD_S = 1800.0  # it takes three minutes on two cores; a slow network or machine may need more
 INSTALL_S = 600.0
 EXE = ".exe" if sys.platform == "win32" else ""
-
-
-def cache_dir() -> Path:
-    """The node's folder in the user's cache; it may not exist yet."""
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "voice-node"
 
 
 def find_server() -> Path | None:

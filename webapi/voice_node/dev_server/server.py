@@ -22,12 +22,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET
-from webapi.voice_node.dev_server.binary import build_server, cache_dir, find_server
+from webapi.voice_node.dev_server.binary import build_server, find_server
 from webapi.voice_node.dev_server.docker import compose_file, docker_answers, docker_server
 from webapi.voice_node.dev_server.process import ServerProcess, livekit
 from webapi.voice_node.dev_server.restarter import keep_running
 from webapi.voice_node.errors import PrintLine, UserError
 from webapi.voice_node.errors.loopback import is_loopback
+from webapi.voice_node.files.user_cache import cache_dir
 
 PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 PROXIES = ("HTTP_PROXY", "http_proxy")

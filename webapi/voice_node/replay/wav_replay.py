@@ -20,6 +20,7 @@ from webapi.voice_node.replay.session import ReplaySession, SessionIdentity
 from webapi.voice_node.replay.sinks import CHUNK_BYTES, ReplaySink
 
 CHUNK_US = 10 * US_PER_MS  # as LiveKit delivers audio
+OVER = "the recording is over"  # why the caller's audio stops at its end
 TAIL_S = 120  # how long after the recording a reply may end; a longer one is cut then
 
 
@@ -47,15 +48,15 @@ def replay(
     return result
 
 
-def session_id_of(path: Path, channel: int = 0) -> str:
-    """Return the session's id, which derives from the bytes of the recording and the channel: 12 hex digits."""
+def content_hash(path: Path, channel: int = 0) -> str:
+    """Return a hash of the bytes of the recording and the channel, as hex digits. The first 12 are the session's id."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 16):
             digest.update(block)
     if channel:
         digest.update(f"channel {channel}".encode())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()
 
 
 def chunks(path: Path, channel: int = 0) -> Iterator[bytes]:
@@ -82,10 +83,10 @@ async def _run(
     on_progress: OnProgress | None,
     taps: Path | None,
 ) -> None:
-    identity = SessionIdentity(session_id_of(path, channel), "replay")
+    identity = SessionIdentity(content_hash(path, channel)[:12], "replay")
     running = ReplaySession(identity, graph, settings, result, audible=mix is not None, taps=taps)
     loop, session = running.loop, running.session
-    mixer = _SecondMixer(running.sink, mix) if mix else None
+    mixer = SecondMixer(running.sink, mix) if mix else None
     due_us = 0  # counted from chunk to chunk, and not from the clock: in real time each wait lasts a little too long
     for count, chunk in enumerate(chunks(path, channel)):
         if on_progress and count % PROGRESS_CHUNKS == 0:
@@ -102,20 +103,26 @@ async def _run(
             break
     result.seconds = loop.now_us / US_PER_S
     if not running.hung_up:
-        session.lost("the recording is over")
+        session.lost(OVER)
+    await play_out(running, due_us, mixer)
+    await running.close()
+
+
+async def play_out(running: ReplaySession, due_us: int, mixer: SecondMixer | None = None) -> None:
+    """Wait until the last reply is over, TAIL_S at most: chunk by chunk from `due_us` on, the caller's last."""
+    loop = running.loop
     silence = bytes(CHUNK_BYTES)
     last_us = loop.now_us + TAIL_S * US_PER_S
-    while not (session.idle or running.hung_up) and loop.now_us < last_us:
+    while not (running.session.idle or running.hung_up) and loop.now_us < last_us:
         due_us += CHUNK_US
         await loop.until(due_us)
         if mixer:
             mixer.take(silence)
     if mixer:
         mixer.finish()
-    await running.close()
 
 
-class _SecondMixer:
+class SecondMixer:
     """Passes what both sides said to a mix, a second at a time: by 10 ms, ten minutes take 0.2 s more."""
 
     def __init__(self, sink: ReplaySink, mix: Mix) -> None:

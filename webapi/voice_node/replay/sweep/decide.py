@@ -1,0 +1,65 @@
+"""Replays the rest of a graph over what its caller's part gave: decisions, replies, metrics.
+
+The events and metrics are those of `replay`, byte for byte. The frames (`voiced`, `likely`) are left out of the result:
+they are for pictures.
+"""
+
+from __future__ import annotations
+
+from webapi.voice_node.clock.replay_loops import run_paced
+from webapi.voice_node.config import Settings
+from webapi.voice_node.events import US_PER_S
+from webapi.voice_node.graph.settings_used import vad_backends
+from webapi.voice_node.graph.spec import GraphSpec
+from webapi.voice_node.replay.result import ReplayResult
+from webapi.voice_node.replay.session import ReplaySession, SessionIdentity
+from webapi.voice_node.replay.sweep.heard import Heard, HeardRecording
+from webapi.voice_node.replay.wav_replay import CHUNK_US, play_out
+
+
+def decide(
+    recording: HeardRecording, graph: GraphSpec, rest: GraphSpec, settings: Settings, heard: Heard
+) -> ReplayResult:
+    """Return what `graph` decides where its caller's part gave `heard`, and `rest` is the rest of it.
+
+    Raises UserError as `replay`.
+    """
+    result = ReplayResult(recording.path.name, graph.name, truncated=recording.truncated, vads=vad_backends(graph))
+    result.problems += [recording.note] if recording.note else []
+    identity = SessionIdentity(recording.digest[:12], "replay")
+    run_paced(_run(heard, identity, rest, settings, result), "virtual", name=recording.path)
+    return result
+
+
+async def _run(
+    heard: Heard, identity: SessionIdentity, rest: GraphSpec, settings: Settings, result: ReplayResult
+) -> None:
+    running = ReplaySession(identity, rest, settings, result, audible=False)
+    loop, push = running.loop, running.session.heard
+    due_us = 0
+    for t_us, value in heard.values:
+        if t_us > due_us:
+            due_us = t_us if not running.hung_up and loop.jump(t_us) else await _go_on(running, due_us, t_us)
+            if due_us < t_us:
+                break
+        push(value)
+        if running.failures:
+            running.raise_failure()
+    due_us = await _go_on(running, due_us, heard.end_us)
+    result.seconds = loop.now_us / US_PER_S
+    if not running.hung_up:
+        for value in heard.tail:
+            push(value)
+    await play_out(running, due_us)
+    await running.close()
+
+
+async def _go_on(running: ReplaySession, due_us: int, t_us: int) -> int:
+    """Go on to `t_us` as a replay does: a chunk at a time, up to the one in which the bot has hung up. Returns when
+    that was."""
+    loop = running.loop
+    while due_us < t_us and not running.hung_up:
+        due_us += CHUNK_US
+        if not loop.jump(due_us):
+            await loop.until(due_us)
+    return due_us
