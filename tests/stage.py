@@ -59,6 +59,16 @@ class Ear:
         ]
         self._end_us = now_us
 
+    def take_back(self) -> int:
+        """Forget what has not been played yet. How many samples that were."""
+        now_us = self._loop.now_us
+        left = max(0, self._end_us - now_us) * RATE_HZ // 1_000_000
+        self.pushes = [
+            (at, pcm[: max(0, now_us - at) * RATE_HZ // 1_000_000 * 2]) for at, pcm in self.pushes if at < now_us
+        ]
+        self._end_us = min(self._end_us, now_us)
+        return left
+
     def queued_ms(self) -> int:
         """How much is queued and not yet played."""
         return max(0, self._end_us - self._loop.now_us) // 1000

@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -58,7 +59,9 @@ TIMEOUT_MS = 1100  # longer than the slowest of ORCHESTRATORS thinks
 GRAPHS = {
     "default": text_of("default"),
     "cough": text_of("cough", barge_in="pause", patience_ms=800),
+    "duck": text_of("duck", barge_in="duck", patience_ms=800),
     "conversation": text_of("conversation", **MANNERS),
+    "conversation, duck": text_of("conversation", **MANNERS, barge_in="duck", turn_ms=300, start_frames=1),
     "all of it": text_of("conversation", **MANNERS, barge_in="pause", cough_ms=300, start_frames=1),
 }
 BY_CALLER = {"speech_started", "speech_ended", "barge_in", "superseded", "prompted", "reply_cut"}
@@ -85,6 +88,7 @@ def check(played: Played, *, stalled: bool) -> None:
         assert line["barge_in"] == (line["outcome"] == "barged_in")
         assert line["playback_cancelled"] <= (line["t6_first_bot_audio"] is not None)
     check_halts(played)
+    check_ducks(played)
     check_heard(played)
 
 
@@ -98,7 +102,8 @@ def check_speech(played: Played, *, stalled: bool) -> None:
             speaking, since_us = event.turn, event.t_us
         elif isinstance(event, SpeechEnded):
             assert speaking == event.turn
-            assert stalled or not [at for at, pcm in played.ear.pushes if pcm and since_us < at < event.t_us]
+            soft = bool(played.of("playback_ducked"))  # then the bot goes on meanwhile
+            assert soft or stalled or not [at for at, pcm in played.ear.pushes if pcm and since_us < at < event.t_us]
             assert event.reason != "cough" or event.voiced_ms < COUGH_MS
             speaking = None
 
@@ -116,6 +121,18 @@ def check_halts(played: Played) -> None:
             halted = None
         else:
             assert event.name != "playback_resumed"
+
+
+def check_ducks(played: Played) -> None:
+    """A reply becomes soft and loud in turns, while it plays, and its places in the reply go forward."""
+    for begun in played.of("playback_started"):
+        events: list[Any] = [event for event in played.events if event.turn == begun.turn]
+        changes = [event for event in events if event.name in ("playback_ducked", "playback_restored")]
+        expected = ["playback_ducked", "playback_restored"] * len(changes)
+        assert [event.name for event in changes] == expected[: len(changes)]
+        assert [event.sample for event in changes] == sorted(event.sample for event in changes)
+        over = next(event for event in played.of("playback_ended") if event.turn == begun.turn)
+        assert all(event.heard_ms <= over.heard_ms for event in changes)
 
 
 def check_heard(played: Played) -> None:

@@ -18,7 +18,9 @@ from webapi.voice_node.events import (
     FramesDropped,
     HookFailed,
     LlmRequestDone,
+    PlaybackDucked,
     PlaybackEnded,
+    PlaybackRestored,
     PlaybackStarted,
     Prompted,
     ReplyCut,
@@ -42,6 +44,7 @@ FIELDS = [
     *("barge_in", "playback_cancelled", "outcome"),
     *("latency_user_to_first_bot_chunk_ms", "latency_speech_end_to_first_bot_chunk_ms"),
     *("vad_speech_ms", "speech_end", "heard_ms", "barge_in_stop_ms"),
+    *("duck_ms", "ducked", "duck_restored", "duck_stopped"),
     *("caller_wait_ms", "marks", "parts", "graph"),
 ]
 PROMPT = "prompt"  # only where the bot spoke of its own accord
@@ -123,6 +126,10 @@ def test_a_turn_that_went_well() -> None:
         "speech_end": "silence",
         "heard_ms": 1075,
         "barge_in_stop_ms": None,
+        "duck_ms": None,
+        "ducked": 0,
+        "duck_restored": 0,
+        "duck_stopped": 0,
         "caller_wait_ms": 325.0,
         "marks": {},
         "parts": [
@@ -169,6 +176,34 @@ def test_talked_over_while_only_the_tail_was_playing() -> None:
         ]
     )
     assert (line["outcome"], line["playback_cancelled"], line["barge_in_stop_ms"]) == ("barged_in", True, 120.0)
+
+
+def test_a_reply_that_was_soft_twice_and_then_talked_over() -> None:
+    (line,) = told(
+        [
+            *answered(A),
+            PlaybackDucked(2300 * MS, A, 175, 8400, 2240 * MS),
+            PlaybackRestored(2500 * MS, A, 375, 18_000),
+            PlaybackDucked(2700 * MS, A, 575, 27_600, 2650 * MS),
+            BargeIn(3000 * MS, A, B, 2650 * MS),
+            ReplyCut(3000 * MS, A, "barged_in"),
+            PlaybackEnded(3000 * MS, A, 875, False),
+        ]
+    )
+    assert (line["duck_ms"], line["ducked"], line["duck_restored"], line["duck_stopped"]) == (60.0, 2, 1, 1)
+    assert (line["outcome"], line["heard_ms"], line["barge_in_stop_ms"]) == ("barged_in", 875, 350.0)
+
+
+def test_a_reply_that_ends_while_it_is_soft_was_not_stopped() -> None:
+    (line,) = told(
+        [
+            *answered(A),
+            PlaybackDucked(2300 * MS, A, 175, 8400, 2240 * MS),
+            ReplyEnded(2400 * MS, A, "completed"),
+            PlaybackEnded(3200 * MS, A, 1075, True),
+        ]
+    )
+    assert (line["duck_ms"], line["ducked"], line["duck_restored"], line["duck_stopped"]) == (60.0, 1, 0, 0)
 
 
 def test_talked_over_without_being_cut() -> None:

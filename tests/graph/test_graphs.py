@@ -158,3 +158,49 @@ def test_wideband_is_16_khz_all_the_way_whatever_the_settings_say() -> None:
     assert (line["outcome"], line["heard_ms"]) == ("completed", 1000)
     heard = np.frombuffer(played.ear.heard(0, 9), "<i2").astype(float)
     assert np.abs(np.fft.rfft(heard)).argmax() == 440  # cycles in its second: neither too high nor too low
+
+
+def test_duck_is_soft_at_a_cough_and_ends_at_a_word() -> None:
+    coughs = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 0.2), ("quiet", 1.5)]
+    played = play([*coughs, ("speech", 1.0), ("quiet", 5.0)], graph="duck", mock_reply="tone:4")
+    assert played.marbles() == "SEQPVSLEVSBCpEQPZp"
+    cough, first, words = played.lines
+    assert (first["outcome"], first["barge_in"]) == ("barged_in", True)
+    assert (first["ducked"], first["duck_restored"], first["duck_stopped"]) == (2, 1, 1)
+    assert (cough["outcome"], cough["speech_end"], cough["t3_logic_start"]) == ("empty", "cough", None)
+    assert (words["outcome"], words["heard_ms"]) == ("completed", 4000)
+    (soft, again), (loud,) = played.of("playback_ducked"), played.of("playback_restored")
+    (barge,) = played.of("barge_in")
+    assert played.ear.clears == [barge.t_us]
+    # It was never silent before it was stopped, 15 dB softer, and all of it counts as heard.
+    assert first["heard_ms"] == pytest.approx(len(played.ear.heard(0, barge.t_us / 1e6)) / 96, abs=1)
+    before, between = played.ear.heard(0, soft.t_us / 1e6), played.ear.heard(soft.t_us / 1e6, loud.t_us / 1e6)
+    assert len(between) / 96 == pytest.approx((loud.t_us - soft.t_us) / 1000, abs=1)
+    assert 20 * np.log10(loudness(between[2000:]) / loudness(before[2000:])) == pytest.approx(-15, abs=0.3)
+    assert first["duck_ms"] == (soft.t_us - soft.t_first_voiced_us) / 1000 <= 60
+    assert barge.t_us > again.t_us
+
+
+def test_duck_closes_the_reply_that_it_stops_and_asks_nobody_about_a_cough() -> None:
+    coughs = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 0.2), ("quiet", 0.4)]
+    played = play([*coughs, ("speech", 1.0), ("quiet", 4.0)], graph="duck", orchestrator="tests.orchestrators:Noted")
+    assert not played.failures
+    assert played.tasks_left == 0
+    assert [trace for name, trace in Noted.last.calls if name == "get_audio_reply"] == ["s-0000", "s-0002"]
+    assert [name for name, trace in Noted.last.calls if trace == "s-0001"] == ["on_speech_started"]
+    names = [name for name, trace in Noted.last.calls if trace == "s-0000"]
+    assert names.index("stop_playback") < names.index("on_barge_in_detected")
+
+
+@pytest.mark.parametrize("ends", ["gap", "cut"])
+def test_duck_is_over_with_the_callers_audio(ends: str) -> None:
+    script = [("quiet", 0.3), ("speech", 1.0), ("quiet", 1.0), ("speech", 0.1), (ends, 2.0), ("quiet", 3.0)]
+    played = play(script, graph="duck", mock_reply="tone:4")
+    assert not played.failures
+    names = [name for name in played.names if name.startswith("playback_")]
+    if ends == "gap":  # muted: the bot goes on, loud
+        assert names == ["playback_started", "playback_ducked", "playback_restored", "playback_ended"]
+        assert [line["outcome"] for line in played.lines if line["heard_ms"]] == ["completed"]
+    else:  # nobody hears it any more
+        assert names[-1] == "playback_ended"
+        assert [line["outcome"] for line in played.lines if line["heard_ms"]] == ["closed"]

@@ -137,7 +137,7 @@ WRONG = {
     ),
     "a rule that is not there": (
         changed("end_frames: 10,", "end_frames: 10, barge_in: cutt,"),
-        "turn_events: barge_in: 'cutt': input should be 'stop', 'pause' or 'ignore'",
+        "turn_events: barge_in: 'cutt': input should be 'stop', 'pause', 'duck' or 'ignore'",
     ),
     "a window that is too long": (
         changed("ms: 20", "ms: 2000"),

@@ -6,9 +6,11 @@ import pytest
 
 from webapi.voice_node.events import FillerStarted, Playback, PlaybackEnded, PlaybackPaused, PlaybackStarted, Turn
 from webapi.voice_node.hearing import interruption
-from webapi.voice_node.hearing.decisions import Decision, Halted, Interrupted
+from webapi.voice_node.hearing.decisions import Decision, Ducked, Halted, Interrupted, Restored, Resumed
+from webapi.voice_node.hearing.duck import Duck, Sound
 from webapi.voice_node.hearing.interruption import PendingReply
-from webapi.voice_node.hearing.turn_rule import TurnRule
+from webapi.voice_node.hearing.loudness import Loudness
+from webapi.voice_node.hearing.turn_rule import DuckRule, TurnRule
 from webapi.voice_node.hearing.utterance import Utterance
 
 STOP = TurnRule(start_frames=3, end_frames=4, preroll_frames=0, max_frames=1000)
@@ -40,6 +42,10 @@ def test_whether_the_caller_is_ignored(reply: PendingReply | None, rule: TurnRul
     assert interruption.caller_ignored(reply, rule) is expected
 
 
+SOUND = Sound(
+    number=26, voice=True, run=6, outstanding=0, first_frame=20, first_us=400,
+    probability=None, echo_left=None, level=50,
+)  # fmt: skip
 BARGE_IN = Interrupted(turn=0, by=1, voiced_us=400, playing=True)
 SUPERSEDED = BARGE_IN._replace(playing=False)
 
@@ -73,7 +79,7 @@ def test_what_an_onset_does(
 def test_what_more_voice_does(
     reply: PendingReply | None, voiced: int, left: PendingReply | None, decided: tuple[Decision, ...]
 ) -> None:
-    assert interruption.at_voice(reply, new(voiced), PAUSE) == (left, decided)
+    assert interruption.at_voice(reply, new(voiced), SOUND, Loudness(), PAUSE) == (left, decided)
 
 
 T0, T7 = Turn("", 0), Turn("", 7)
@@ -101,3 +107,90 @@ def test_what_playback_does(event: Playback, left: PendingReply | None) -> None:
 )
 def test_which_reply_came_at_a_pause(reply: PendingReply, expected: bool) -> None:
     assert reply.after_pause is expected
+
+
+# ---------------------------------------------------------------- duck
+
+DUCK = STOP._replace(
+    duck=DuckRule(frames=2, hold_frames=4, longest_frames=8, likely_frames=3, goes_on_frames=10, turn_frames=12)
+)
+FALLEN = Duck(first_frame=20, first_us=400, loudest_db=50)
+SOFT = PLAYED._replace(duck=FALLEN)
+LOUD_AGAIN = PLAYED._replace(duck=FALLEN._replace(loud=True))
+QUIET_LINE = Loudness(background=5 * 16)
+SILENT = SOUND._replace(voice=False, run=0, level=5)
+
+
+@pytest.mark.parametrize(
+    ("reply", "sound", "soft", "decided"),
+    [
+        (None, SOUND, None, ()),
+        (PREPARED, SOUND, False, ()),  # nobody hears it yet
+        (MUST_BE_HEARD, SOUND, False, ()),
+        (PLAYED, SOUND._replace(run=1), False, ()),
+        (PLAYED, SOUND, True, (Ducked(0, 400),)),
+        (SOFT, SOUND, True, ()),
+        (SOFT, SILENT, True, ()),
+        (PLAYED._replace(duck=FALLEN._replace(quiet=3)), SILENT, False, (Restored(0),)),
+        (LOUD_AGAIN, SOUND, False, ()),
+        (PLAYED._replace(duck=FALLEN._replace(loud=True, quiet=3)), SILENT, False, ()),
+    ],
+)
+def test_what_a_sound_does_to_the_volume(
+    reply: PendingReply | None, sound: Sound, soft: bool | None, decided: tuple[Decision, ...]
+) -> None:
+    left, told = interruption.at_sound(reply, sound, False, DUCK)
+    assert (None if left is None else left.soft, told) == (soft, decided)
+    assert interruption.at_sound(reply, sound, False, STOP) == (reply, ())
+
+
+@pytest.mark.parametrize(
+    ("reply", "voiced", "stays", "decided"),
+    [
+        (PLAYED, 4, True, (Ducked(0, 400),)),
+        (SOFT, 4, True, ()),
+        (LOUD_AGAIN, 4, True, (Ducked(0, 400),)),  # it was no voice, and now is one
+        (SOFT, 12, False, (BARGE_IN,)),
+        (PREPARED, 4, False, (SUPERSEDED,)),
+    ],
+)
+def test_what_an_onset_does_to_a_soft_reply(
+    reply: PendingReply, voiced: int, stays: bool, decided: tuple[Decision, ...]
+) -> None:
+    left, told = interruption.at_onset(reply, new(voiced), DUCK)
+    assert (left is not None and left.soft, told) == (stays, decided)
+
+
+@pytest.mark.parametrize(
+    ("voiced", "number", "level", "loudness", "interrupts"),
+    [
+        (9, 28, 50, QUIET_LINE, False),
+        (9, 29, 50, QUIET_LINE, True),  # ten frames after it began it is as loud as it was
+        (9, 29, 45, QUIET_LINE, False),
+        (9, 29, 50, Loudness(background=27 * 16), False),  # not much louder than the background
+        (9, 29, 50, Loudness(), False),
+        (12, 29, 45, QUIET_LINE, True),  # by its length
+        (12, 29, 50, QUIET_LINE._replace(usual_db=60, total_db=500, frames=10), False),
+    ],
+)
+def test_which_voice_over_a_soft_reply_interrupts_it(
+    voiced: int, number: int, level: int, loudness: Loudness, interrupts: bool
+) -> None:
+    sound = SOUND._replace(number=number, level=level)
+    left, decided = interruption.at_voice(SOFT, new(voiced), sound, loudness, DUCK)
+    assert (left, decided) == ((None, (BARGE_IN,)) if interrupts else (SOFT, ()))
+
+
+@pytest.mark.parametrize(
+    ("reply", "rule", "decided"),
+    [
+        (PLAYED, PAUSE, (Resumed(0),)),
+        (SOFT, DUCK, (Restored(0),)),
+        (LOUD_AGAIN, DUCK, ()),
+        (PLAYED, DUCK, ()),  # it is loud again already
+    ],
+)
+def test_what_the_end_of_a_short_interruption_does(
+    reply: PendingReply, rule: TurnRule, decided: tuple[Decision, ...]
+) -> None:
+    assert interruption.at_end(reply, rule) == (PLAYED, decided)

@@ -103,6 +103,8 @@ def test_what_a_caller_notices_is_info_and_a_bad_reply_a_warning() -> None:
         "playback_started",
         "playback_paused",
         "playback_resumed",
+        "playback_ducked",
+        "playback_restored",
         "playback_ended",
         "frames_dropped",
         "hung_up",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from webapi.voice_node.events import ReplyAudio, Turn
+from webapi.voice_node.events import PlaybackDucked, PlaybackEnded, PlaybackRestored, ReplyAudio, Turn
 from webapi.voice_node.playback.far_end import PIECE_BYTES, FarEnd
 
 MS = 1000
@@ -36,6 +36,24 @@ def test_after_a_gap_it_is_in_step_with_the_first_chunk(gap_ms: int) -> None:
     begins = 200 + gap_ms // 10
     after = [taken(far_end, (begins + at) * 10 * MS) for at in range(1, 21)]
     assert after == [begins + at for at in range(1, 21)]
+
+
+def test_what_plays_softly_is_soft_from_its_moment_on_until_the_reply_is_over() -> None:
+    far_end, turn = FarEnd(), Turn("a", 0)
+    far_end.on_played(ReplyAudio(0, turn, np.full(100 * SAMPLES, 10_000, "<i2").tobytes(), 48_000))
+    far_end.on_played(PlaybackDucked(200 * MS, turn, 200, 9600, 140 * MS))
+    far_end.on_played(PlaybackRestored(400 * MS, turn, 400, 19_200))
+    far_end.on_played(PlaybackDucked(600 * MS, turn, 600, 28_800, 540 * MS))
+    far_end.on_played(PlaybackEnded(700 * MS, turn, 700, completed=False))
+    far_end.on_played(ReplyAudio(800 * MS, Turn("b", 1), np.full(20 * SAMPLES, 5000, "<i2").tobytes(), 48_000))
+    ends = [taken(far_end, at * 10 * MS) for at in range(1, 101)]
+    assert ends[:20] == [10_000] * 20
+    assert ends[21:40] == [1778] * 19
+    assert ends[46:60] == [10_000] * 14
+    assert ends[61:70] == [1778] * 9
+    assert 0 <= ends[70] < 10  # the fade of the cut
+    assert ends[71:80] == [0] * 9
+    assert ends[80:100] == [5000] * 20
 
 
 def test_without_a_gap_a_late_chunk_moves_nothing() -> None:

@@ -60,3 +60,34 @@ def test_the_name_of_the_recording_does_not_count(tmp_path: Path, capsys: pytest
     found = difference(text, text.replace("a.wav", "b.wav").replace("graph default", "graph other"))
     assert "- b.wav" in found  # the rest of the line counts
     assert SETTINGS.vad_backend == "webrtc"
+
+
+def test_a_soft_stretch_of_a_reply_has_a_sign_of_its_own() -> None:
+    events = [
+        event("playback_started", 100_000),
+        event("playback_ducked", 500_000, heard_ms=400, sample=19_200, t_first_voiced=0.44),
+        event("playback_restored", 900_000, heard_ms=800, sample=38_400),
+        event("playback_ducked", 1_300_000, heard_ms=1200, sample=57_600, t_first_voiced=1.24),
+        event("playback_ended", 1_600_000, heard_ms=1500, completed=False),
+    ]
+    result = ReplayResult("a", "g", seconds=2.0, events=events)
+    assert drawn(result, "bot") == "-====____====___x----"
+    assert [
+        line.split(maxsplit=3)[1:] for line in render(result).splitlines() if " V 0 " in line or " L 0 " in line
+    ] == [
+        ["V", "0", "playback_ducked  heard 400 ms so far"],
+        ["L", "0", "playback_restored  heard 800 ms so far"],
+        ["V", "0", "playback_ducked  heard 1200 ms so far"],
+    ]
+
+
+def test_a_soft_filler_has_that_sign_and_so_has_the_reply_behind_it() -> None:
+    events = [
+        event("filler_started", 100_000),
+        event("playback_ducked", 500_000, heard_ms=0, sample=0, t_first_voiced=0.44),
+        event("playback_started", 700_000, interruptible=True),
+        event("playback_restored", 900_000, heard_ms=200, sample=9600),
+        event("playback_ended", 1_300_000, heard_ms=600, completed=True),
+    ]
+    result = ReplayResult("a", "g", seconds=2.0, events=events)
+    assert drawn(result, "bot") == "-++++____=====-------"

@@ -124,6 +124,18 @@ def test_prompts_are_no_answers() -> None:
     assert "prompts: completed 1  empty 1\n" in console.file.getvalue()
 
 
+def test_ducks_are_summed_and_told_where_there_are_some() -> None:
+    soft = {"duck_ms": 60.0, "ducked": 2, "duck_restored": 1}
+    numbers = summary([turn(0), turn(1, **soft, duck_stopped=1), turn(2, **soft, duck_stopped=None)])
+    assert (numbers["ducked"], numbers["duck_restored"], numbers["duck_stopped"]) == (4, 2, 1)
+    assert numbers["measures"]["duck_ms"]["n"] == 2
+    for shown, there in ((numbers, True), (summary([turn(0)]), False)):
+        console = Console(file=io.StringIO(), width=100)
+        show(shown, console)
+        assert isinstance(console.file, io.StringIO)
+        assert ("ducked 4: loud again 2, stopped 1\n" in console.file.getvalue()) is there
+
+
 def test_people_get_a_table() -> None:
     console = Console(file=io.StringIO(), width=100)
     show(summary([turn(0), turn(1, **CUT), turn(2, outcome="[red]odd", speech_end="noise")]), console)

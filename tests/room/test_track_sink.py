@@ -20,6 +20,7 @@ from webapi.voice_node.room.track_queue import LATE_S, TICK_S, Ticks
 from webapi.voice_node.room.track_sink import MAX_WAITING, PIECE_BYTES, QUIET, TrackSink
 
 LOUD = np.full(PIECE_BYTES // 2, 10_000, "<i2").tobytes()  # 20 ms
+SOFT = np.full(PIECE_BYTES // 2, 1778, "<i2").tobytes()
 
 
 class Source:
@@ -160,6 +161,52 @@ def test_a_frame_of_a_reply_after_the_clear_is_not_cleared(play: Callable[[Scene
         stage.sink.push(LOUD)
         await until(1.5)
         assert source.inside == LOUD
+
+    play(scene)
+
+
+def test_what_is_taken_back_is_counted_and_can_be_pushed_again(play: Callable[[Scene], None]) -> None:
+    async def scene(stage: Stage) -> None:
+        source = await stage.publish()
+        await until(1.005)
+        for _ in range(5):
+            stage.sink.push(LOUD)
+        await until(1.015)  # 10 ms of 100 are played
+        assert stage.sink.take_back() == 90 * 48
+        assert source.inside == b""
+        stage.sink.push(SOFT)
+        await until(1.5)
+        assert source.inside == SOFT
+        assert stage.sink.take_back() == 0
+
+    play(scene)
+
+
+def test_a_frame_that_is_on_its_way_is_taken_back_too(play: Callable[[Scene], None]) -> None:
+    async def scene(stage: Stage) -> None:
+        source = await stage.publish()
+        await until(1.005)
+        source.ready.clear()
+        stage.sink.push(LOUD + LOUD)
+        await asyncio.sleep(0)
+        assert source.asked == 1
+        assert stage.sink.take_back() == 2 * 960
+        stage.sink.push(SOFT + SOFT)
+        source.ready.set()
+        await until(1.5)
+        assert source.inside == SOFT + SOFT
+
+    play(scene)
+
+
+def test_silence_behind_a_reply_is_not_counted_as_taken_back(play: Callable[[Scene], None]) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.publish()
+        await until(1.005)
+        stage.sink.push(LOUD[: 15 * 96])  # 15 ms: the sink fills up the last tick
+        await until(1.0155)
+        assert stage.sink.take_back() == 5 * 48
+        assert TrackSink().take_back() == 0  # it has no track
 
     play(scene)
 

@@ -12,7 +12,16 @@ from loguru import logger
 
 from tests.node.conftest import Logging
 from tests.node.monitor.stories import line, shown, value
-from webapi.voice_node.events import BargeIn, FramesDropped, HookFailed, ReplyEnded, SpeechStarted, Turn
+from webapi.voice_node.events import (
+    BargeIn,
+    FramesDropped,
+    HookFailed,
+    PlaybackDucked,
+    PlaybackRestored,
+    ReplyEnded,
+    SpeechStarted,
+    Turn,
+)
 from webapi.voice_node.node.loop_watch import Blocked, log_blocked
 from webapi.voice_node.node.monitor import labels
 from webapi.voice_node.node.monitor.loop_lag import EVERY_S, LoopLag
@@ -51,6 +60,17 @@ def test_a_turn_is_counted_with_its_wait_and_what_that_went_into() -> None:
     assert value(monitor, "wait_part_seconds_count", part="node") == 1  # both of its pieces are one
     assert value(monitor, "wait_part_seconds_sum", part="node") == pytest.approx(0.005)
     assert value(monitor, "wait_part_seconds_sum", part="orchestrator") == pytest.approx(0.7)
+
+
+def test_ducks_are_counted_with_what_became_of_them() -> None:
+    monitor = Monitor()
+    monitor.on_event(PlaybackDucked(1, A, 0, 0, 0))
+    monitor.on_event(PlaybackRestored(2, A, 0, 0))
+    monitor.on_event(PlaybackDucked(3, A, 0, 0, 0))
+    monitor.on_turn(line(outcome="barged_in", duck_ms=60.0, ducked=2, duck_restored=1, duck_stopped=1))
+    counts = {act: value(monitor, "ducks_total", act=act) for act in ("ducked", "restored", "stopped")}
+    assert counts == {"ducked": 2, "restored": 1, "stopped": 1}
+    assert value(monitor, "duck_seconds_sum") == pytest.approx(0.06)
 
 
 def test_events_of_a_session_are_counted() -> None:

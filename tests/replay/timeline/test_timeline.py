@@ -188,6 +188,32 @@ def test_a_reply_that_halts_has_two_spans_and_the_silence_began_with_the_halt(re
     assert [(d.kind, d.start, d.end) for d in shown.delays] == [("stop", 3.9, 4.0)]
 
 
+def test_a_soft_stretch_of_a_reply_is_a_span_of_its_own(replayed: ReplayResult, folder: Path) -> None:
+    about = {"turn_index": 0, "trace_id": "t"}
+    replayed.events = [
+        {"event": "playback_started", "t": 1.0, **about},
+        {"event": "playback_ducked", "t": 2.0, "heard_ms": 1000, "sample": 48_000, "t_first_voiced": 1.94, **about},
+        {"event": "playback_restored", "t": 2.5, "heard_ms": 1500, "sample": 72_000, **about},
+        {"event": "playback_ducked", "t": 4.0, "heard_ms": 3000, "sample": 144_000, "t_first_voiced": 3.94, **about},
+        {"event": "barge_in", "t": 4.4, "t_first_voiced": 3.94, **about},
+        {"event": "playback_ended", "t": 4.4, "heard_ms": 3400, "completed": False, **about},
+    ]
+    replayed.metrics = []
+    shown = timeline(replayed, 15.3)
+    assert [(p.start, p.end, p.ducked, p.cut) for p in shown.playback] == [
+        (1.0, 2.0, False, False),
+        (2.0, 2.5, True, False),
+        (2.5, 4.0, False, False),
+        (4.0, 4.4, True, True),
+    ]
+    picture = svg(shown, read_outline(folder / "mix.wav"))
+    marks = [path.get("data-event") for path in drawing(picture).iterfind(".//{*}path[@class='event']")]
+    assert sorted(mark for mark in marks if mark) == [
+        "barge_in", "playback_ducked", "playback_ducked", "playback_restored",
+    ]  # fmt: skip
+    assert "bot soft" in picture
+
+
 def test_what_is_still_open_goes_to_the_end(replayed: ReplayResult) -> None:
     replayed.events = [e for e in replayed.events if e["turn_index"] == 0 and e["event"] != "playback_ended"]
     replayed.metrics = []

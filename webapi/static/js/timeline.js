@@ -223,6 +223,8 @@ const TIMELINE_ROWS = {
   playback_started: [1, "bot"],
   playback_paused: [1, "bot"],
   playback_resumed: [1, "bot"],
+  playback_ducked: [1, "bot"],
+  playback_restored: [1, "bot"],
   playback_ended: [1, "bot"],
   dtmf: [0, "caller"],
   hung_up: [1, "cut"],

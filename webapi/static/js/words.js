@@ -129,6 +129,8 @@ const EVENTS = {
   playback_started: ["playback", "Playback started"],
   playback_paused: ["halts", "The bot halts: are you speaking, or coughing?"],
   playback_resumed: ["goes on", "The bot goes on: that was a cough"],
+  playback_ducked: ["soft", "The bot speaks softly: are you speaking, or saying mm-hm?"],
+  playback_restored: ["loud", "The bot is loud again: that was no turn"],
   playback_ended: ["done", "Playback ended"],
   frames_dropped: ["dropped", "Late audio dropped"],
   not_heard: ["not heard", "The bot can't hear"],

@@ -11,6 +11,8 @@ const EVENTS = {
   playback_started: { letter: "▸", words: "Playback started", row: 2, colour: "bot" },
   playback_paused: { letter: "Ⅱ", words: "Playback halted", row: 2, colour: "bot" },
   playback_resumed: { letter: "▸", words: "Playback goes on", row: 2, colour: "bot" },
+  playback_ducked: { letter: "V", words: "Playback is soft: a voice", row: 2, colour: "bot" },
+  playback_restored: { letter: "L", words: "Playback is loud again", row: 2, colour: "bot" },
   playback_ended: { letter: "■", words: "Playback ended", row: 2, colour: "bot" },
   reply_started: { words: "Reply asked for", row: 2, colour: "bot" },
   llm_request_done: { words: "Language model is done", row: 2, colour: "bot" },

@@ -10,6 +10,7 @@ const LANE = {
   bot: { top: 221, height: 84 },
   bots: 313, // its events
 };
+const SOFT = { top: LANE.bot.top + LANE.bot.height / 4, height: LANE.bot.height / 2 }; // a reply that plays softly
 const BAR = 3; // px from one bar of a waveform to the next
 const TICKS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200];
 
@@ -95,7 +96,7 @@ class Picture {
     g.globalAlpha = 0.45;
     for (const [start, end] of seen(call.fillers, view)) this.span(g, start, end, LANE.bot, "bot");
     g.globalAlpha = 1;
-    for (const [start, end, turn] of seen(call.playback, view)) this.span(g, start, end, LANE.bot, "bot", turn);
+    for (const [start, end, turn, , , ducked] of seen(call.playback, view)) this.span(g, start, end, ducked ? SOFT : LANE.bot, "bot", turn);
     this.wave(g, call.peaks.caller, LANE.caller, this.colour.caller);
     this.wave(g, call.peaks.bot, LANE.bot, this.colour.bot);
     for (const span of seen(call.playback, view)) this.ended(g, span);

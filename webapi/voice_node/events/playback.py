@@ -34,6 +34,23 @@ class PlaybackResumed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaybackDucked(Event):
+    """The reply plays on softly, because a voice is there: whether that is a turn is not decided yet."""
+
+    heard_ms: int  # how much of the reply was played so far
+    sample: int  # of the reply, at the rate of the room: it falls from here on; of a filler it is 0
+    t_first_voiced_us: int  # arrival of the first voiced frame
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackRestored(Event):
+    """The reply is loud again: what it fell for was no turn."""
+
+    heard_ms: int  # how much of the reply was played so far
+    sample: int  # of the reply: it rises from here on
+
+
+@dataclass(frozen=True, slots=True)
 class PlaybackEnded(Event):
     """Nothing of the reply will be heard any more. Comes once for each reply, also for one that never played."""
 
@@ -50,5 +67,15 @@ class FramesDropped(Event):
     reason: str  # for people
 
 
-Playback: TypeAlias = FillerStarted | PlaybackStarted | PlaybackPaused | PlaybackResumed | PlaybackEnded | FramesDropped
-Played: TypeAlias = ReplyAudio | PlaybackPaused | PlaybackEnded  # a piece plays from its stamp on, or behind what plays
+Playback: TypeAlias = (
+    FillerStarted
+    | PlaybackStarted
+    | PlaybackPaused
+    | PlaybackResumed
+    | PlaybackDucked
+    | PlaybackRestored
+    | PlaybackEnded
+    | FramesDropped
+)
+# A piece plays from its stamp on, or behind what plays.
+Played: TypeAlias = ReplyAudio | PlaybackPaused | PlaybackDucked | PlaybackRestored | PlaybackEnded

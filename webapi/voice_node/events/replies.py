@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from webapi.voice_node.events.event import Event, Turn
-from webapi.voice_node.events.turns import HaltReply, ResumeReply
+from webapi.voice_node.events.turns import DuckReply, HaltReply, RestoreReply, ResumeReply
 from webapi.voice_node.events.words import HeardText, Mark, MessageSent, Transcript
 
 ReplyOutcome: TypeAlias = Literal["completed", "failed", "timeout", "empty"]
@@ -79,6 +79,8 @@ Reply: TypeAlias = (
     | ReplyAudio
     | HaltReply
     | ResumeReply
+    | DuckReply
+    | RestoreReply
     | ReplyEnded
     | ReplyCut
     | HookFailed

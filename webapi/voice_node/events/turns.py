@@ -109,6 +109,23 @@ class ResumeReply:
     turn: Turn
 
 
+@dataclass(frozen=True, slots=True)
+class DuckReply:
+    """The reply of `turn` is playing and falls in volume: a voice is there."""
+
+    t_us: int
+    turn: Turn
+    t_first_voiced_us: int  # arrival of its first voiced frame
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReply:
+    """The reply of `turn` is as loud again as it was."""
+
+    t_us: int
+    turn: Turn
+
+
 TurnEvent: TypeAlias = (
     SpeechStarted
     | PartialAudio
@@ -119,6 +136,8 @@ TurnEvent: TypeAlias = (
     | Unheard
     | HaltReply
     | ResumeReply
+    | DuckReply
+    | RestoreReply
     | HungUp
     | Dtmf
 )

@@ -43,6 +43,19 @@ class Resumed(NamedTuple):
     turn: int
 
 
+class Ducked(NamedTuple):
+    """The reply to turn `turn` plays and becomes soft: a voice is there."""
+
+    turn: int
+    voiced_us: int  # arrival of its first voiced frame
+
+
+class Restored(NamedTuple):
+    """The reply to turn `turn` is loud again."""
+
+    turn: int
+
+
 class PromptDue(NamedTuple):
     """The bot begins turn `turn` with a prompt."""
 
@@ -63,4 +76,6 @@ class HangUpDue(NamedTuple):
     reason: str
 
 
-Decision: TypeAlias = Started | Ended | Interrupted | Halted | Resumed | PromptDue | SayDue | HangUpDue
+Decision: TypeAlias = (
+    Started | Ended | Interrupted | Halted | Resumed | Ducked | Restored | PromptDue | SayDue | HangUpDue
+)

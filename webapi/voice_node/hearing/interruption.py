@@ -8,6 +8,8 @@
     reply    ▶▶▶▶▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮▮▮▮▮▮▶▶▶▶▶▶▶▶▶▶▮▮▮▮▮▮×
     decides  -------------H----------R----------H-----B      H halted, R resumed, B interrupted
 
+With `barge_in: duck` the reply becomes soft instead of halting, and sooner: see duck.py.
+
 A reply that nobody has heard yet is superseded by any voice: the caller had only paused. A filler counts as heard: a
 voice over it halts, and the reply behind the filler waits as a halted reply does.
 """
@@ -17,7 +19,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from webapi.voice_node.events import FillerStarted, Playback, PlaybackEnded, PlaybackStarted
-from webapi.voice_node.hearing.decisions import Decision, Halted, Interrupted
+from webapi.voice_node.hearing import duck
+from webapi.voice_node.hearing.decisions import Decision, Ducked, Halted, Interrupted, Restored, Resumed
+from webapi.voice_node.hearing.duck import Duck, Sound
+from webapi.voice_node.hearing.loudness import Loudness
+from webapi.voice_node.hearing.turn_or_not import Evidence, is_turn
 from webapi.voice_node.hearing.turn_rule import TurnRule
 from webapi.voice_node.hearing.utterance import Utterance
 
@@ -35,6 +41,13 @@ class PendingReply(NamedTuple):
     interruptible: bool = True
     prompt: bool = False  # the bot began the turn: `to` has no audio
     since: int | None = None  # the first frame of the silence that it answers; None: no silence came before it
+    duck: Duck | None = None  # the voice over it that has made it soft
+    words: str = ""  # of the voice over it, as far as a recogniser has told them
+
+    @property
+    def soft(self) -> bool:
+        """Whether it plays softly."""
+        return self.duck is not None and not self.duck.loud
 
     @property
     def after_pause(self) -> bool:
@@ -47,24 +60,56 @@ def caller_ignored(reply: PendingReply | None, rule: TurnRule) -> bool:
     return reply is not None and reply.playing and not (rule.barge_in and reply.interruptible)
 
 
+def at_sound(
+    reply: PendingReply | None, sound: Sound, speaking: bool, rule: TurnRule
+) -> tuple[PendingReply | None, tuple[Decision, ...]]:
+    """With `duck`: the volume of a reply in this frame. `speaking`: an utterance is open."""
+    if rule.duck is None or reply is None or not reply.playing:
+        return reply, NO_DECISION
+    if reply.duck is None:
+        if caller_ignored(reply, rule) or not duck.falls(sound, rule.duck):
+            return reply, NO_DECISION
+        return reply._replace(duck=duck.begin(sound)), (Ducked(reply.to.turn, sound.first_us),)
+    left = reply._replace(duck=duck.frame(reply.duck, sound, speaking, rule.duck))
+    return left, (Restored(reply.to.turn),) if reply.soft and not left.soft else NO_DECISION
+
+
 def at_onset(
     reply: PendingReply | None, utterance: Utterance, rule: TurnRule
 ) -> tuple[PendingReply | None, tuple[Decision, ...]]:
-    """The caller begins to talk: the reply goes, or halts for now."""
+    """The caller begins to talk: the reply goes, or halts or is soft for now."""
     if reply is None:
         return None, NO_DECISION
-    if reply.playing and utterance.voiced_frames < rule.min_interruption_frames:
-        return reply, (Halted(reply.to.turn),)
+    if reply.playing and not _is_enough(Evidence(utterance.voiced_frames), rule):
+        if rule.duck is None:
+            return reply, (Halted(reply.to.turn),)
+        if reply.soft:
+            return reply._replace(words=""), NO_DECISION
+        fallen = Duck(utterance.first_frame, utterance.first_voiced_us)
+        return reply._replace(duck=fallen, words=""), (Ducked(reply.to.turn, utterance.first_voiced_us),)
     return None, (Interrupted(reply.to.turn, utterance.turn, utterance.first_voiced_us, reply.playing),)
 
 
 def at_voice(
-    reply: PendingReply | None, utterance: Utterance, rule: TurnRule
+    reply: PendingReply | None, utterance: Utterance, sound: Sound, loudness: Loudness, rule: TurnRule
 ) -> tuple[PendingReply | None, tuple[Decision, ...]]:
-    """The caller goes on talking over a halted reply: with enough voice it is interrupted."""
-    if reply is None or utterance.voiced_frames < rule.min_interruption_frames:
+    """The caller goes on talking over a reply that has halted or is soft: with enough evidence it is interrupted."""
+    if reply is None:
+        return None, NO_DECISION
+    since, fallen_db = 0, None
+    if reply.duck is not None and sound.level is not None and loudness.clear(reply.duck.loudest_db):
+        since, fallen_db = sound.number + 1 - reply.duck.first_frame, reply.duck.loudest_db - sound.level
+    evidence = Evidence(utterance.voiced_frames, since, fallen_db, loudness.softer_db, reply.words)
+    if not _is_enough(evidence, rule):
         return reply, NO_DECISION
     return None, (Interrupted(reply.to.turn, utterance.turn, utterance.first_voiced_us, playing=True),)
+
+
+def at_end(reply: PendingReply, rule: TurnRule) -> tuple[PendingReply, tuple[Decision, ...]]:
+    """The voice over the reply was a short interruption, or has stopped: the reply is as it was before."""
+    if rule.duck is None:
+        return reply, (Resumed(reply.to.turn),)
+    return reply._replace(duck=None), (Restored(reply.to.turn),) if reply.soft else NO_DECISION
 
 
 def at_playback(reply: PendingReply | None, event: Playback) -> PendingReply | None:
@@ -76,3 +121,10 @@ def at_playback(reply: PendingReply | None, event: Playback) -> PendingReply | N
     if isinstance(event, PlaybackStarted):
         return reply._replace(playing=True, interruptible=event.interruptible)
     return None if isinstance(event, PlaybackEnded) else reply
+
+
+def _is_enough(evidence: Evidence, rule: TurnRule) -> bool:
+    """Whether the evidence of a voice over the reply is enough to interrupt it."""
+    if rule.duck is None:
+        return evidence.voiced >= rule.min_interruption_frames
+    return is_turn(evidence, rule.duck)

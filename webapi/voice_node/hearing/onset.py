@@ -9,10 +9,10 @@ voiced", so the window is kept as a count. (A majority vote over 240 ms was meas
 of speech in noise: it gains nothing.)
 
 Where the detector also gives the probability of a voice, it has the last word: N - SOONER voiced frames open if the
-probability is at least START. Over a reply that plays, N frames at BARGE_IN or more are needed. Where an echo
-canceller works on the caller's audio, the start rule holds over a reply too, made stricter in proportion to the echo
-that may be left, up to WITH_ECHO times N frames of certainty. docs/hearing.md and docs/echo.md have the reasons and
-figures.
+probability is at least START. Over a reply that plays, N frames at BARGE_IN or more are needed; not where the reply
+becomes soft first, and is interrupted later. Where an echo canceller works on the caller's audio, the start rule holds
+over a reply too, made stricter in proportion to the echo that may be left, up to WITH_ECHO times N frames of certainty.
+docs/hearing.md and docs/echo.md have the reasons and figures.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def margin_of(run: int, needed: int, probability: float | None, least: float) ->
 def _needed(probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> tuple[int, float]:
     """Frames in a row, and the least probability of the last of them."""
     frames, least = rule.start_frames, BARGE_IN
-    if probability is not None and (not playing or echo_left is not None):
+    if probability is not None and (not playing or echo_left is not None or rule.duck is not None):
         frames, least = max(1, frames - SOONER), START
     if playing and echo_left is not None:
         frames += round((WITH_ECHO * rule.start_frames - frames) * echo_left)

@@ -14,10 +14,12 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from webapi.voice_node.events import SHORT_INTERRUPTION, Playback
-from webapi.voice_node.hearing import endpoint, interruption, onset, prompts, requests
-from webapi.voice_node.hearing.decisions import Decision, Ended, HangUpDue, PromptDue, Resumed, SayDue, Started
+from webapi.voice_node.hearing import duck, endpoint, interruption, loudness, onset, prompts, requests
+from webapi.voice_node.hearing.decisions import Decision, Ended, HangUpDue, PromptDue, SayDue, Started
+from webapi.voice_node.hearing.duck import Sound
 from webapi.voice_node.hearing.endpoint import END, Endpoint
 from webapi.voice_node.hearing.interruption import NO_DECISION, PendingReply
+from webapi.voice_node.hearing.loudness import Loudness
 from webapi.voice_node.hearing.onset import NO_RUN, Onset
 from webapi.voice_node.hearing.requests import Request, SayRequest
 from webapi.voice_node.hearing.turn_rule import TurnRule
@@ -35,16 +37,24 @@ def frame(
     rule: TurnRule,
     probability: float | None = None,
     echo_left: float | None = None,
+    level: int | None = None,
 ) -> Step:
-    """One frame later. `number` is the frame's position, `t_us` its arrival, `echo_left` as events.Frame has it."""
+    """One frame later. `number` is the frame's position, `t_us` its arrival, `echo_left` as events.Frame has it.
+
+    `level` is needed with `duck`: see loudness.py.
+    """
     prompted = NO_DECISION
+    if level is not None:
+        s = s._replace(loudness=loudness.frame(s.loudness, level, t_us))
     if rule.greeting or rule.idle_prompt:
         voice = voiced and (not s.onset.pause_needed if probability is None else probability >= END)
         s, prompted = _prompt(s, voice, number, t_us, rule)
     if s.utterance is not None:
-        s, decided = _continue(s, s.utterance, voiced, number, t_us, rule, probability)
-    elif voiced or s.onset is not NO_RUN:
-        s, decided = _await_onset(s, voiced, number, t_us, rule, probability, echo_left)
+        s, decided = _continue(s, s.utterance, voiced, number, t_us, rule, probability, echo_left, level)
+    elif (
+        voiced or s.onset is not NO_RUN or s.loudness.outstanding or (s.reply is not None and s.reply.duck is not None)
+    ):
+        s, decided = _await_onset(s, voiced, number, t_us, rule, probability, echo_left, level)
     else:
         return s, prompted
     return s, prompted + decided
@@ -53,7 +63,12 @@ def frame(
 def gap(s: TurnState, last_frame: int, reason: str, rule: TurnRule) -> Step:
     """The caller's audio stopped after frame `last_frame`: the utterance is over."""
     s = s._replace(onset=NO_RUN, endpoint=Endpoint(pauses=s.endpoint.pauses), heard_from=last_frame + 1)
-    return _end(s, s.utterance, last_frame, reason, rule) if s.utterance else (s, NO_DECISION)
+    if s.utterance:
+        return _end(s, s.utterance, last_frame, reason, rule)
+    if s.reply is None or s.reply.duck is None:
+        return s, NO_DECISION
+    reply, decided = interruption.at_end(s.reply, rule)
+    return s._replace(reply=reply), decided
 
 
 def unheard(s: TurnState) -> tuple[TurnState, int | None]:
@@ -72,6 +87,13 @@ def playback(s: TurnState, event: Playback) -> TurnState:
 def key(s: TurnState) -> TurnState:
     """The caller has pressed a key: they are there, so the silence before a prompt begins anew."""
     return s._replace(silence=prompts.at_onset(s.silence))
+
+
+def words(s: TurnState, turn: int, text: str) -> TurnState:
+    """What the caller has said so far in turn `turn`, as a recogniser understands it. It counts with the next frame."""
+    if s.utterance is None or s.utterance.turn != turn or s.reply is None:
+        return s
+    return s._replace(reply=s.reply._replace(words=text))
 
 
 def request(s: TurnState, request: Request) -> TurnState:
@@ -110,19 +132,34 @@ def _await_onset(
     rule: TurnRule,
     probability: float | None,
     echo_left: float | None,
+    level: int | None,
 ) -> Step:
     """The caller is not speaking: an utterance may begin with this frame."""
-    reply = s.reply
-    if interruption.caller_ignored(reply, rule) and not s.onset.pause_needed:
+    reply, volume = s.reply, NO_DECISION
+    ignored = interruption.caller_ignored(reply, rule) and not s.onset.pause_needed
+    if ignored and (reply is None or reply.duck is None):
         # Whoever is still talking then starts when the reply is over.
         return s if s.onset is NO_RUN else s._replace(onset=NO_RUN), NO_DECISION
     doubted = probability is not None and probability < END
-    run = onset.frame(s.onset, voiced, doubted, number, t_us, rule)
-    if run is s.onset:
+    run = NO_RUN if ignored else onset.frame(s.onset, voiced, doubted, number, t_us, rule)
+    loud = s.loudness
+    if rule.duck is not None and not run.pause_needed:
+        voice = voiced and not doubted and not ignored
+        sound = _sound(loud, run, voice, number, t_us, probability, echo_left, level)
+        reply, volume = interruption.at_sound(reply, sound, False, rule)
+        if s.reply is not None and s.reply.duck is not None and volume:  # no utterance has begun in it
+            loud = loudness.in_vain(loud, s.reply.duck.loudest_db)
+    if run is s.onset and reply is s.reply:
         return s, NO_DECISION
-    s = TurnState(run, s.endpoint, None, reply, s.silence, s.turns, s.heard_from, s.requests)
     opens = onset.opens(run, probability, echo_left, reply is not None and reply.playing, rule)
-    return _start(s, number, t_us, rule) if opens else (s, NO_DECISION)
+    if not opens and rule.duck is not None and reply is not None and reply.duck is not None and reply.soft:
+        opens = reply.duck.likely >= rule.duck.likely_frames and loud.clear(reply.duck.loudest_db)
+        run = duck.onset(reply.duck, number) if opens else run
+    s = TurnState(run, s.endpoint, None, reply, s.silence, s.turns, s.heard_from, s.requests, loud)
+    if ignored or not opens:
+        return s, volume
+    s, started = _start(s, number, t_us, rule)
+    return s, volume + started
 
 
 def _continue(
@@ -133,29 +170,54 @@ def _continue(
     t_us: int,
     rule: TurnRule,
     probability: float | None,
+    echo_left: float | None,
+    level: int | None,
 ) -> Step:
     """The utterance has one more frame: it may interrupt a halted reply, or be over."""
     doubted = probability is not None and probability < END
     voice = voiced if probability is None else not doubted
     run = onset.frame(s.onset, voiced, doubted, number, t_us, rule)
     silence = endpoint.frame(s.endpoint, voice, voiced, rule)
+    loud = s.loudness
     if voice:
+        loud = loudness.at_voice(loud, level)
         turn, first, first_us, _, count = utterance
         utterance = Utterance(turn, first, first_us, t_us, count + 1)
-    reply, interrupted = s.reply, NO_DECISION
+    reply, decided, interrupted = s.reply, NO_DECISION, NO_DECISION
     if reply is not None:
-        reply, interrupted = interruption.at_voice(reply, utterance, rule)
-    s = TurnState(run, silence, utterance, reply, s.silence, s.turns, s.heard_from, s.requests)
+        sound = _sound(loud, run, voice, number, t_us, probability, echo_left, level)
+        reply, volume = interruption.at_sound(reply, sound, True, rule)
+        reply, interrupted = interruption.at_voice(reply, utterance, sound, loud, rule)
+        decided = volume + interrupted
+    s = TurnState(run, silence, utterance, reply, s.silence, s.turns, s.heard_from, s.requests, loud)
     if interrupted:
-        return s, interrupted
+        return s, decided
     end = endpoint.ends(silence, utterance, run, number, probability is not None, rule)
     if end is None:
-        return s, NO_DECISION
+        return s, decided
     if end.pause_needed:
         s = s._replace(
             onset=Onset(pause_needed=end.pause_needed), endpoint=Endpoint(pauses=silence.pauses)
         )  # no silence came before this end
-    return _end(s, utterance, number, end.reason, rule)
+    s, ended = _end(s, utterance, number, end.reason, rule)
+    return s, decided + ended
+
+
+def _sound(
+    loud: Loudness,
+    run: Onset,
+    voice: bool,
+    number: int,
+    t_us: int,
+    probability: float | None,
+    echo_left: float | None,
+    level: int | None,
+) -> Sound:
+    """A frame over a reply. Its run begins with the first voiced frame, or the first that stands out."""
+    first_frame, first_us = (run.first_frame, run.first_us) if run.run else (number, t_us)
+    if loud.outstanding > number - first_frame:
+        first_frame, first_us = number + 1 - loud.outstanding, loud.first_us
+    return Sound(number, voice, run.run, loud.outstanding, first_frame, first_us, probability, echo_left, level)
 
 
 def _start(s: TurnState, number: int, t_us: int, rule: TurnRule) -> Step:
@@ -172,15 +234,18 @@ def _start(s: TurnState, number: int, t_us: int, rule: TurnRule) -> Step:
         if reply.since is not None:
             silence = endpoint.learn_pause(silence, run.first_frame - reply.since, rule)
     quiet = prompts.at_onset(s.silence)
-    s = TurnState(run, silence, utterance, left, quiet, s.turns + 1, s.heard_from, s.requests)
+    loud = loudness.at_onset(s.loudness)
+    s = TurnState(run, silence, utterance, left, quiet, s.turns + 1, s.heard_from, s.requests, loud)
     return s, (Started(utterance, run.first_us), *decided)
 
 
 def _end(s: TurnState, utterance: Utterance, last_frame: int, reason: str, rule: TurnRule) -> Step:
-    """The utterance is over with frame `last_frame`. Over a halted reply it was a short interruption."""
+    """The utterance is over with frame `last_frame`. Over a reply that goes on it was a short interruption."""
     s = s._replace(utterance=None)
     if s.reply:
-        return s, (Ended(utterance, last_frame, SHORT_INTERRUPTION), Resumed(s.reply.to.turn))
+        reply, decided = interruption.at_end(s.reply, rule)
+        return s._replace(reply=reply), (Ended(utterance, last_frame, SHORT_INTERRUPTION), *decided)
+    s = s._replace(loudness=loudness.at_turn(s.loudness))
     if rule.answered:
         unvoiced = s.endpoint.unvoiced
         since = last_frame + 1 - unvoiced if unvoiced else None

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from webapi.voice_node.hearing.endpoint import Endpoint
 from webapi.voice_node.hearing.interruption import PendingReply
+from webapi.voice_node.hearing.loudness import Loudness
 from webapi.voice_node.hearing.onset import NO_RUN, Onset
 from webapi.voice_node.hearing.prompts import Silence
 from webapi.voice_node.hearing.requests import Request
@@ -23,3 +24,4 @@ class TurnState(NamedTuple):
     turns: int = 0  # turns so far
     heard_from: int = 0  # the first frame since the audio last stopped
     requests: tuple[Request, ...] = ()  # of the orchestrator, that wait
+    loudness: Loudness = Loudness()  # of the caller

@@ -26,8 +26,10 @@ from webapi.voice_node.events import (
     LlmRequestDone,
     Mark,
     MessageSent,
+    PlaybackDucked,
     PlaybackEnded,
     PlaybackPaused,
+    PlaybackRestored,
     PlaybackResumed,
     PlaybackStarted,
     Prompted,
@@ -54,6 +56,7 @@ SENTENCES: dict[type[Event], str] = {  # of events without a value to tell
     FillerStarted: "the reply is late, bot says a filler",
     PlaybackStarted: "bot started talking",
     PlaybackResumed: "bot goes on",
+    PlaybackRestored: "bot is loud again",
 }
 STEPS = (ReplyStarted, LlmRequestDone, TtsFirstChunk, Uninterruptible, ReplyCut, Mark)  # a caller does not notice these
 WORDS = {Transcript: "text", HeardText: "text", MessageSent: "message", Dtmf: "digit"}  # the fields with what was said
@@ -128,6 +131,8 @@ def _what_happened(event: Event) -> tuple[str, str]:
         return f"reply cancelled, {event.outcome}", ""
     if isinstance(event, PlaybackPaused):
         return f"bot halted, {_seconds(event.heard_ms)} heard so far", ""
+    if isinstance(event, PlaybackDucked):
+        return f"bot became soft, {_seconds(event.heard_ms)} heard so far", ""
     if isinstance(event, PlaybackEnded):
         if not event.heard_ms:
             return "nothing of the reply was heard", ""

@@ -10,7 +10,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.events import US_PER_MS, US_PER_S, Asked, AudioGap, KeyPressed, Playback, Turn, TurnEvent, Voiced
-from webapi.voice_node.hearing.turn_rule import TurnRule
+from webapi.voice_node.hearing.turn_rule import DuckRule, TurnRule
 from webapi.voice_node.operators.kinds import ASKED, KEYS, PLAYBACK, TURNS, VOICED, BuildInfo, Kind, Stage, operator
 from webapi.voice_node.operators.turn_arguments import do_not_go_together
 from webapi.voice_node.operators.turn_scan import TurnScan
@@ -23,6 +23,10 @@ Seconds = Annotated[int, Field(ge=1, le=3600)]
 CoughMs = Annotated[int, Field(ge=20, le=5000)]
 STEADY_S = 15  # nobody talks so long without one frame that webrtc takes for unvoiced: 7.8 was the longest measured
 COUGH_MS = 500  # LiveKit Agents' min_interruption_duration
+TURN_MS = 640  # of voice over a soft reply: see hearing/turn_or_not.py
+GOES_ON_MS = 400  # after which a voice over it that is as loud as at its loudest is a turn
+SOFT_MS = 200  # without a voice, after which a soft reply is loud again
+LONGEST_SOFT_MS = 1000  # of a voice in which no utterance begins
 LONGEST_S = 120  # of one utterance: 2 MB at 8 kHz, so that endless noise can't fill the memory
 
 
@@ -33,8 +37,9 @@ def turn_events(
     end_frames: FrameCount = 10,
     preroll_ms: Ms = 240,
     longest_s: Seconds = LONGEST_S,
-    barge_in: Literal["stop", "pause", "ignore"] = "stop",
+    barge_in: Literal["stop", "pause", "duck", "ignore"] = "stop",
     cough_ms: CoughMs = COUGH_MS,
+    turn_ms: CoughMs = TURN_MS,
     patience_ms: Ms = 0,
     answered: bool = True,
     greeting: Prompt | None = None,
@@ -53,6 +58,9 @@ def turn_events(
 
     `barge_in: pause`: a reply that is talked over halts at once. If the caller stops before they have spoken for
     `cough_ms`, the reply goes on where it halted and the utterance is not answered; else it is interrupted then.
+    `barge_in: duck`: a reply that is talked over becomes soft, with half of `start_frames` already, and is interrupted
+    if that is a turn: a voice of `turn_ms`, or with other evidence (hearing/turn_or_not.py). Else it is loud again, and
+    the utterance is not answered.
     `barge_in: ignore`: the reply is played to its end, and the caller is not heard meanwhile. A caller who is still
     talking then starts an utterance at that moment.
 
@@ -66,6 +74,16 @@ def turn_events(
     each becomes a `Dtmf`, and begins the silence before `idle_prompt` anew.
     """
 
+    def duck_rule(frame_us: int) -> DuckRule:
+        return DuckRule(
+            max(1, start_frames // 2),
+            hold_frames=SOFT_MS * US_PER_MS // frame_us,
+            longest_frames=LONGEST_SOFT_MS * US_PER_MS // frame_us,
+            likely_frames=start_frames,
+            goes_on_frames=GOES_ON_MS * US_PER_MS // frame_us,
+            turn_frames=turn_ms * US_PER_MS // frame_us,
+        )
+
     def rule_for(frame_us: int) -> TurnRule:
         return TurnRule(
             start_frames,
@@ -75,6 +93,7 @@ def turn_events(
             steady_frames=STEADY_S * US_PER_S // frame_us,
             barge_in=barge_in != "ignore",
             min_interruption_frames=cough_ms * US_PER_MS // frame_us if barge_in == "pause" else 0,
+            duck=duck_rule(frame_us) if barge_in == "duck" else None,
             answered=answered,
             greeting=greeting or "",
             idle_prompt=idle_prompt or "",

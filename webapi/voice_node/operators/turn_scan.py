@@ -11,6 +11,7 @@ from webapi.voice_node.events import (
     AudioGap,
     BargeIn,
     Dtmf,
+    DuckReply,
     Frame,
     HaltReply,
     HungUp,
@@ -18,11 +19,13 @@ from webapi.voice_node.events import (
     PartialAudio,
     Playback,
     Prompted,
+    RestoreReply,
     ResumeReply,
     SayAsked,
     SpeechEnded,
     SpeechStarted,
     Superseded,
+    Transcript,
     Turn,
     TurnEvent,
     Unheard,
@@ -32,16 +35,19 @@ from webapi.voice_node.events import (
 from webapi.voice_node.hearing import endpoint, onset, turn_reducer
 from webapi.voice_node.hearing.decisions import (
     Decision,
+    Ducked,
     Ended,
     Halted,
     HangUpDue,
     Interrupted,
     PromptDue,
+    Restored,
     Resumed,
     SayDue,
     Started,
 )
 from webapi.voice_node.hearing.endpoint import END, Endpoint
+from webapi.voice_node.hearing.loudness import level_db
 from webapi.voice_node.hearing.onset import DIGITS, Margin
 from webapi.voice_node.hearing.requests import HangUpRequest, SayRequest
 from webapi.voice_node.hearing.turn_rule import TurnRule
@@ -83,7 +89,10 @@ class TurnScan:
         kept.append(value)
         t_us, pcm, _, number, echo_left = frame
         before = self._state
-        after, decisions = turn_reducer.frame(before, value.voiced, number, t_us, rule, value.probability, echo_left)
+        level = level_db(pcm) if rule.duck else None
+        after, decisions = turn_reducer.frame(
+            before, value.voiced, number, t_us, rule, value.probability, echo_left, level
+        )
         self._state = after
         spoke, speaks = before.utterance is not None, after.utterance is not None
         if spoke and not speaks:  # the last frame of the utterance comes before its end
@@ -110,6 +119,11 @@ class TurnScan:
         request = SayRequest(asked.trace_id) if isinstance(asked, SayAsked) else HangUpRequest(asked.reason)
         self._state = turn_reducer.request(self._state, request)
         self._meet_requests(asked.t_us)
+
+    def on_words(self, words: Transcript) -> None:
+        """What the caller has said so far, as the orchestrator tells it: a whole text, or one that takes its place."""
+        if words.speaker == "caller":
+            self._state = turn_reducer.words(self._state, words.turn.number, words.text)
 
     def on_key(self, key: KeyPressed) -> None:
         """The caller has pressed a key."""
@@ -173,6 +187,10 @@ class TurnScan:
             return HaltReply(t_us, turn)
         if isinstance(decision, Resumed):
             return ResumeReply(t_us, turn)
+        if isinstance(decision, Ducked):
+            return DuckReply(t_us, turn, decision.voiced_us)
+        if isinstance(decision, Restored):
+            return RestoreReply(t_us, turn)
         if isinstance(decision, PromptDue):
             return Prompted(t_us, turn, decision.prompt)
         return self._interrupted(decision, turn, t_us)

@@ -20,6 +20,8 @@ class PlayingReply:
     rate: int = ROOM_RATE_HZ  # Hz, of its audio
     outcome: ReplyOutcome | None = None  # of the orchestrator's stream, once it is over
     held: bytearray | None = None  # while it is halted: its own audio that is not played yet
+    ducked: bool = False  # it plays softly
+    begins: int = 0  # samples of a filler that were pushed before it
     overdue: bool = False  # the recording of the call says that it was played out by now
 
     @property

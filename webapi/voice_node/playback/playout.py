@@ -42,6 +42,10 @@ class Playout:
         """How long after `t_us` the last of the reply is played, in µs. A fade before the reply does not count."""
         return min(self.pushed_us, max(0, self._end_us - t_us))
 
+    def unplayed(self, t_us: int) -> int:
+        """How many samples of the reply are not played at `t_us`. One that is being played counts as not played."""
+        return self._queue.end - self._next_sample(t_us)
+
     def take_back(self, t_us: int, fade_us: int) -> bytes:
         """Take back what is not played at `t_us`, and return it. The sink still plays a fade of `fade_us`."""
         self._queue.skip(self._next_sample(t_us))

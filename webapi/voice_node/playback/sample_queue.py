@@ -32,6 +32,13 @@ class SampleQueue:
         if next_up:
             self.push(now, fade_out(next_up))
 
+    def drop(self, now: int) -> int:
+        """Remove what is not played by `now`, without a fade. Returns how many samples that were."""
+        behind = sum(max(0, at + len(pcm) // BYTES_PER_SAMPLE - max(now, at)) for at, pcm in self._queue)
+        self._queue = deque((at, pcm[: (now - at) * BYTES_PER_SAMPLE]) for at, pcm in self._queue if at < now)
+        self.end = min(self.end, now)
+        return behind
+
     def take(self, until: int) -> bytes:
         """What plays from `at` to `until`, with silence where nothing does. `at` becomes `until`."""
         out = bytearray(max(0, until - self.at) * BYTES_PER_SAMPLE)

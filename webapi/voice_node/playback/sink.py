@@ -16,3 +16,10 @@ class Sink(Protocol):
 
         The sink makes the fade, as only it knows to the sample what comes next: a fade that begins elsewhere clicks.
         """
+
+    def take_back(self) -> int:
+        """Remove at once what was pushed and not yet played, without a fade. Returns how many samples that were.
+
+        The caller pushes as many at once, at another volume: nothing is heard of the seam.
+        """
+        ...

@@ -8,13 +8,16 @@ from webapi.voice_node.context import Context
 from webapi.voice_node.events import (
     US_PER_MS,
     US_PER_S,
+    DuckReply,
     FillerAudio,
     FillerStarted,
     FramesDropped,
     HaltReply,
     Playback,
+    PlaybackDucked,
     PlaybackEnded,
     PlaybackPaused,
+    PlaybackRestored,
     PlaybackResumed,
     PlaybackStarted,
     Played,
@@ -23,6 +26,7 @@ from webapi.voice_node.events import (
     ReplyCut,
     ReplyEnded,
     ReplyStarted,
+    RestoreReply,
     ResumeReply,
     Turn,
     Uninterruptible,
@@ -33,6 +37,8 @@ from webapi.voice_node.playback.fades import FADE_MS, fade_in
 from webapi.voice_node.playback.playing_reply import PlayingReply
 from webapi.voice_node.playback.playout import Playout
 from webapi.voice_node.playback.sink import Sink
+from webapi.voice_node.playback.volume import DOWN_MS, DUCKED, FULL, UP_MS, samples_in
+from webapi.voice_node.playback.volume_sink import VolumeSink
 
 
 class Speaker:
@@ -46,7 +52,7 @@ class Speaker:
     def __init__(
         self, sink: Sink, playback: Subject[Playback], context: Context, played: abc.ObserverBase[Played] | None = None
     ) -> None:
-        self._sink = sink
+        self._sink = VolumeSink(sink)
         self._playback = playback
         self._played = played
         self._clock = context.clock
@@ -86,6 +92,10 @@ class Speaker:
                 self._halt(reply, value.t_us)
             elif isinstance(value, ResumeReply):
                 self._resume(reply, value.t_us)
+            elif isinstance(value, DuckReply):
+                self._duck(reply, value)
+            elif isinstance(value, RestoreReply):
+                self._restore(reply, value.t_us)
 
     def played_out(self, t_us: int) -> None:
         """Of a recorded call: the last sample of a reply that is over was played at `t_us`.
@@ -113,6 +123,7 @@ class Speaker:
         self._tell_dropped(started.t_us)
         self._reply = PlayingReply(started.turn)
         self._playout.begin()
+        self._sink.begin()
 
     def _tell_dropped(self, t_us: int) -> None:
         turn, self._dropped_of = self._dropped_of, None
@@ -142,6 +153,7 @@ class Speaker:
                 self._playback.on_next(FillerStarted(audio.t_us, audio.turn))
         elif not reply.started:
             reply.started, reply.rate = True, audio.rate
+            reply.begins = self._sink.end - samples_in(audio.pcm)
             self._playback.on_next(PlaybackStarted(audio.t_us, audio.turn, reply.interruptible))
 
     def _cut(self, turn: Turn, t_us: int) -> None:
@@ -202,6 +214,35 @@ class Speaker:
             self._push(reply, ReplyAudio(now_us, reply.turn, fade_in(bytes(held)), reply.rate))
         if reply.outcome is not None:
             self._finish_when_played(reply.turn, now_us)
+
+    def _duck(self, reply: PlayingReply, cause: DuckReply) -> None:
+        """Fall in volume, and play on."""
+        if not reply.sounds or reply.ducked or reply.held is not None:
+            return
+        reply.ducked = True
+        self._sink.turn(DUCKED, DOWN_MS)
+        now_us = self._acted_us(cause.t_us)
+        self._tell_volume(PlaybackDucked(now_us, reply.turn, *self._heard(reply, now_us), cause.t_first_voiced_us))
+
+    def _restore(self, reply: PlayingReply, t_us: int) -> None:
+        """Be as loud again as before."""
+        if not reply.ducked or reply.held is not None:
+            return
+        reply.ducked = False
+        self._sink.turn(FULL, UP_MS)
+        now_us = self._acted_us(t_us)
+        self._tell_volume(PlaybackRestored(now_us, reply.turn, *self._heard(reply, now_us)))
+
+    def _tell_volume(self, event: PlaybackDucked | PlaybackRestored) -> None:
+        if self._played:
+            self._played.on_next(event)
+        self._playback.on_next(event)
+
+    def _heard(self, reply: PlayingReply, t_us: int) -> tuple[int, int]:
+        """How much of a reply that plays was heard by `t_us`: in ms, and in samples."""
+        heard_us = self._playout.pushed_us - self._playout.left_us(t_us) - reply.filler_us
+        heard = self._sink.end - self._playout.unplayed(t_us) - reply.begins if reply.started else 0
+        return max(0, heard_us) // US_PER_MS, max(0, heard)
 
     def _finish_when_played(self, turn: Turn, t_us: int) -> None:
         """End the reply when its last sample is played; `t_us` is now. Looks again where a timer came early."""

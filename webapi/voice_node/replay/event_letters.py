@@ -17,6 +17,8 @@ EVENT_LETTERS = {
     "playback_started": "P",
     "playback_paused": "H",
     "playback_resumed": "R",
+    "playback_ducked": "V",  # a falling line
+    "playback_restored": "L",  # loud again
     "playback_ended": "p",
     REPLY_FAILED: "!",
     "hung_up": "G",  # goodbye

@@ -33,6 +33,7 @@ NAMES = 8
 TITLE = re.compile(r"[^\n]*  [0-9.]+ s  graph [^\n]*  a column is [0-9]+ ms\n")
 
 BOT_SIGNS = {"filler_started": "+", "playback_started": "=", "playback_paused": ":", "playback_resumed": "="}
+DUCKED_SIGN = "_"  # of what plays softly, a filler too
 DIVERGED = "~"  # marks what comes after the first event that differs
 INDENT = 11  # of words, below the letters
 WORDS_BELOW = {  # which event the words of a side stand below: the last one of its turn of the first name that it has
@@ -138,7 +139,7 @@ def _text(event: dict[str, Any]) -> str:
         return f"{name}  {said_s:.3f} s, {event['voiced_ms']} ms voiced, {event['reason']}"
     if name == "playback_ended":
         return f"{name}  heard {event['heard_ms']} ms{'' if event['completed'] else ', cut off'}"
-    if name == "playback_paused":
+    if name in ("playback_paused", "playback_ducked", "playback_restored"):
         return f"{name}  heard {event['heard_ms']} ms so far"
     if name == "prompted":
         return f"{name}  {event['prompt']}"
@@ -203,16 +204,20 @@ def _bot(events: Sequence[dict[str, Any]], columns: int) -> str:
     row = ["-"] * columns
     since: float | None = None
     sign = "="
+    ducked = False
     started: set[str] = set()  # replies of which something was heard: a filler that halts does not go on
     for event in events:
         what = event["event"]
         if since is not None and what.startswith("playback_"):
             first, last = _column(since), _column(event["t"])
-            row[first : last + 1] = sign * (last + 1 - first)
+            row[first : last + 1] = (DUCKED_SIGN if ducked else sign) * (last + 1 - first)
             if what == "playback_ended" and not event["completed"]:
                 row[last] = "x"
         if what == "playback_started":
             started.add(event["trace_id"])
+        if what in ("playback_ducked", "playback_restored", "playback_ended"):
+            ducked = what == "playback_ducked"
+            since = event["t"]
         if what == "playback_resumed" and event["trace_id"] not in started:
             since = None
         elif what in BOT_SIGNS:

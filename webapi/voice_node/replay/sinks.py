@@ -26,6 +26,10 @@ class ReplaySink:
         """Drop what is not yet played; the audio fades out."""
         self._queue.cut(self._now())
 
+    def take_back(self) -> int:
+        """Drop what is not yet played; return how many samples that were."""
+        return self._queue.drop(self._now())
+
     def played(self, size: int = CHUNK_BYTES) -> bytes:
         """Return the next 10 ms that were heard, or the next `size` bytes; silence where nothing played."""
         return self._queue.take(self._queue.at + size // BYTES_PER_SAMPLE)
@@ -49,3 +53,7 @@ class NullSink:
 
     def clear(self) -> None:
         """Do nothing."""
+
+    def take_back(self) -> int:
+        """Nothing is to be played."""
+        return 0

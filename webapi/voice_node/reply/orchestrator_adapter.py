@@ -15,6 +15,7 @@ from webapi.voice_node.events import (
     SHORT_INTERRUPTION,
     CutOutcome,
     Dtmf,
+    DuckReply,
     HaltReply,
     HeardText,
     HungUp,
@@ -27,6 +28,7 @@ from webapi.voice_node.events import (
     Prompted,
     Reply,
     ReplyCut,
+    RestoreReply,
     ResumeReply,
     SpeechEnded,
     SpeechStarted,
@@ -101,7 +103,7 @@ class OrchestratorAdapter:
             self._hooks.tell_counts(before=event.turn)
             self._hooks.speech_started(event)
             return False
-        if isinstance(event, (HaltReply, ResumeReply)):
+        if isinstance(event, (HaltReply, ResumeReply, DuckReply, RestoreReply)):
             self._tell(event)
             return False
         return not (isinstance(event, SpeechEnded) and event.reason == SHORT_INTERRUPTION)

@@ -20,6 +20,7 @@ MEASURES = {  # fields in ms, and what they are called for people
     WAIT: "caller's last voice to first bot audio",
     "latency_speech_end_to_first_bot_chunk_ms": "end of speech to first bot audio",
     "latency_user_to_first_bot_chunk_ms": "first voice to first bot audio",
+    "duck_ms": "caller talks over to bot soft",
     "barge_in_stop_ms": "caller talks over to bot silent",
     "vad_speech_ms": "voice of the caller",
     "heard_ms": "reply heard",
@@ -27,6 +28,7 @@ MEASURES = {  # fields in ms, and what they are called for people
 
 TEXTS = ("session_id", "room", "graph", "speech_end", "prompt", "node")
 LARGEST = 2**53  # of numbers: sums and products of them fit into floats
+DUCKS = ("ducked", "duck_restored", "duck_stopped")  # how often in a turn
 
 
 def read_turns(paths: Sequence[str | Path], problems: list[str], repeated: Counter[str]) -> Iterator[TurnLine]:
@@ -109,8 +111,10 @@ def _wrong(turn: object) -> str | None:
     for name in TEXTS:
         if not isinstance(turn.get(name), (str, NoneType)):
             return f"{name} is neither a text nor null"
-    index = turn.get("turn_index")
-    if index is not None and (type(index) is not int or not 0 <= index <= LARGEST):
+    for name in DUCKS:
+        if not _is_count(turn.get(name)):
+            return f"{name} is neither a whole number nor null"
+    if not _is_count(turn.get("turn_index")):
         return "turn_index is neither a whole number nor null"
     return None
 
@@ -129,6 +133,11 @@ def _are_parts(value: object) -> bool:
             for part in value
         )
     )
+
+
+def _is_count(value: object) -> bool:
+    """Whether it is a whole number that may be a count, or None."""
+    return value is None or (type(value) is int and 0 <= value <= LARGEST)
 
 
 def _is_number(value: object) -> bool:

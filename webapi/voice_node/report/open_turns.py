@@ -12,8 +12,10 @@ from webapi.voice_node.events import (
     Event,
     LlmRequestDone,
     Mark,
+    PlaybackDucked,
     PlaybackEnded,
     PlaybackPaused,
+    PlaybackRestored,
     PlaybackResumed,
     PlaybackStarted,
     Prompted,
@@ -43,6 +45,9 @@ class OpenTurn:
     cut: str | None = None  # the outcome of a cancel; it has precedence
     barge_us: int | None = None  # the interrupting speech's first voiced frame
     stopped_us: int | None = None  # from here on nothing of the reply is heard
+    ducked_us: tuple[int, int] | None = None  # of the first duck: its first voiced frame, and the fall of the volume
+    ducks: int = 0  # how often it became soft
+    restores: int = 0  # how often it was loud again
     heard_ms: int | None = None
     heard_all: bool = False
     last_voiced_us: int | None = None  # of the utterance
@@ -128,6 +133,11 @@ def _learn(turn: OpenTurn, event: Event) -> OpenTurn:
         return replace(turn, stopped_us=event.t_us)
     if isinstance(event, PlaybackResumed):
         return replace(turn, stopped_us=None)
+    if isinstance(event, PlaybackDucked):
+        first = turn.ducked_us or (event.t_first_voiced_us, event.t_us)
+        return replace(turn, ducks=turn.ducks + 1, ducked_us=first)
+    if isinstance(event, PlaybackRestored):
+        return replace(turn, restores=turn.restores + 1)
     if isinstance(event, BargeIn):
         return replace(turn, barge_us=event.t_first_voiced_us)
     if isinstance(event, ReplyEnded):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from webapi.voice_node.report.metrics_reader import MEASURES, WAIT, TurnLine, is_prompt, values
+from webapi.voice_node.report.metrics_reader import DUCKS, MEASURES, WAIT, TurnLine, is_prompt, values
 from webapi.voice_node.report.percentiles import percentiles
 
 BARGE_IN_STOP = "barge_in_stop_ms"
@@ -38,6 +38,7 @@ def summary(turns: Sequence[TurnLine], skipped: int = 0, repeated: int = 0) -> d
         "speech_ends": dict(Counter(turn["speech_end"] for turn in turns if turn.get("speech_end"))),
         "barge_ins": sum(turn.get("barge_in") is True for turn in turns),
         "playbacks_cancelled": sum(turn.get("playback_cancelled") is True for turn in turns),
+        **{name: sum(turn.get(name) or 0 for turn in turns) for name in DUCKS},
         "without_wait": sum(WAIT not in turn for turn in turns),  # lines of versions that did not measure it
         "nodes": by_node(turns),
         "parts": parts_of_wait(turns),

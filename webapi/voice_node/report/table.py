@@ -43,6 +43,9 @@ def show(numbers: dict[str, Any], console: Console | None = None) -> None:
     if ends:
         console.print(f"speech ended by: {ends}", highlight=False)
     console.print(f"barge-ins {numbers['barge_ins']}, playbacks cancelled {numbers['playbacks_cancelled']}")
+    if numbers["ducked"]:
+        restored, stopped = numbers["duck_restored"], numbers["duck_stopped"]
+        console.print(f"ducked {numbers['ducked']}: loud again {restored}, stopped {stopped}")
     if numbers["without_wait"]:
         console.print(
             WITHOUT_WAIT.format(n=numbers["without_wait"], turns=numbers["turns"]), highlight=False, soft_wrap=True

@@ -38,6 +38,7 @@ class TrackSink:
         self._carrying: asyncio.Task[None] | None = None
         self._filling: asyncio.TimerHandle | None = None
         self._clears = 0
+        self._padded = 0  # bytes of silence behind the last audio that was pushed
         self._dropped = DropCounter()  # pieces that came while MAX_WAITING others waited
 
     async def publish(self, room: rtc.Room, name: str) -> str:
@@ -75,6 +76,7 @@ class TrackSink:
         """Queue 48 kHz int16 mono PCM of any length."""
         if self._source is None:
             return
+        self._padded = 0
         for at in range(0, len(pcm), PIECE_BYTES):
             if len(self._waiting) < MAX_WAITING:
                 self._waiting.append(pcm[at : at + PIECE_BYTES])
@@ -93,6 +95,21 @@ class TrackSink:
         self._waiting.clear()
         if left is None or fade:
             self.push(fade + bytes(-len(fade) % TICK_BYTES) + QUIET)
+
+    def take_back(self) -> int:
+        """Drop all audio that was pushed and is not played yet, without a fade. Returns how many samples that were.
+
+        Within half a millisecond of a tick it is not sure whether 10 ms were played: they are heard twice then, or not.
+        """
+        if self._source is None or self._queue is None:
+            return 0
+        self._source.clear_queue()
+        self._clears += 1
+        now_s = time.monotonic()
+        size = len(self._queue.left(now_s)) + sum(map(len, self._waiting)) - self._padded
+        self._queue.clear(now_s)
+        self._waiting.clear()
+        return max(0, size) // BYTES_PER_SAMPLE
 
     def _log_dropped(self, frames: int) -> None:
         if frames:
@@ -136,7 +153,9 @@ class TrackSink:
         def fill_up() -> None:
             left = len(queue.left(time.monotonic()))
             if left % TICK_BYTES and not self._waiting:
-                self.push(bytes(-left % TICK_BYTES) + QUIET)
+                silence = bytes(-left % TICK_BYTES) + QUIET
+                self.push(silence)
+                self._padded = len(silence)
 
         if rest % TICK_BYTES:
             due_s = (rest // TICK_BYTES - 1) * TICK_S

@@ -15,6 +15,7 @@ ENDED = ("over", "left", "hung_up", "lost", "failed", "closed")  # why a call en
 BEGUN_BY = ("caller", "bot")
 TURN_OUTCOMES = OUTCOMES
 BAD_REPLIES = ("failed", "timeout", "empty")  # how a stream of an orchestrator ends that did not complete
+DUCKS = ("ducked", "restored", "stopped")
 PARTS = (
     "endpointing",
     "node",

@@ -12,7 +12,15 @@ from typing import Any
 from loguru import logger
 from prometheus_client.metrics_core import Metric
 
-from webapi.voice_node.events import BargeIn, Event, FramesDropped, HookFailed, ReplyEnded
+from webapi.voice_node.events import (
+    BargeIn,
+    Event,
+    FramesDropped,
+    HookFailed,
+    PlaybackDucked,
+    PlaybackRestored,
+    ReplyEnded,
+)
 from webapi.voice_node.node.loop_watch import Blocked
 from webapi.voice_node.node.monitor import families, labels
 from webapi.voice_node.node.monitor.labels import known
@@ -60,6 +68,10 @@ class Monitor:
         series = self._series
         if isinstance(event, BargeIn):
             series.barge_ins.inc()
+        elif isinstance(event, PlaybackDucked):
+            series.ducks.labels(act="ducked").inc()
+        elif isinstance(event, PlaybackRestored):
+            series.ducks.labels(act="restored").inc()
         elif isinstance(event, ReplyEnded):
             if event.outcome != "completed":
                 series.reply_failures.labels(outcome=known(event.outcome, labels.BAD_REPLIES)).inc()
@@ -74,8 +86,11 @@ class Monitor:
         outcome = known(line.get("outcome"), labels.TURN_OUTCOMES)
         begun_by = "caller" if line.get("prompt") is None else "bot"
         series.turns.labels(outcome=outcome, begun_by=begun_by).inc()
+        if line.get("duck_stopped"):
+            series.ducks.labels(act="stopped").inc()
         for name, histogram in (
             ("caller_wait_ms", series.caller_wait),
+            ("duck_ms", series.duck),
             ("barge_in_stop_ms", series.barge_in_stop),
             ("vad_speech_ms", series.utterances),
         ):

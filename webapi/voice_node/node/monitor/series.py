@@ -51,6 +51,9 @@ class Series:
             "turns", "Turns that are over.", outcome=labels.TURN_OUTCOMES, begun_by=labels.BEGUN_BY
         )
         self.barge_ins = self._counter("barge_ins", "The caller talked over a reply.")
+        self.ducks = self._counter(
+            "ducks", "A voice over a reply made it soft; then it was loud again, or stopped.", act=labels.DUCKS
+        )
         self.caller_wait = self._histogram(
             "caller_wait_seconds", "From the caller's last voiced sample to the first frame of the reply.", WAITS
         )
@@ -61,6 +64,7 @@ class Series:
             buckets=PARTS,
             registry=self.shared,
         )
+        self.duck = self._histogram("duck_seconds", "From the first voiced frame over a reply to the soft bot.", STOPS)
         self.barge_in_stop = self._histogram(
             "barge_in_stop_seconds", "From the interrupting speech's first voiced frame to the bot's silence.", STOPS
         )

@@ -29,8 +29,11 @@ EVENT_MARKS = {
     REPLY_FAILED: EventMark(1, CUT, "reply failed", 116),
     "hung_up": EventMark(0, BOT_COLOUR, "bot hung up", 122),
     "dtmf": EventMark(0, CALLER_COLOUR, "key", 62),
+    "playback_ducked": EventMark(1, BOT_COLOUR, "bot soft", 92),
+    "playback_restored": EventMark(1, BOT_COLOUR, "loud again", 106),
 }
-RARE = ("prompted", REPLY_FAILED, "hung_up", "dtmf")  # explained where there are such events
+# Explained where there are such events.
+RARE = ("prompted", REPLY_FAILED, "hung_up", "dtmf", "playback_ducked", "playback_restored")
 OF_CALLERS = ("speech_started", "speech_ended", "barge_in", "superseded")
 
 

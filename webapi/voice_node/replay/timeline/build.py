@@ -114,7 +114,7 @@ def _fillers(firsts: FirstEvents, end: float) -> Iterator[TimeSpan]:
 
 
 def _playback(events: Sequence[Line], end: float) -> list[ReplyBar]:
-    """Return each stretch of playback: from where it starts or goes on until the reply is over, or pauses."""
+    """Return each stretch of playback: from where it starts, goes on or changes its volume up to the next of these."""
     steps: dict[str, list[Line]] = {}  # of each reply, in order
     for event in events:
         if event["event"].startswith("playback_"):
@@ -122,14 +122,17 @@ def _playback(events: Sequence[Line], end: float) -> list[ReplyBar]:
     found = []
     for of_one in steps.values():
         cut_off = not of_one[-1].get("completed", True)
-        heard = False  # of the reply itself: a filler that halts does not go on
+        heard = ducked = False  # heard: of the reply itself, as a filler that halts does not go on
         for began, over in zip(of_one, [*of_one[1:], None], strict=True):
-            heard = heard or began["event"] == "playback_started"
-            if heard and began["event"] in ("playback_started", "playback_resumed"):
+            name = began["event"]
+            heard = heard or name == "playback_started"
+            ducked = name == "playback_ducked" or (ducked and name != "playback_restored")
+            if heard and name not in ("playback_paused", "playback_ended"):
                 until = over["t"] if over else end
-                cut = cut_off and over in of_one[-2:]  # that ends it, or it pauses and does not go on
-                heard_ms = over["heard_ms"] if over else None
-                found.append(ReplyBar(began["t"], until, began["turn_index"], heard_ms, cut))
+                halts = [line for line in of_one[-2:-1] if line["event"] == "playback_paused"]
+                cut = cut_off and over in (of_one[-1], *halts)  # that ends it, or it pauses and does not go on
+                heard_ms = over.get("heard_ms") if over else None
+                found.append(ReplyBar(began["t"], until, began["turn_index"], heard_ms, cut, ducked))
     return sorted(found, key=lambda playback: playback.start)
 
 

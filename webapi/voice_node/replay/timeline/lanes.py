@@ -53,7 +53,9 @@ def lanes(timeline: Timeline, outline: Outline, row: RowSpan) -> Iterator[str]:
         yield _box(span, row, BOT, LANE, FILLER_SOFT, 8)
     if timeline.likely:
         yield f'<path class="likely" d="{_likely(timeline.likely, row)}"/>'
-    for span in _clipped(timeline.playback, row):
+    for span in _clipped([bar for bar in timeline.playback if bar.ducked], row):
+        yield _box(span, row, BOT + LANE / 4, LANE / 2, BOT_SOFT, 4)
+    for span in _clipped([bar for bar in timeline.playback if not bar.ducked], row):
         yield _box(span, row, BOT, LANE, BOT_SOFT, 8)
         yield from _turn_number(span, row, row.x(span.start) + 7, BOT, BOT_COLOUR)
     for side, y, colour in ((0, CALLER + LANE / 2, CALLER_COLOUR), (1, BOT + LANE / 2, BOT_COLOUR)):
@@ -97,7 +99,7 @@ def _likely(steps: Sequence[tuple[float, float]], row: RowSpan) -> str:
 def _box(span: TimeSpan, row: RowSpan, y: float, height: float, colour: str, radius: float) -> str:
     x, right = row.x(span.start), row.x(span.end)
     return (
-        f'<rect x="{px(x)}" y="{y}" width="{px(max(1, right - x))}" height="{height}" '
+        f'<rect x="{px(x)}" y="{px(y)}" width="{px(max(1, right - x))}" height="{px(height)}" '
         f'rx="{px(min(radius, max(1, right - x) / 2))}" fill="{colour}"/>'
     )
 

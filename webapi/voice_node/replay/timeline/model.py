@@ -27,6 +27,7 @@ class ReplyBar(TimeSpan):
 
     heard_ms: int | None = None  # None: the replay ended before it
     cut: bool = False
+    ducked: bool = False  # it played softly
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ def _data(timeline: Timeline, outline: Outline, audio: str, size: int) -> dict[s
         "voiced": [[_s(span.start), _s(span.end)] for span in timeline.voiced],
         "likely": timeline.likely,
         "speech": [[_s(span.start), _s(span.end), span.turn] for span in timeline.speech],
-        "playback": [[_s(p.start), _s(p.end), p.turn, p.cut, p.heard_ms] for p in timeline.playback],
+        "playback": [[_s(p.start), _s(p.end), p.turn, p.cut, p.heard_ms, p.ducked] for p in timeline.playback],
         "fillers": [[_s(span.start), _s(span.end), span.turn] for span in timeline.fillers],
         "delays": [[_s(delay.start), _s(delay.end), delay.turn, delay.kind, delay.ms] for delay in timeline.delays],
         "events": list(page_events(timeline.events)),

@@ -1,0 +1,47 @@
+"""Whether a voice over a soft reply is a turn, or only a backchannel or a cough. Pure: a rule with its evidence.
+
+    level    backchannel  ▂▇▇▆▅▃▁            it falls from its loudest on
+             turn         ▂▇▇▆▇▅▇▇▆▇         it goes on as loud
+
+    words    where a recogniser gives them, they decide: other words than backchannels are a turn at once,
+             backchannels alone must be PATIENT times as long as `turn_frames`
+    level    after `goes_on_frames`, a frame within GOES_ON_DB of the loudest is a turn: nobody says "mm-hm" so long
+    length   a voice of `turn_frames` is a turn
+    usual    a voice SOFTER_DB below the caller's usual level is judged by its length alone, LONGER times as long
+
+docs/barge-in.md has the figures.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from webapi.voice_node.hearing.backchannels import only_backchannels
+from webapi.voice_node.hearing.turn_rule import DuckRule
+
+GOES_ON_DB = 4
+SOFTER_DB = 6
+LONGER = 1.5
+PATIENT = 3
+
+
+class Evidence(NamedTuple):
+    """What is known of a voice over a reply so far."""
+
+    voiced: int  # frames
+    since: int = 0  # frames since it began
+    fallen_db: int | None = None  # how far this frame is below the loudest one; None: levels are not known
+    softer_db: int = 0  # than the caller's usual level; 0 where that is not known
+    words: str = ""  # of the caller, as far as a recogniser has told them
+
+
+def is_turn(evidence: Evidence, rule: DuckRule) -> bool:
+    """Whether the evidence is enough to interrupt the reply."""
+    voiced, since, fallen_db, softer_db, words = evidence
+    if words:
+        return not only_backchannels(words, rule.language) or voiced >= PATIENT * rule.turn_frames
+    if softer_db >= SOFTER_DB:
+        return voiced >= LONGER * rule.turn_frames
+    if fallen_db is not None and since >= rule.goes_on_frames and fallen_db <= GOES_ON_DB:
+        return True
+    return voiced >= rule.turn_frames
