@@ -78,4 +78,7 @@ def test_it_begins_with_the_first_frame_of_the_sound() -> None:
     sound = SOUND._replace(number=22, first_frame=20, first_us=420_000)
     begun = duck.begin(sound)
     assert begun == Duck(20, 420_000, likely=1, loudest_db=50)
+    assert not duck.is_voice(begun._replace(likely=2), 24, RULE)
+    assert not duck.is_voice(begun._replace(likely=3), 23, RULE)  # perhaps somebody behind the caller
+    assert duck.is_voice(begun._replace(likely=3), 24, RULE)
     assert duck.onset(begun, 25) == Onset(run=6, first_us=420_000, first_frame=20)

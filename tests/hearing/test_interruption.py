@@ -114,7 +114,7 @@ def test_which_reply_came_at_a_pause(reply: PendingReply, expected: bool) -> Non
 DUCK = STOP._replace(
     duck=DuckRule(frames=2, hold_frames=4, longest_frames=8, likely_frames=3, goes_on_frames=10, turn_frames=12)
 )
-FALLEN = Duck(first_frame=20, first_us=400, loudest_db=50)
+FALLEN = Duck(first_frame=20, first_us=400, likely=9, loudest_db=50)
 SOFT = PLAYED._replace(duck=FALLEN)
 LOUD_AGAIN = PLAYED._replace(duck=FALLEN._replace(loud=True))
 QUIET_LINE = Loudness(background=5 * 16)
@@ -167,7 +167,7 @@ def test_what_an_onset_does_to_a_soft_reply(
         (9, 28, 50, QUIET_LINE, False),
         (9, 29, 50, QUIET_LINE, True),  # ten frames after it began it is as loud as it was
         (9, 29, 45, QUIET_LINE, False),
-        (9, 29, 50, Loudness(background=27 * 16), False),  # not much louder than the background
+        (9, 29, 50, Loudness(background=37 * 16), False),  # hardly louder than the background
         (9, 29, 50, Loudness(), False),
         (12, 29, 45, QUIET_LINE, True),  # by its length
         (12, 29, 50, QUIET_LINE._replace(usual_db=60, total_db=500, frames=10), False),

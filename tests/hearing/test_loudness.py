@@ -87,9 +87,9 @@ def test_what_stood_out_in_vain_must_be_as_loud_again_for_a_while() -> None:
     assert outstanding(46, before=later)[1] == [0]
 
 
-def test_what_is_clear_is_a_good_deal_above_the_background() -> None:
+def test_how_far_a_level_is_above_the_background() -> None:
     s, _ = outstanding(20)
-    assert (s.clear(43), s.clear(44), Loudness().clear(90)) == (False, True, False)
+    assert (s.above(43), s.above(10), Loudness().above(90)) == (23, -10, 0)
 
 
 def test_frames_without_a_level_change_nothing() -> None:

@@ -23,6 +23,7 @@ from webapi.voice_node.hearing.turn_rule import DuckRule
 
 FALLS = 0.6  # least probability
 MORE = 1  # frames
+CLEAR_DB = 24  # above the background: a probable voice is the caller's, and not of somebody behind them
 
 
 class Duck(NamedTuple):
@@ -82,6 +83,11 @@ def frame(duck: Duck, s: Sound, speaking: bool, rule: DuckRule) -> Duck | None:
 
 def _likely(s: Sound) -> bool:
     return s.voice if s.probability is None else s.probability >= FALLS
+
+
+def is_voice(duck: Duck, above_db: int, rule: DuckRule) -> bool:
+    """Whether an utterance begins. `above_db`: how far it is above the background at its loudest."""
+    return duck.likely >= rule.likely_frames and above_db >= CLEAR_DB
 
 
 def onset(duck: Duck, number: int) -> Onset:

@@ -22,7 +22,7 @@ from webapi.voice_node.events import FillerStarted, Playback, PlaybackEnded, Pla
 from webapi.voice_node.hearing import duck
 from webapi.voice_node.hearing.decisions import Decision, Ducked, Halted, Interrupted, Restored, Resumed
 from webapi.voice_node.hearing.duck import Duck, Sound
-from webapi.voice_node.hearing.loudness import Loudness
+from webapi.voice_node.hearing.loudness import OUT_DB, Loudness
 from webapi.voice_node.hearing.turn_or_not import Evidence, is_turn
 from webapi.voice_node.hearing.turn_rule import TurnRule
 from webapi.voice_node.hearing.utterance import Utterance
@@ -96,10 +96,10 @@ def at_voice(
     """The caller goes on talking over a reply that has halted or is soft: with enough evidence it is interrupted."""
     if reply is None:
         return None, NO_DECISION
-    since, fallen_db = 0, None
-    if reply.duck is not None and sound.level is not None and loudness.clear(reply.duck.loudest_db):
+    evidence = Evidence(utterance.voiced_frames, softer_db=loudness.softer_db, words=reply.words)
+    if reply.duck is not None and sound.level is not None and loudness.above(reply.duck.loudest_db) >= OUT_DB:
         since, fallen_db = sound.number + 1 - reply.duck.first_frame, reply.duck.loudest_db - sound.level
-    evidence = Evidence(utterance.voiced_frames, since, fallen_db, loudness.softer_db, reply.words)
+        evidence = evidence._replace(since=since, likely=reply.duck.likely, fallen_db=fallen_db)
     if not _is_enough(evidence, rule):
         return reply, NO_DECISION
     return None, (Interrupted(reply.to.turn, utterance.turn, utterance.first_voiced_us, playing=True),)

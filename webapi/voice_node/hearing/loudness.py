@@ -20,7 +20,6 @@ import numpy as np
 
 OUT_DB = 14  # above the background
 LEAST_DB = 18  # of what stands out: -72 dBFS, softer is no caller
-CLEAR_DB = 24  # above the background: the caller, and not somebody behind them
 STEPS = 16  # a dB has
 FALLS = 8  # the background goes 1 / FALLS of the way down in a frame, and one step up
 SILENT_DB = -1  # of a frame without any sound: one of a single step has 0 or more
@@ -38,9 +37,9 @@ class Loudness(NamedTuple):
     total_db: int = 0  # of the voiced frames of this utterance
     frames: int = 0  # how many these are
 
-    def clear(self, level: int) -> bool:
-        """Whether a sound with this level at its loudest is CLEAR_DB above the background."""
-        return self.background is not None and level * STEPS >= self.background + CLEAR_DB * STEPS
+    def above(self, level: int) -> int:
+        """How far a level is above the background, in dB; 0 where that is not known."""
+        return 0 if self.background is None else level - self.background // STEPS
 
     @property
     def softer_db(self) -> int:

@@ -5,7 +5,8 @@
 
     words    where a recogniser gives them, they decide: other words than backchannels are a turn at once,
              backchannels alone must be PATIENT times as long as `turn_frames`
-    level    after `goes_on_frames`, a frame within GOES_ON_DB of the loudest is a turn: nobody says "mm-hm" so long
+    level    after `goes_on_frames`, a frame within GOES_ON_DB of the loudest is a turn, if a voice was probable in half
+             of the time: two coughs are none
     length   a voice of `turn_frames` is a turn
     usual    a voice SOFTER_DB below the caller's usual level is judged by its length alone, LONGER times as long
 
@@ -30,6 +31,7 @@ class Evidence(NamedTuple):
 
     voiced: int  # frames
     since: int = 0  # frames since it began
+    likely: int = 0  # of these, frames in which a voice is probable
     fallen_db: int | None = None  # how far this frame is below the loudest one; None: levels are not known
     softer_db: int = 0  # than the caller's usual level; 0 where that is not known
     words: str = ""  # of the caller, as far as a recogniser has told them
@@ -37,11 +39,10 @@ class Evidence(NamedTuple):
 
 def is_turn(evidence: Evidence, rule: DuckRule) -> bool:
     """Whether the evidence is enough to interrupt the reply."""
-    voiced, since, fallen_db, softer_db, words = evidence
+    voiced, since, likely, fallen_db, softer_db, words = evidence
     if words:
         return not only_backchannels(words, rule.language) or voiced >= PATIENT * rule.turn_frames
     if softer_db >= SOFTER_DB:
         return voiced >= LONGER * rule.turn_frames
-    if fallen_db is not None and since >= rule.goes_on_frames and fallen_db <= GOES_ON_DB:
-        return True
-    return voiced >= rule.turn_frames
+    goes_on = fallen_db is not None and fallen_db <= GOES_ON_DB and since >= rule.goes_on_frames
+    return (goes_on and 2 * likely >= since) or voiced >= rule.turn_frames

@@ -153,7 +153,7 @@ def _await_onset(
         return s, NO_DECISION
     opens = onset.opens(run, probability, echo_left, reply is not None and reply.playing, rule)
     if not opens and rule.duck is not None and reply is not None and reply.duck is not None and reply.soft:
-        opens = reply.duck.likely >= rule.duck.likely_frames and loud.clear(reply.duck.loudest_db)
+        opens = duck.is_voice(reply.duck, loud.above(reply.duck.loudest_db), rule.duck)
         run = duck.onset(reply.duck, number) if opens else run
     s = TurnState(run, s.endpoint, None, reply, s.silence, s.turns, s.heard_from, s.requests, loud)
     if ignored or not opens:
