@@ -27,15 +27,23 @@ PUBLIC: dict[str, tuple[str, ...]] = {
     "orchestrator": ("Orchestrator", "Call", "Speech", "REQUIRED", "load_orchestrator"),
     "converse.parts": ("SpeechToText", "LanguageModel", "TextToSpeech", "Part", "Heard", "Message", "PartError"),
     "vad": ("Backend", "BackendFactory", "VoiceActivityDetector"),
+    "end_of_turn": ("Said", "Backend"),
     "audio_io": ("resample_48k_to_8k", "resample_8k_to_48k", "resample_pcm", "frame_8k_20ms", "join_frames"),
     "testing": ("AnyGraph", "assert_marbles"),
     "errors": ("UserError",),
 }
 PARTS = {"events": ("audio", "event", "turns", "words", "replies", "playback", "asked")}  # modules of a package
-INTERNAL = {"__all__", "Operator", "anything", "record"}  # the node's own, in a module that is public otherwise
+INTERNAL = {
+    "WHERE_KNOWN",
+    "__all__",
+    "Operator",
+    "anything",
+    "record",
+}  # the node's own, in a module that is public otherwise
 ENTRY_POINTS = {
     "operators": "a function with the decorator `operator` ([operators.kinds](#operatorskinds)), of the same name",
     "vad": "a voice activity detector: a `BackendFactory` in [vad](#vad)",
+    "end_of_turn": "what judges whether the caller has finished: a `Backend` in [end_of_turn](#end_of_turn)",
     "orchestrator": "a class that meets `Orchestrator` in [orchestrator](#orchestrator)",
     "converse.part_names": "a class that meets an interface in [converse.parts](#converseparts); the entry point is "
     "named `stt.NAME`, `llm.NAME` or `tts.NAME`",

@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NODE = ROOT / "webapi" / "voice_node"
 PACKAGES = ("events", "audio", "graph", "hearing", "operators", "playback", "reactive", "reply")
-MODULES = ("audio_io", "context", "inputs", "pipeline", "vad")
+MODULES = ("audio_io", "context", "end_of_turn", "inputs", "pipeline", "vad")
 MAY_WAIT = (
     "chunk_reader.py",
     "filler.py",
@@ -30,7 +30,7 @@ WAITS = {"sleep", "now", "monotonic", "perf_counter", "monotonic_ns"}
 MAX_LINES = {".py": 320}  # of a file; a longer one has more than one job
 MAX_OTHER_LINES = 400  # of a script, style sheet or page
 MAX_FUNCTION_LINES = 60
-MAX_ENTRIES = 34  # modules, packages and files at the top of the package
+MAX_ENTRIES = 35  # modules, packages and files at the top of the package
 
 
 def clock_uses(source: str) -> list[str]:

