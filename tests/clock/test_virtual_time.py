@@ -100,6 +100,32 @@ def test_a_jump_passes_nothing_that_is_due_before_it() -> None:
     assert run_virtual(main()) == expected
 
 
+def test_values_are_given_at_their_times_until_something_else_is_due() -> None:
+    async def main() -> list[tuple[int, str]]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualTimeLoop)
+        given: list[tuple[int, str]] = []
+
+        def take(value: str) -> None:
+            given.append((loop.now_us, value))
+            if value == "c":
+                loop.call_soon(given.append, (loop.now_us, "soon"))
+
+        values = [(10_000, "a"), (10_000, "b"), (20_000, "c"), (20_000, "d"), (30_000, "e"), (40_000, "f")]
+        loop.call_at(0.03, lambda: given.append((loop.now_us, "timer")))
+        assert loop.give(values, 0, take) == 4  # what is to be done soon comes before the next time
+        await loop.until(30_000)
+        assert loop.give(values, 4, take) == 5  # what is due at 30 ms comes after what is given then
+        await loop.until(40_000)
+        assert loop.give(values, 5, take) == loop.give(values, 6, take) == 6
+        return given
+
+    assert run_virtual(main()) == [
+        (10_000, "a"), (10_000, "b"), (20_000, "c"), (20_000, "d"), (20_000, "soon"),
+        (30_000, "e"), (30_000, "timer"), (40_000, "f"),
+    ]  # fmt: skip
+
+
 def test_what_waits_for_nothing_is_said() -> None:
     with pytest.raises(UserError, match="nothing will ever happen"):
         run_virtual(asyncio.Event().wait())

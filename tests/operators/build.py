@@ -10,6 +10,10 @@ from webapi.voice_node.context import Context
 from webapi.voice_node.operators.kinds import BuildInfo, Kind
 
 
-def info(gives: Kind, following: Kind | None = None, context: Context | None = None) -> BuildInfo:
-    """As the graph would pass it. Without a context, for operators that use no more of it than where a tap writes."""
-    return BuildInfo(cast(Context, context or SimpleNamespace(tap_file=Path)), gives, following or gives)
+def info(
+    gives: Kind, following: Kind | None = None, context: Context | None = None, *, unheard: bool = False
+) -> BuildInfo:
+    """As the graph would pass it. Without a context, for operators that use no more of it than where a tap writes, and
+    whether replies are `unheard`."""
+    bare = SimpleNamespace(tap_file=Path, unheard=unheard)
+    return BuildInfo(cast(Context, context or bare), gives, following or gives)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from reactivex import Subject
 
 from tests.operators.build import info
@@ -28,10 +29,10 @@ PCM = vowel(0.2)  # at 48 kHz
 TAIL = 4 * 8 * 2  # bytes: what the filter holds back, 4 ms at 8 kHz
 
 
-def run(values: list[Any], rate: Any = 8000, following: Kind = AUDIO) -> list[Any]:
+def run(values: list[Any], rate: Any = 8000, following: Kind = AUDIO, *, unheard: bool = False) -> list[Any]:
     """What comes out."""
     source, out = Subject[Any](), list[Any]()
-    resample(rate=rate, info=info(Kind("audio", rate), following))(source).subscribe(out.append)
+    resample(rate=rate, info=info(Kind("audio", rate), following, unheard=unheard))(source).subscribe(out.append)
     for value in values:
         source.on_next(value)
     return out
@@ -90,6 +91,22 @@ def test_a_reply_comes_out_as_long_as_it_went_in() -> None:
     assert sum(len(v.pcm) for v in out[1:-1]) == 5 * 320 * 6
     assert {v.rate for v in out[1:-1]} == {48_000}
     assert out[-2].t_us == 9
+
+
+@pytest.mark.parametrize("rate", [8000, 16_000, 24_000, 48_000, 22_050])
+@pytest.mark.parametrize("size", [2, 100, 318, 320, 4000, 400_000])
+def test_a_reply_that_nobody_hears_is_silence_as_long_piece_by_piece(rate: int, size: int) -> None:
+    said = [ReplyAudio(i, TURN, b"\x10\x27" * (size // 2), rate) for i in range(5)]
+    reply = [ReplyStarted(0, TURN), *said, ReplyEnded(9, TURN, "completed"), *said[:2]]
+    heard, unheard = run(reply, rate=48_000), run(reply, rate=48_000, unheard=True)
+    assert lengths(unheard) == lengths(heard)
+    assert [(type(v), v.t_us) for v in unheard] == [(type(v), v.t_us) for v in heard]
+    if rate in (8000, 16_000, 24_000):  # others are not filtered, or by soxr
+        assert not any(any(v.pcm) for v in unheard if hasattr(v, "pcm"))
+
+
+def test_the_caller_is_resampled_whoever_hears_the_bot() -> None:
+    assert run(chunks(20), unheard=True) == run(chunks(20))
 
 
 def test_a_reply_that_is_cut_takes_its_tail_with_it() -> None:

@@ -51,6 +51,7 @@ class Context:
     tap_file: Callable[[str], Path | None] = Path  # where the tap of that `file` writes; None: it writes nothing
     caller: CallerInfo = field(default_factory=CallerInfo)
     ask: Callable[[Asked], None] = lambda _: None  # the bot is to say something, or to hang up
+    unheard: bool = False  # nobody listens to the bot: `resample` may give silence in place of its replies
     on_ended: list[TellEnd] = field(default_factory=list)  # told last
     replies: Tasks = field(init=False)  # of replies, prompts and fillers
     hooks: Tasks = field(init=False)  # of the orchestrator's async hooks: a session may be idle while they run

@@ -25,6 +25,7 @@ from webapi.voice_node.events import (
     Digit,
     Event,
     KeyPressed,
+    PartialAudio,
     Playback,
     Played,
     SpeechEnded,
@@ -86,8 +87,8 @@ class Session:
     `clock` gives µs; `origin_us` is the session's start on it, now unless given. `on_failure` gets the error of an
     operator: the graph is stopped then, and the session should be closed. `on_trouble` gets errors beside the graph: an
     observer that raised, a task that does not end. `probe` gets what detectors give, `note` every input, in order.
-    `script` is a recorded call that gives the replies; `tap_file`: see Context. Raises UserError where the graph can't
-    be built, for example because its orchestrator can't be made.
+    `script` is a recorded call that gives the replies; `tap_file`, `unheard`: see Context. Raises UserError where the
+    graph can't be built, for example because its orchestrator can't be made.
     """
 
     def __init__(
@@ -108,13 +109,13 @@ class Session:
         origin_us: int | None = None,
         tap_file: Callable[[str], Path | None] = Path,
         caller: CallerInfo = CallerInfo(),  # noqa: B008 - it is immutable
+        unheard: bool = False,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._clock = clock
         self._closed = False
-        self.context = Context(
-            session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file, caller, self.ask
-        )
+        more = (graph.path.parent, tap_file, caller, self.ask, unheard)
+        self.context = Context(session_id, room, settings, loop, self._now, note, script, *more)
         self.origin_us = clock() if origin_us is None else origin_us
         self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap
         self._caller: DirectSubject[Any] = DirectSubject()
@@ -144,11 +145,11 @@ class Session:
                     listener(value)
 
             heard = merged([streams[name] for name in graph.outputs.get(port, ())])
-            return heard.subscribe(on_next, self._fail, scheduler=scheduler)
+            return heard.subscribe(listeners[0] if len(listeners) == 1 else on_next, self._fail, scheduler=scheduler)
 
         # Taps are subscribed first everywhere, so they keep a cause before what it causes.
         self._graph.add(playback.subscribe(self._taps.on_next, self._fail))
-        self._graph.add(listen("events", self._notice, self._taps.on_next))
+        self._graph.add(listen("events", self._on_turns))
         self._graph.add(listen("speaker", self._taps.on_next, self._speaker.on_next))
 
     def tap(self, tap: Tap) -> None:
@@ -225,20 +226,15 @@ class Session:
         self._fed_us = audio.t_us
         if self.context.note:
             self.context.note(audio)
-        try:  # a hundred times a second: `contained` would take longer
-            self._caller.on_next(audio)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # an operator may raise anything; only this session ends with it
-            self._fail(error)
+        self.heard(audio)
 
     def heard(self, value: Any) -> None:
-        """Of a graph whose port `caller` takes what its detectors gave (replay/sweep/decide.py): the next value."""
-        try:  # for each frame, as in `feed`
+        """The next value of the port `caller`. (In a sweep that takes what detectors gave: replay/sweep/decide.py.)"""
+        try:  # a hundred times a second: `contained` would take longer
             self._caller.on_next(value)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:
+        except BaseException as error:  # an operator may raise anything; only this session ends with it
             self._fail(error)
 
     def ask(self, asked: Asked) -> None:
@@ -260,9 +256,12 @@ class Session:
         with contained(self._fail):
             self._keys.on_next(key)
 
-    def _notice(self, value: Any) -> None:
+    def _on_turns(self, value: Any) -> None:
+        if type(value) is PartialAudio:  # fifty times a second, and only for the orchestrator
+            return
         if isinstance(value, (SpeechStarted, SpeechEnded)):
             self._speaking = isinstance(value, SpeechStarted)
+        self._taps.on_next(value)
 
     def _now(self) -> int:
         """The session's clock."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from reactivex import Observable
 
 from tests.graph.our_graphs import our_graphs, set_keys
 from webapi.voice_node import vad
@@ -14,7 +15,7 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.operators import TABLE
-from webapi.voice_node.operators.kinds import AUDIO, BuildInfo, Operator, operator
+from webapi.voice_node.operators.kinds import AUDIO, PLAYBACK, VOICED, BuildInfo, Operator, operator
 from webapi.voice_node.plugins import Plugins
 from webapi.voice_node.replay.sweep.caller_part import CallerPart, split
 from webapi.voice_node.vad import BUILT_IN
@@ -140,7 +141,34 @@ def test_one_that_has_only_its_input_and_arguments_is_in_the_callers_part_and_no
 
 def test_one_that_is_told_about_the_session_is_not(put: Put) -> None:
     put(knowing)
-    assert part(text=with_step("knowing")) is None
+    assert part(text=with_step("knowing")) is None  # it is in front of all that hears
+
+
+@operator(takes=VOICED)
+def asking(*, playback: Annotated[Observable[Any], PLAYBACK], info: BuildInfo) -> Any:
+    """As it came; it hears what the bot plays."""
+    return lambda source: source
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        "      - asking\n",
+        "  answers:\n    from: heard\n    through: [asking]\n  turns:\n    from: answers\n    through:\n",
+    ],
+)
+def test_one_between_the_detector_and_the_turns_is_in_the_rest(put: Put, between: str) -> None:
+    put(asking)
+    detector = '      - vad: {backend: "${VAD_BACKEND}"}\n'
+    text = TEXT.replace(detector, detector + between)
+    if "answers" in between:
+        text = text.replace("  turns:  ", "  heard:  ")
+    found, own = part(text=text), part()
+    assert found is not None
+    assert own is not None
+    assert found.section.key == own.section.key
+    steps = [step.operator for stream in found.rest.streams for step in stream.steps]
+    assert steps == ["asking", "turn_events", "reply", "resample"]
 
 
 def test_a_detector_of_another_package_is_not_kept_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:

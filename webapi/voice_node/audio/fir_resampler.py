@@ -88,10 +88,13 @@ class Fir:
 
     In all, n samples give ceil(n · rate_out / rate_in), and without `aligned` 4 ms more. With a `delay_ms` of 2 instead
     of 4 it takes half the time, and less of the lower rate's band is flat: 1.1 kHz are lost instead of 0.54.
+    With `silent`, all output is zeros, of the same lengths: for audio that nobody hears.
     The constructor raises UserError for other rates.
     """
 
-    def __init__(self, rate_in: int, rate_out: int, *, aligned: bool = False, delay_ms: int = DELAY_MS) -> None:
+    def __init__(
+        self, rate_in: int, rate_out: int, *, aligned: bool = False, delay_ms: int = DELAY_MS, silent: bool = False
+    ) -> None:
         low, high = sorted((rate_in, rate_out))
         if not fir_can(rate_in, rate_out):
             rates = ", ".join(map(str, RATES_HZ))
@@ -100,6 +103,7 @@ class Fir:
         self._up, self._down = rate_out // low, rate_in // low
         self._delay = delay_ms * rate_out // 1000
         self._aligned = aligned
+        self._silent = silent
         self._matrix = matrix(low, high, self._up, self._down, delay_ms)
         self._length = len(self._matrix) - self._down * (TOGETHER - 1)  # inputs that an output depends on
         self._rows = MAX_PRODUCT // self._matrix.size  # in one product
@@ -119,7 +123,7 @@ class Fir:
         """Return the output of this input. Half a sample waits for its other half."""
         samples, self._odd = whole_samples(self._odd, pcm)
         self._taken += len(samples)
-        out = self._run(samples) if len(samples) <= self._block else self._run_long(samples)
+        out = self._filtered(samples)
         if self._skip:
             skipped = min(self._skip, len(out))
             out = out[skipped:]
@@ -130,9 +134,16 @@ class Fir:
     def flush(self) -> bytes:
         """Return the rest, as if silence followed, and start again. Half a sample that still waits is dropped."""
         missing = -(-self._taken * self._up // self._down) - self._given + (0 if self._aligned else self._delay)
-        out = self._run(np.zeros(-(-(missing + self._skip) * self._down // self._up), "<i2"))[self._skip :][:missing]
+        out = self._filtered(np.zeros(-(-(missing + self._skip) * self._down // self._up), "<i2"))[self._skip :][
+            :missing
+        ]
         self.reset()
         return out.tobytes()
+
+    def _filtered(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
+        if self._silent:
+            return self._silence(samples)
+        return self._run(samples) if len(samples) <= self._block else self._run_long(samples)
 
     def _run_long(self, samples: NDArray[np.int16]) -> NDArray[np.int16]:
         blocks = [samples[at : at + self._block] for at in range(0, len(samples), self._block)]

@@ -9,7 +9,7 @@ import asyncio
 import selectors
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextvars import Context
 from pathlib import Path
@@ -62,6 +62,21 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
                 return False
             self.now_us = t_us
         return True
+
+    def give(self, values: Sequence[tuple[int, T]], at: int, push: Callable[[T], None]) -> int:
+        """Pass values to `push` from position `at` on, each at its time (µs), as long as nothing else is due before it.
+
+        Returns the position of the first that was not passed. It is the same as `jump` before each, in half the time.
+        """
+        ready, timers = self._ready, self._scheduled  # type: ignore[attr-defined]
+        for position in range(at, len(values)):
+            t_us, value = values[position]
+            if self.now_us < t_us:
+                if ready or (timers and timers[0].when() * 1_000_000 < t_us - 0.5):
+                    return position
+                self.now_us = t_us
+            push(value)
+        return len(values)
 
     async def until(self, t_us: int) -> None:
         """Move to `t_us`: all that is due before it is done, and nothing that is due at it, so the caller acts first.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from webapi.voice_node.events.audio import US_PER_S
@@ -40,17 +41,23 @@ def record(event: Event, origin_us: int) -> dict[str, Any]:
         "turn_index": event.turn.number,
         "trace_id": event.turn.trace_id,
     }
-    for field in fields(event):
-        value = getattr(event, field.name)
-        if field.name in ("t_us", "turn") or isinstance(value, bytes):
+    kind: Any = type(event)
+    for name, written, is_time in _fields(kind):
+        value = getattr(event, name)
+        if isinstance(value, bytes):
             continue
         if isinstance(value, Turn):
-            line[field.name] = value.trace_id
-        elif field.name.endswith("_us"):
-            line[field.name.removesuffix("_us")] = seconds(value - origin_us)
+            line[written] = value.trace_id
         else:
-            line[field.name] = value
+            line[written] = seconds(value - origin_us) if is_time else value
     return line
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, str, bool], ...]:
+    """The fields of a class of events: name, name in its line, whether it is a time."""
+    names = [field.name for field in fields(kind) if field.name not in ("t_us", "turn")]
+    return tuple((name, name.removesuffix("_us"), name.endswith("_us")) for name in names)
 
 
 def seconds(us: int) -> float:

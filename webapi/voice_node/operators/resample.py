@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from reactivex import abc
 
-from webapi.voice_node.audio.fir_resampler import fir_can
+from webapi.voice_node.audio.fir_resampler import Fir, fir_can
 from webapi.voice_node.audio_io import Resampler, resampler
 from webapi.voice_node.events import (
     BYTES_PER_SAMPLE,
@@ -41,17 +41,22 @@ def resample(*, rate: Rate, engine: Engine = "fir", info: BuildInfo) -> Stage[An
     Where a window follows, the caller's audio is filtered a window at a time, which takes half as long as chunk by
     chunk: what does not fill one can wait here as well as there.
     """
-    return handled_by(lambda observer: _Resampling(observer, rate, engine, info.following.ms or 0).on_next)
+    window_ms, unheard = info.following.ms or 0, info.context.unheard
+    return handled_by(lambda observer: _Resampling(observer, rate, engine, window_ms, unheard).on_next)
 
 
 class _Resampling:
-    """The state of one subscription. `window_ms`: how much of the caller's audio is filtered at a time; 0: any."""
+    """The state of one subscription. `window_ms`: how much of the caller's audio is filtered at a time; 0: any.
 
-    def __init__(self, observer: abc.ObserverBase[Any], rate: int, engine: str, window_ms: int) -> None:
+    `unheard`: replies become silence as long as they are.
+    """
+
+    def __init__(self, observer: abc.ObserverBase[Any], rate: int, engine: str, window_ms: int, unheard: bool) -> None:
         self._emit = observer.on_next
         self._rate = rate
         self._engine = engine
         self._window_ms = window_ms
+        self._unheard = unheard
         self._size = 0  # of `window_ms`, in bytes; 0: as it comes
         self._held = b""  # of the caller's audio: less than `_size`
         self._last: AudioChunk | ReplyAudio | None = None
@@ -87,7 +92,10 @@ class _Resampling:
         self._size = 0 if aligned else first.rate * self._window_ms // 1000 * BYTES_PER_SAMPLE
         others = aligned and self._engine == "fir" and first.rate != self._rate and not fir_can(first.rate, self._rate)
         engine = "soxr-vhq" if others else self._engine
-        self._stream = resampler(first.rate, self._rate, engine, aligned=aligned)
+        if self._unheard and aligned and engine == "fir" and fir_can(first.rate, self._rate):
+            self._stream = Fir(first.rate, self._rate, aligned=True, silent=True)
+        else:
+            self._stream = resampler(first.rate, self._rate, engine, aligned=aligned)
         return self._stream
 
     def _give(self, like: AudioChunk | ReplyAudio, t_us: int, pcm: bytes) -> None:

@@ -76,6 +76,7 @@ class TurnScan:
         self._said: Turn | None = None  # the last turn that the orchestrator asked for: it has its own trace_id
         self._telling = False
         self._kept: deque[Voiced] = deque()
+        self._many = 0  # frames: with more, the old ones are dropped also while nothing happens
         self._margin: Margin | None = None  # of the decisions that are told: see `_margin`
         self._silence = Endpoint()  # with which they were made
 
@@ -84,15 +85,17 @@ class TurnScan:
         if isinstance(value, AudioGap):
             self._on_gap(value)
             return
-        frame, kept = value.frame, self._kept
+        frame, voiced, probability = value
+        kept, before = self._kept, self._state
         rule = self._rule or self._begin(frame)
         kept.append(value)
         t_us, pcm, _, number, echo_left = frame
-        before = self._state
         level = level_db(pcm) if rule.duck else None
-        after, decisions = turn_reducer.frame(
-            before, value.voiced, number, t_us, rule, value.probability, echo_left, level
-        )
+        after, decisions = turn_reducer.frame(before, voiced, number, t_us, rule, probability, echo_left, level)
+        if after is before and not decisions and not after.requests and after.utterance is None:
+            if len(kept) > self._many:  # now and then: that is so with half of all frames
+                self._drop_old(number, rule)
+            return
         self._state = after
         spoke, speaks = before.utterance is not None, after.utterance is not None
         if spoke and not speaks:  # the last frame of the utterance comes before its end
@@ -104,7 +107,12 @@ class TurnScan:
             self._emit(PartialAudio(t_us, self._speaking, pcm))
         if self._state.requests:
             self._meet_requests(t_us)
-        oldest = turn_reducer.oldest_needed(self._state, number, rule)
+        if self._state.utterance is None:  # else all are needed
+            self._drop_old(number, rule)
+
+    def _drop_old(self, number: int, rule: TurnRule) -> None:
+        """Drop the frames that no utterance can ask for any more after frame `number`."""
+        kept, oldest = self._kept, turn_reducer.oldest_needed(self._state, number, rule)
         while kept[0].frame.number < oldest:
             kept.popleft()
 
@@ -140,8 +148,9 @@ class TurnScan:
             self._tell(decisions, t_us)
 
     def _begin(self, frame: Frame) -> TurnRule:
-        self._rule = self._rule_for(length_us(frame.pcm, frame.rate))
-        return self._rule
+        rule = self._rule = self._rule_for(length_us(frame.pcm, frame.rate))
+        self._many = 2 * rule.kept_frames
+        return rule
 
     def _on_gap(self, gap: AudioGap) -> None:
         if self._kept and self._rule:

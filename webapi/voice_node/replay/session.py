@@ -42,10 +42,11 @@ class ReplaySession:
         audible: bool,
         script: ReplyScript | None = None,
         taps: Path | None = None,
+        unheard: bool = False,
     ) -> None:
         """`audible`: `sink` is asked for what was played. `script` gives the replies in the orchestrator's place.
 
-        `taps`: the folder of what the graph's taps write; None: they write nothing.
+        `taps`: the folder of what the graph's taps write; None: they write nothing. `unheard`: see Context.
         """
         self.loop = this_loop()
         self.sink = ReplaySink(self.loop)
@@ -74,6 +75,7 @@ class ReplaySession:
             script=script,
             tap_file=TapFiles(taps, result),
             caller=identity.caller,
+            unheard=unheard,
         )
 
     def raise_failure(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,6 +20,7 @@ class NotPcmError(Exception):
     """The reply is something else than raw PCM. The text names it."""
 
 
+@lru_cache(maxsize=8)  # a bot often says the same, and in a sweep always
 def check_pcm(head: bytes, rate: int) -> bool:
     """Raise NotPcmError where the first bytes of a reply show that it is no int16 mono PCM at `rate` Hz.
 

@@ -39,6 +39,7 @@ class Hooks:
         self._own: Turn | None = None
         self._started: asyncio.Future[None] | None = None
         self._queue = HookQueue(context.hooks, context.settings.reply_timeout_ms / 1000, rate, self.report)
+        self._asked: tuple[Any, bool] | None = None  # the last `on_playback_ended`, and whether it takes words
         self._failures: dict[tuple[Turn, str], int] = {}  # of the present turns: how often each hook failed
 
     def leave_out(self, turn: Turn) -> None:
@@ -87,9 +88,15 @@ class Hooks:
         """Soon: how much of the reply was heard."""
         told: tuple[Any, ...] = (event.heard_ms, event.completed)
         method = self._method("on_playback_ended")
-        if method is not None and takes(method, event.turn.trace_id, *told, heard_text):
+        if method is not None and self._takes_words(method, event.turn.trace_id, *told, heard_text):
             told = (*told, heard_text)
         self._soon("on_playback_ended", event.turn, *told)
+
+    def _takes_words(self, method: Callable[..., Any], *args: Any) -> bool:
+        function = getattr(method, "__func__", method)
+        if self._asked is None or self._asked[0] is not function:  # most often it is that of the reply before
+            self._asked = function, takes(method, *args)
+        return self._asked[1]
 
     def stop_playback(self, turn: Turn) -> None:
         """Now: the reply is cancelled."""

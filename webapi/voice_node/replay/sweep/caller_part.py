@@ -9,7 +9,7 @@ The caller's part gives the same values whatever the bot plays, so cells that ha
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -55,26 +55,38 @@ class CallerPart(NamedTuple):
 
 
 def split(graph: GraphSpec) -> CallerPart | None:
-    """Return the two parts; None where something before the turns hears what the bot plays, or may do so.
+    """Return the two parts, the first one as large as it can be; None where no operator hears only the caller.
 
     The graph is one of a sweep: no audio has an echo in it (AudioChunk.echo), and taps write nothing.
     """
-    for stream in graph.streams:
-        for at, step in enumerate(stream.steps):
-            if step.gives.name == TURNS.name:
-                return _split_at(graph, stream, at)
+    for stream, count in _places_before_turns(graph):
+        part = _split_at(graph, stream, count)
+        if part is not None:
+            return part
     return None
 
 
-def _split_at(graph: GraphSpec, stream: StreamSpec, at: int) -> CallerPart | None:
+def _places_before_turns(graph: GraphSpec) -> Iterator[tuple[StreamSpec, int]]:
+    """Yield places from that of the turns up to the caller: a stream, and how many of its operators are before it."""
+    streams = {stream.name: stream for stream in graph.streams}
+    kinds = {stream.name: [step.gives.name for step in stream.steps] for stream in graph.streams}
+    found = next((stream for stream in graph.streams if TURNS.name in kinds[stream.name]), None)
+    count = kinds[found.name].index(TURNS.name) if found else 0
+    while found is not None:
+        yield from ((found, each) for each in range(count, -1, -1))
+        found = streams.get(found.sources[0])
+        count = len(found.steps) if found else 0
+
+
+def _split_at(graph: GraphSpec, stream: StreamSpec, count: int) -> CallerPart | None:
     walk = _Walk(graph)
-    place = walk.behind(stream, at)
+    place = walk.behind(stream, count)
     if place is None or place.section is None or place.steps:
         return None
     if any(graph.readers(name) != walk.reads[name] for name in (CALLER, *walk.places)):
         return None  # something of the rest reads the caller's part, too
-    turns = replace(stream, sources=(CALLER,), steps=stream.steps[at:])
-    rest = (turns if each is stream else each for each in graph.streams if each.name not in walk.places)
+    cut = replace(stream, sources=(CALLER,), steps=stream.steps[count:])
+    rest = (cut if each is stream else each for each in graph.streams if each.name not in walk.places)
     return CallerPart(place.section, replace(graph, streams=tuple(rest)))
 
 

@@ -7,6 +7,7 @@ they are for pictures.
 from __future__ import annotations
 
 from webapi.voice_node.clock.replay_loops import run_paced
+from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import Settings
 from webapi.voice_node.events import US_PER_S
 from webapi.voice_node.graph.settings_used import vad_backends
@@ -31,20 +32,35 @@ def decide(
     return result
 
 
+def _is_unheard(rest: GraphSpec) -> bool:
+    """Whether what `resample` makes of a reply goes to the speaker and nowhere else: then it need not be computed."""
+    speaker = rest.outputs.get("speaker", ())
+    for stream in rest.streams:
+        for step in stream.steps:
+            last = step is stream.steps[-1] and stream.name in speaker and rest.readers(stream.name) == 1
+            if step.operator == "resample" and not last:
+                return False
+    return True
+
+
 async def _run(
     heard: Heard, identity: SessionIdentity, rest: GraphSpec, settings: Settings, result: ReplayResult
 ) -> None:
-    running = ReplaySession(identity, rest, settings, result, audible=False)
+    running = ReplaySession(identity, rest, settings, result, audible=False, unheard=_is_unheard(rest))
     loop, push = running.loop, running.session.heard
-    due_us = 0
-    for t_us, value in heard.values:
-        if t_us > due_us:
-            due_us = t_us if not running.hung_up and loop.jump(t_us) else await _go_on(running, due_us, t_us)
-            if due_us < t_us:
-                break
-        push(value)
-        if running.failures:
-            running.raise_failure()
+    assert isinstance(loop, VirtualTimeLoop)  # noqa: S101 - for the type checker: see `decide`
+    values, at, due_us = heard.values, 0, 0
+    while at < len(values) and not running.hung_up:
+        due_us = await _go_on(running, due_us, values[at][0])
+        if running.hung_up:  # the chunk in which that was is still heard
+            for t_us, value in values[at:]:
+                if t_us > due_us:
+                    break
+                push(value)
+            break
+        at = loop.give(values, at, push)
+        due_us = values[at - 1][0]
+        running.raise_failure()
     due_us = await _go_on(running, due_us, heard.end_us)
     result.seconds = loop.now_us / US_PER_S
     if not running.hung_up:
