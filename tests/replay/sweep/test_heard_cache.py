@@ -119,3 +119,16 @@ def test_a_folder_that_cannot_be_written_is_told_and_nothing_else(tmp_path: Path
     cache.write(cache.path("a"), SAID)
     assert "can't be written" in cache.problem
     assert cache.read(cache.path("a"), len(SAID)) is None
+
+
+def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", home)
+    cache = HeardCache()
+    cache.write(cache.path("a"), SAID)
+    assert "can't be written" in cache.problem
+    assert cache.read(cache.path("a"), len(SAID)) is None

@@ -38,7 +38,10 @@ class HeardCache:
 
     def __init__(self, folder: Path | None = None, max_bytes: int = MAX_BYTES) -> None:
         """`folder`: in the user's cache, unless it is given."""
-        self._folder = folder or cache_dir() / "heard"
+        try:
+            self._folder = folder or cache_dir() / "heard"
+        except RuntimeError:  # a user without a home: in a file no folder can be made, which is told
+            self._folder = Path(os.devnull) / "heard"
         self._max_bytes = max_bytes
         self.problem = ""
 
