@@ -8,6 +8,7 @@ CORE = "webapi/voice_node"
 HEARING = "tests/hearing"
 PIPELINE = "tests/test_pipeline.py"
 SPEAKER = "tests/playback/test_speaker.py"
+VOLUME = "tests/playback"
 FILLER = "tests/reply/test_filler.py"
 PACING = "tests/reply/test_pacing.py"
 DIRECT = "tests/reactive/test_direct.py"
@@ -47,8 +48,8 @@ MUTANTS = (
     Mutant(
         "hearing/interruption.py",
         "cough_ms of voice is still a cough",
-        "utterance.voiced_frames < rule.min_interruption_frames:\n        return reply, NO_DECISION",
-        "utterance.voiced_frames <= rule.min_interruption_frames:\n        return reply, NO_DECISION",
+        "evidence.voiced >= rule.min_interruption_frames",
+        "evidence.voiced > rule.min_interruption_frames",
         (HEARING,),
     ),
     Mutant(
@@ -57,6 +58,48 @@ MUTANTS = (
         "        return reply._replace(playing=True)\n",
         "        return reply\n",
         (HEARING, FILLER),
+    ),
+    Mutant(
+        "hearing/duck.py",
+        "soft a frame too long",
+        "if quiet >= rule.hold_frames:",
+        "if quiet > rule.hold_frames:",
+        (HEARING,),
+    ),
+    Mutant(
+        "hearing/duck.py",
+        "what stands out makes it soft a frame late",
+        "elif s.outstanding >= frames + MORE:",
+        "elif s.outstanding > frames + MORE:",
+        (HEARING,),
+    ),
+    Mutant(
+        "hearing/turn_or_not.py",
+        "two coughs are a turn",
+        "goes_on and 2 * likely >= since",
+        "goes_on",
+        (HEARING,),
+    ),
+    Mutant(
+        "hearing/turn_or_not.py",
+        "what dies away is a turn",
+        "fallen_db <= GOES_ON_DB",
+        "fallen_db <= 2 * GOES_ON_DB",
+        (HEARING,),
+    ),
+    Mutant(
+        "playback/volume.py",
+        "a volume is cut and not rounded",
+        "samples * volumes + (FULL >> 1)",
+        "samples * volumes",
+        (VOLUME,),
+    ),
+    Mutant(
+        "playback/volume_sink.py",
+        "the next reply begins as soft as the last one was",
+        "        self._volume = Volume()\n        self._recent",
+        '        self._volume = getattr(self, "_volume", Volume())\n        self._recent',
+        (VOLUME,),
     ),
     Mutant(
         "hearing/prompts.py",
@@ -251,8 +294,8 @@ MUTANTS = (
     Mutant(
         "playback/speaker.py",
         "a reply goes on at the stamp of its cause",
-        "now_us = self._acted_us(t_us)",
-        "now_us = t_us",
+        "now_us = self._acted_us(t_us)\n        self._playback.on_next(PlaybackResumed",
+        "now_us = t_us\n        self._playback.on_next(PlaybackResumed",
         (STALLS,),
     ),
     Mutant(

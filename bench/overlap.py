@@ -41,6 +41,8 @@ RULES = {
 GAINS_DB = (-18, 0, 18)
 EARLY_S = 0.25  # an onset may have been labelled so late: what comes sooner is not about this event
 AFTER_S = 1.0  # so long after its end a backchannel still counts
+FALLS = ("playback_ducked", "playback_paused", "barge_in")
+RISES = ("playback_restored", "playback_resumed", "playback_ended")
 TAKE_MS, DUCK_MS = 500, 200  # goals
 GRAPH = """
 version: 1
@@ -117,12 +119,25 @@ def outcomes(path: Path, rule: str, gain_db: float, folder: Path) -> Iterator[Ou
     events = replay(caller, graph, settings).events
     barges = [e["t"] for e in events if e["event"] == "barge_in" and e["turn_index"] == 0]
     gone_s = barges[0] if barges else float("inf")
-    softs = [e["t"] for e in events if e["event"] in ("playback_ducked", "playback_paused") and e["turn_index"] == 0]
     for each in overlaps(path):
         stop = next((t for t in barges if each.about(t)), None)
-        soft = next((t for t in (*softs, *barges) if each.about(t)), None)
+        soft = _soft_from(events, each)
         stop_ms, soft_ms = (None if t is None else round((t - each.start_s) * 1000) for t in (stop, soft))
         yield Outcome(each, rule, gain_db, stop_ms, soft_ms, gone_s < each.start_s - EARLY_S)
+
+
+def _soft_from(events: Sequence[dict[str, Any]], overlap: Overlap) -> float | None:
+    """From when on the bot is soft, halted or silent in an overlap: its start, where it is already. In seconds."""
+    soft = False
+    for event in events:
+        if event["turn_index"] != 0 or event["event"] not in (*FALLS, *RISES):
+            continue
+        if soft and event["t"] > overlap.start_s:
+            return overlap.start_s
+        soft = event["event"] in FALLS
+        if soft and overlap.start_s <= event["t"] <= overlap.end_s + AFTER_S:
+            return float(event["t"])
+    return None
 
 
 def _channels(path: Path) -> tuple[Any, int]:

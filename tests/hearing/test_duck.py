@@ -44,7 +44,7 @@ def test_what_makes_a_reply_soft(
     assert falls(sound, RULE) is expected
 
 
-FALLEN = Duck(first_frame=19, first_us=400_000, loudest_db=40)
+FALLEN = Duck(first_frame=19, first_us=400_000, loudest_db=41)
 VOICE, SILENCE = SOUND, SOUND._replace(voice=False, level=5)
 
 
@@ -62,6 +62,7 @@ VOICE, SILENCE = SOUND, SOUND._replace(voice=False, level=5)
         ({"frames": 7}, VOICE, True, {"likely": 1, "loudest_db": 50}),  # an utterance has begun in it
         ({"frames": 8, "loud": True}, VOICE, True, {"likely": 1, "loudest_db": 50, "loud": True}),
         ({"frames": 8, "quiet": 3, "loud": True}, SILENCE, False, None),
+        ({"likely": 9}, VOICE._replace(level=51), True, {"first_frame": 20, "likely": 1, "loudest_db": 51}),  # another
         ({}, VOICE._replace(level=None), False, {"frames": 1, "likely": 1}),
         ({}, VOICE._replace(probability=0.59), False, {"frames": 1, "loudest_db": 50}),
         ({}, SILENCE._replace(probability=0.6), False, {"frames": 1, "quiet": 1, "likely": 1}),
@@ -75,9 +76,10 @@ def test_how_long_it_is_soft(
 
 
 def test_it_begins_with_the_first_frame_of_the_sound() -> None:
-    sound = SOUND._replace(number=22, first_frame=20, first_us=420_000)
+    sound = SOUND._replace(number=22, run=3, first_frame=20, first_us=420_000)
     begun = duck.begin(sound)
-    assert begun == Duck(20, 420_000, likely=1, loudest_db=50)
+    assert begun == Duck(20, 420_000, likely=3, loudest_db=50)
+    assert duck.begin(sound._replace(probability=0.6)) == begun._replace(likely=1)  # of the others it is not known
     assert not duck.is_voice(begun._replace(likely=2), 24, RULE)
     assert not duck.is_voice(begun._replace(likely=3), 23, RULE)  # perhaps somebody behind the caller
     assert duck.is_voice(begun._replace(likely=3), 24, RULE)

@@ -162,7 +162,7 @@ def test_what_an_onset_does_to_a_soft_reply(
 
 
 @pytest.mark.parametrize(
-    ("voiced", "number", "level", "loudness", "interrupts"),
+    ("likely", "number", "level", "loudness", "interrupts"),
     [
         (9, 28, 50, QUIET_LINE, False),
         (9, 29, 50, QUIET_LINE, True),  # ten frames after it began it is as loud as it was
@@ -171,14 +171,24 @@ def test_what_an_onset_does_to_a_soft_reply(
         (9, 29, 50, Loudness(), False),
         (12, 29, 45, QUIET_LINE, True),  # by its length
         (12, 29, 50, QUIET_LINE._replace(usual_db=60, total_db=500, frames=10), False),
+        (47, 60, 28, QUIET_LINE, True),
+        (12, 29, 50, Loudness(background=27 * 16), False),  # perhaps somebody behind the caller
+        (48, 90, 50, Loudness(background=27 * 16), True),
+        (12, 29, 50, Loudness(background=40 * 16), True),  # in noise it is not known how far away a voice is
     ],
 )
 def test_which_voice_over_a_soft_reply_interrupts_it(
-    voiced: int, number: int, level: int, loudness: Loudness, interrupts: bool
+    likely: int, number: int, level: int, loudness: Loudness, interrupts: bool
 ) -> None:
-    sound = SOUND._replace(number=number, level=level)
-    left, decided = interruption.at_voice(SOFT, new(voiced), sound, loudness, DUCK)
-    assert (left, decided) == ((None, (BARGE_IN,)) if interrupts else (SOFT, ()))
+    sound, soft = SOUND._replace(number=number, level=level), SOFT._replace(duck=FALLEN._replace(likely=likely))
+    left, decided = interruption.at_voice(soft, new(20), sound, loudness, DUCK)
+    assert (left, decided) == ((None, (BARGE_IN,)) if interrupts else (soft, ()))
+
+
+def test_a_voice_that_has_not_made_the_reply_soft_interrupts_it_only_by_its_words() -> None:
+    assert interruption.at_voice(PLAYED, new(99), SOUND, QUIET_LINE, DUCK) == (PLAYED, ())
+    told = PLAYED._replace(words="Stop")
+    assert interruption.at_voice(told, new(4), SOUND, QUIET_LINE, DUCK) == (None, (BARGE_IN,))
 
 
 @pytest.mark.parametrize(

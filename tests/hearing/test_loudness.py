@@ -92,5 +92,12 @@ def test_how_far_a_level_is_above_the_background() -> None:
     assert (s.above(43), s.above(10), Loudness().above(90)) == (23, -10, 0)
 
 
+def test_a_voice_is_behind_the_caller_where_it_hardly_stands_out_of_a_quiet_room() -> None:
+    quiet, noisy = outstanding(20)[0], outstanding(40)[0]
+    assert (quiet.behind(43), quiet.behind(44)) == (True, False)
+    assert not noisy.behind(50)
+    assert not Loudness().behind(10)
+
+
 def test_frames_without_a_level_change_nothing() -> None:
     assert loudness.frame(Loudness(), None, 0) == Loudness()

@@ -18,12 +18,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from webapi.voice_node.hearing.loudness import CLEAR_DB
 from webapi.voice_node.hearing.onset import WITH_ECHO, Onset
 from webapi.voice_node.hearing.turn_rule import DuckRule
 
 FALLS = 0.6  # least probability
 MORE = 1  # frames
-CLEAR_DB = 24  # above the background: a probable voice is the caller's, and not of somebody behind them
+ANOTHER_DB = 10  # louder than all before it: another voice, whose evidence counts anew
 
 
 class Duck(NamedTuple):
@@ -65,7 +66,8 @@ def falls(s: Sound, rule: DuckRule) -> bool:
 
 def begin(s: Sound) -> Duck:
     """The reply becomes soft with this frame."""
-    return Duck(s.first_frame, s.first_us, likely=_likely(s), loudest_db=s.level or 0)
+    likely = s.run if s.probability is None else _likely(s)
+    return Duck(s.first_frame, s.first_us, likely=likely, loudest_db=s.level or 0)
 
 
 def frame(duck: Duck, s: Sound, speaking: bool, rule: DuckRule) -> Duck | None:
@@ -76,6 +78,8 @@ def frame(duck: Duck, s: Sound, speaking: bool, rule: DuckRule) -> Duck | None:
         return None
     frames = 0 if speaking else frames + 1
     if s.level is not None and s.level > loudest_db:
+        if s.level >= loudest_db + ANOTHER_DB:
+            first_frame, likely = s.number, 0
         loudest_db = s.level
     loud = loud or frames >= rule.longest_frames
     return Duck(first_frame, first_us, frames, quiet, likely + _likely(s), loudest_db, loud)

@@ -96,10 +96,9 @@ def at_voice(
     """The caller goes on talking over a reply that has halted or is soft: with enough evidence it is interrupted."""
     if reply is None:
         return None, NO_DECISION
-    evidence = Evidence(utterance.voiced_frames, softer_db=loudness.softer_db, words=reply.words)
-    if reply.duck is not None and sound.level is not None and loudness.above(reply.duck.loudest_db) >= OUT_DB:
-        since, fallen_db = sound.number + 1 - reply.duck.first_frame, reply.duck.loudest_db - sound.level
-        evidence = evidence._replace(since=since, likely=reply.duck.likely, fallen_db=fallen_db)
+    evidence = Evidence(utterance.voiced_frames)
+    if rule.duck is not None:
+        evidence = _evidence(reply, sound, loudness)
     if not _is_enough(evidence, rule):
         return reply, NO_DECISION
     return None, (Interrupted(reply.to.turn, utterance.turn, utterance.first_voiced_us, playing=True),)
@@ -121,6 +120,18 @@ def at_playback(reply: PendingReply | None, event: Playback) -> PendingReply | N
     if isinstance(event, PlaybackStarted):
         return reply._replace(playing=True, interruptible=event.interruptible)
     return None if isinstance(event, PlaybackEnded) else reply
+
+
+def _evidence(reply: PendingReply, sound: Sound, loudness: Loudness) -> Evidence:
+    """What is known of the voice that has made the reply soft. Where none has, only words count."""
+    evidence = Evidence(0, softer_db=loudness.softer_db, words=reply.words)
+    if reply.duck is None:
+        return evidence
+    first_frame, _, _, _, likely, loudest_db, _ = reply.duck
+    evidence = evidence._replace(voiced=likely, likely=likely, behind=loudness.behind(loudest_db))
+    if sound.level is None or loudness.above(loudest_db) < OUT_DB:
+        return evidence
+    return evidence._replace(since=sound.number + 1 - first_frame, fallen_db=loudest_db - sound.level)
 
 
 def _is_enough(evidence: Evidence, rule: TurnRule) -> bool:

@@ -20,6 +20,8 @@ import numpy as np
 
 OUT_DB = 14  # above the background
 LEAST_DB = 18  # of what stands out: -72 dBFS, softer is no caller
+CLEAR_DB = 24  # above a quiet background: the caller, and not somebody behind them
+QUIET_DB = 40  # of a background: -50 dBFS; above it, noise hides how far away a voice is
 STEPS = 16  # a dB has
 FALLS = 8  # the background goes 1 / FALLS of the way down in a frame, and one step up
 SILENT_DB = -1  # of a frame without any sound: one of a single step has 0 or more
@@ -40,6 +42,10 @@ class Loudness(NamedTuple):
     def above(self, level: int) -> int:
         """How far a level is above the background, in dB; 0 where that is not known."""
         return 0 if self.background is None else level - self.background // STEPS
+
+    def behind(self, level: int) -> bool:
+        """Whether a voice with this level at its loudest hardly stands out, though the room is quiet."""
+        return self.background is not None and self.background < QUIET_DB * STEPS and self.above(level) < CLEAR_DB
 
     @property
     def softer_db(self) -> int:

@@ -22,7 +22,7 @@ from webapi.voice_node.hearing.turn_rule import DuckRule
 
 GOES_ON_DB = 4
 SOFTER_DB = 6
-LONGER = 1.5
+LONGER, MUCH_LONGER = 1.5, 4
 PATIENT = 3
 
 
@@ -34,15 +34,16 @@ class Evidence(NamedTuple):
     likely: int = 0  # of these, frames in which a voice is probable
     fallen_db: int | None = None  # how far this frame is below the loudest one; None: levels are not known
     softer_db: int = 0  # than the caller's usual level; 0 where that is not known
+    behind: bool = False  # it hardly stands out in a quiet room: perhaps of somebody behind the caller
     words: str = ""  # of the caller, as far as a recogniser has told them
 
 
 def is_turn(evidence: Evidence, rule: DuckRule) -> bool:
     """Whether the evidence is enough to interrupt the reply."""
-    voiced, since, likely, fallen_db, softer_db, words = evidence
+    voiced, since, likely, fallen_db, softer_db, behind, words = evidence
     if words:
         return not only_backchannels(words, rule.language) or voiced >= PATIENT * rule.turn_frames
-    if softer_db >= SOFTER_DB:
-        return voiced >= LONGER * rule.turn_frames
+    if behind or softer_db >= SOFTER_DB:
+        return voiced >= (MUCH_LONGER if behind else LONGER) * rule.turn_frames
     goes_on = fallen_db is not None and fallen_db <= GOES_ON_DB and since >= rule.goes_on_frames
     return (goes_on and 2 * likely >= since) or voiced >= rule.turn_frames
