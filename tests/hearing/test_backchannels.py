@@ -36,5 +36,10 @@ def test_what_is_none(text: str) -> None:
 def test_of_one_language_only_its_own_count() -> None:
     assert only_backchannels("genau", "de")
     assert not only_backchannels("genau", "en")
-    assert only_backchannels("no", "pl")
+    assert only_backchannels("no tak", "pl")
     assert only_backchannels("genau", "another")  # whose words are not known
+
+
+@pytest.mark.parametrize("text", ["no", "nein", "non", "stop", "wait", "halt", "basta", "нет", "いいえ"])
+def test_no_language_has_a_word_that_stops_the_bot_in_another(text: str) -> None:
+    assert not only_backchannels(text)
