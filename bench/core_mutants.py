@@ -143,15 +143,15 @@ MUTANTS = (
     Mutant(
         "operators/turn_scan.py",
         "the first frame is missing",
-        "if frame.number >= first",
-        "if frame.number > first",
+        "if each.frame.number >= first",
+        "if each.frame.number > first",
         (PIPELINE,),
     ),
     Mutant(
         "operators/turn_scan.py",
         "audio of an open utterance is forgotten",
-        "while kept[0].number < oldest:",
-        "while kept[0].number <= oldest:",
+        "while kept[0].frame.number < oldest:",
+        "while kept[0].frame.number <= oldest:",
         (PIPELINE,),
     ),
     Mutant(
