@@ -1,0 +1,343 @@
+"""The benchmark of the end of a turn: labels, scoring, and the whole, on small timelines made by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bench.turns import __main__ as command
+from bench.turns import ask, scoring, sound, sources
+from bench.turns.curves import SILENT, curves, fires, shipped
+from bench.turns.measure import figures, measure
+from bench.turns.pauses import Pause, Recording, Segment, merged, pauses
+from bench.turns.scoring import Pauses, Point, Policy
+from tests.speech import chatter, silence
+from webapi.voice_node.audio.wav import write_wav
+from webapi.voice_node.audio_io import resample_pcm
+from webapi.voice_node.end_of_turn import Said
+from webapi.voice_node.errors import UserError
+
+RATE_HZ = 8000
+
+
+def recording(*segments: tuple[str, float, float], length_s: float = 20.0, closed: bool = False) -> Recording:
+    """A silent recording with these labels."""
+    made = tuple(Segment(speaker, start_s, end_s, speaker.lower()) for speaker, start_s, end_s in segments)
+    pcm = bytes(round(length_s * RATE_HZ) * 2)
+    return Recording("it", "meetings", "it", True, pcm, RATE_HZ, made, closed=closed)
+
+
+def labels(*segments: tuple[str, float, float], closed: bool = False) -> list[tuple[float, float, bool]]:
+    """Where its pauses begin, how long they are, and whether they end a turn."""
+    found = pauses(recording(*segments, closed=closed))
+    return [(p.begins_s, round(p.silence_s, 3), p.ends) for p in found]
+
+
+def timeline(*holds_s: float, ends: int = 1, likely: float | tuple[float, ...] = 0.0) -> Pauses:
+    """A turn with these holds, and so many ends."""
+    silence_s = np.array([*holds_s, *[9.0] * ends])
+    p = np.full(len(silence_s), likely) if isinstance(likely, float) else np.array(likely)
+    over = np.arange(len(silence_s)) >= len(holds_s)
+    return Pauses(silence_s, over, p, np.full(len(silence_s), np.inf), np.zeros(len(silence_s), np.int64))
+
+
+# ---------------------------------------------------------------- which pause is what
+
+
+def test_the_same_speaker_goes_on_and_it_is_a_hold_another_takes_over_and_it_is_an_end() -> None:
+    found = labels(("A", 1.0, 2.0), ("A", 2.5, 4.0), ("B", 4.3, 8.0))
+    assert found == [(2.0, 0.5, False), (4.0, 0.3, True)]
+
+
+def test_silences_below_100_ms_belong_to_the_word() -> None:
+    assert labels(("A", 1.0, 2.0), ("A", 2.09, 4.0), ("B", 4.05, 8.0)) == []
+    assert merged([Segment("A", 2.05, 3, "b"), Segment("A", 1, 2, "a")]) == [Segment("A", 1, 3, "a b")]
+
+
+def test_a_remark_says_nothing_of_the_pause_before_it_and_a_turn_does() -> None:
+    assert labels(("A", 1.0, 4.0), ("B", 4.5, 5.0), ("A", 5.5, 8.0)) == [(5.0, 0.5, True)]
+    assert labels(("A", 1.0, 4.0), ("B", 4.5, 6.0), ("A", 6.5, 8.0)) == [(4.0, 0.5, True), (6.0, 0.5, True)]
+
+
+def test_where_another_was_heard_shortly_before_or_still_is_there_is_no_pause() -> None:
+    assert labels(("A", 1.0, 4.0), ("B", 3.0, 3.5), ("B", 5.0, 9.0)) == []
+    assert labels(("A", 1.0, 4.0), ("B", 3.0, 6.0)) == []
+
+
+def test_a_very_long_silence_is_no_hold_and_the_last_one_an_end_only_where_it_is_said_so() -> None:
+    assert labels(("A", 1.0, 2.0), ("A", 8.0, 9.0)) == []
+    assert labels(("A", 1.0, 2.0), ("A", 2.5, 9.0), closed=True) == [(2.0, 0.5, False), (9.0, 11.0, True)]
+
+
+def test_the_pauses_of_a_turn_have_its_number_and_its_words_so_far() -> None:
+    found = pauses(recording(("A", 1, 2), ("A", 2.5, 3), ("B", 3.5, 5), ("A", 6, 7), closed=True))
+    assert [(p.turn, p.words) for p in found] == [(0, "a"), (0, "a a"), (1, "b"), (2, "a")]
+
+
+def test_a_backend_gets_the_turn_and_200_ms_of_the_pause_and_nothing_of_what_follows() -> None:
+    samples = np.arange(4 * RATE_HZ, dtype="<i2")
+    made = recording(("A", 1.0, 2.0), ("A", 2.1, 3.0), closed=True)._replace(pcm=samples.tobytes())
+    first, last = pauses(made)
+    said = np.frombuffer(first.said().pcm, "<i2")
+    assert said[0] == 0.8 * RATE_HZ  # 200 ms before the first word
+    assert len(said) == 1.4 * RATE_HZ
+    assert said.max() < 2.1 * RATE_HZ  # a pause of 100 ms is heard twice, instead of the next word
+    assert np.frombuffer(last.said().pcm, "<i2")[-1] == 3.2 * RATE_HZ - 1
+
+
+# ---------------------------------------------------------------- what a rule does there
+
+
+def test_a_hold_that_is_longer_than_the_rule_waits_is_a_cut_off_and_the_ends_are_waited_for() -> None:
+    of = timeline(0.3, 0.5, 0.9, 1.5, ends=2)
+    assert scoring.score(of, scoring.fire(scoring.threshold, of, Policy(0.0, 0.5, 0.5))).tolist() == [0.5, 0.5]
+    assert scoring.score(of, scoring.fire(scoring.threshold, of, Policy(0.0, 2.0, 2.0))).tolist() == [0.0, 2.0]
+
+
+def test_holds_below_200_ms_are_not_counted() -> None:
+    of = timeline(0.15, 0.2, 0.9)
+    assert scoring.score(of, scoring.fire(scoring.threshold, of, Policy(0.0, 0.5, 0.5)))[0] == 0.5
+
+
+def test_a_sure_backend_fires_after_the_delay_and_an_unsure_one_after_the_timeout() -> None:
+    of = timeline(0.9, 0.9, 0.9, ends=2, likely=(0.2, 0.7, 0.8, 0.7, 0.6))
+    after_s, forced = scoring.fire(scoring.threshold, of, Policy(0.7, 0.3, 3.0))
+    assert after_s.tolist() == [3.0, 0.3, 0.3, 0.3, 3.0]
+    assert forced.tolist() == [True, False, False, False, True]
+    cut_offs, wait_s = scoring.score(of, scoring.fire(scoring.threshold, of, Policy(0.7, 0.3, 3.0)))
+    assert cut_offs == pytest.approx(2 / 3)
+    assert wait_s == pytest.approx(1.65)
+
+
+def test_a_graded_rule_waits_the_less_the_likelier_the_end_is() -> None:
+    of = timeline(ends=3, likely=(0.0, 0.5, 1.0))
+    assert scoring.fire(scoring.graded, of, Policy(1.0, 0.2, 3.0)).after_s.tolist() == pytest.approx([3.0, 1.6, 0.2])
+    assert scoring.fire(scoring.graded, of, Policy(2.0, 0.2, 3.0)).after_s[1] == pytest.approx(0.2 + 2.8 / 4)
+
+
+def test_an_unlikely_end_waits_as_long_as_this_caller_pauses_at_most_the_timeout() -> None:
+    of = timeline(ends=4, likely=0.1)._replace(usual_s=np.array([np.inf, 0.1, 0.8, 2.0]))
+    assert scoring.fire(scoring.usual, of, Policy(0.5, 0.3, 1.5)).after_s.tolist() == [1.5, 0.3, 0.8, 1.5]
+
+
+def test_turns_are_counted_as_early_stuck_and_forced() -> None:
+    # Four turns of a hold and an end each; in the first the hold is cut off, the last two are not sure.
+    of = timeline(0.9, 0.3, 0.3, 0.3, ends=4, likely=(1, 0, 0, 0, 1, 1, 0.1, 0))
+    of = of._replace(turn=np.array([0, 1, 2, 3, 0, 1, 2, 3]))
+    assert scoring.counts(of, scoring.fire(scoring.threshold, of, Policy(0.5, 0.2, 3.0))) == (0.25, 0.0, 0.5)
+    assert scoring.counts(of, scoring.fire(scoring.threshold, of, Policy(0.5, 0.2, math.inf))) == (0.25, 0.5, 0.0)
+
+
+def test_sources_weigh_the_same_however_many_pauses_they_have() -> None:
+    few, many = timeline(0.9), timeline(*[0.3] * 99)
+    (point,) = scoring.sweep([few, many], scoring.threshold, [Policy(0.0, 0.5, 0.5)])
+    assert point.cut_offs == 0.5
+
+
+def test_the_front_has_the_best_trade_offs_and_the_figures_are_read_from_it() -> None:
+    def at(wait_s: float, cut_offs: float) -> Point:
+        return Point(Policy(), cut_offs, wait_s)
+
+    points = [at(0.9, 0.04), at(0.25, 0.5), at(0.5, 0.2), at(0.6, 0.3), at(0.5, 0.25), at(1.2, 0.04)]
+    assert [(p.wait_s, p.cut_offs) for p in scoring.front(points)] == [(0.25, 0.5), (0.5, 0.2), (0.9, 0.04)]
+    assert list(figures(scoring.front(points)).values()) == [0.5, 0.2, 0.2, 0.9]
+    assert list(figures([at(0.9, 0.1)]).values()) == [None] * 4
+
+
+def test_the_interval_surrounds_the_share() -> None:
+    of = timeline(*[0.3, 0.9] * 50, ends=0)._replace(turn=np.arange(100))
+    low, high = scoring.interval([of], lambda pauses: scoring.fire(scoring.threshold, pauses, Policy(0.0, 0.5, 0.5)))
+    assert 0.35 < low < 0.5 < high < 0.65
+
+
+def test_silence_alone_cuts_off_the_less_the_longer_it_waits() -> None:
+    of = timeline(*np.linspace(0.2, 3.0, 30).tolist())
+    shares = [p.cut_offs for p in scoring.sweep([of], scoring.threshold, SILENT)]
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] == pytest.approx(29 / 30)
+    assert shares[-1] == 0
+
+
+def test_the_rules_of_others_fire_at_their_numbers() -> None:
+    of = timeline(ends=2, likely=(0.5, 0.4))
+    found = {rule.name: fires(rule, of) for rule in shipped(["smart-turn"])}
+    assert found["pipecat"].after_s.tolist() == [0.2, 3.0]
+    assert found["livekit-agents"].after_s.tolist() == [0.5, 3.0]
+    assert found["silence 0.8 s"].after_s.tolist() == [0.8, 0.8]
+    assert not found["silence 0.8 s"].forced.any()
+
+
+def test_a_callers_usual_pauses_are_learnt_from_the_holds_before() -> None:
+    turns = [("A", 1.0, 2.0), ("A", 2.6, 4.0), ("A", 4.6, 9.0), ("B", 9.5, 12.0)]
+    found = pauses(recording(*turns))
+    assert [p.ends for p in found] == [False, False, True]
+    first, second, third = ask.usual_s(found).tolist()
+    assert (first, second) == (math.inf, pytest.approx(0.6 + 4 * 0.3))
+    assert 0.6 < third < second
+
+
+# ---------------------------------------------------------------- the recordings
+
+
+def spoken(path: Path, seconds: float, pause_s: float = 0.0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    one = silence(0.1) + chatter(seconds)
+    write_wav(path, resample_pcm(one + silence(pause_s) + chatter(seconds) + silence(0.2), 48_000, RATE_HZ), RATE_HZ)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Meetings, digits, prompts and one's own recordings, all of a voice of the tests' own."""
+    monkeypatch.setattr(ask, "cache", lambda: tmp_path / "cache")
+    for name in ("one", "two"):
+        spoken(tmp_path / "meetings" / f"{name}.wav", 2.0, 0.5)
+    rows = [("one", 0.1, 2.0, "A"), ("one", 2.6, 2.0, "B"), ("two", 0.1, 1.0, "A"), ("two", 1.5, 0.6, "A")]
+    lines = [f"SPEAKER {uri} 1 {start} {length} <NA> <NA> {who} <NA> <NA>\n" for uri, start, length, who in rows]
+    (tmp_path / "meetings" / "all.rttm").write_text("".join(lines))
+    for speaker in ("ann", "bob"):
+        for digit in range(10):
+            spoken(tmp_path / "digits" / f"{digit}_{speaker}_0.wav", 0.2)
+    for language in ("aa", "bb"):
+        spoken(tmp_path / "prompts" / language / "long.wav", 1.2, 0.4)
+        spoken(tmp_path / "prompts" / language / "sub" / "part.wav", 0.8, 0.3)
+    (tmp_path / "prompts" / "aa.txt").write_text("; a comment\nlong: Press one, then two.\nsub/part: You have\n")
+    spoken(tmp_path / "own" / "call.wav", 1.0, 0.6)
+    (tmp_path / "own" / "call.txt").write_text("0.1\t1.1\tfirst\n1.7\t2.7\tfirst\n")
+    return tmp_path
+
+
+def test_meetings_are_read_from_rttm_and_every_other_one_is_held_back(folder: Path) -> None:
+    one, two = sources.meetings(folder / "meetings", RATE_HZ)
+    assert (one.name, one.held, two.name, two.held) == ("one", False, "two", True)
+    assert [(p.begins_s, p.ends) for of in (one, two) for p in pauses(of)] == [(2.1, True), (1.1, False)]
+
+
+def test_digits_become_phone_numbers_with_gaps_and_words(folder: Path) -> None:
+    found = sources.digits(folder / "digits", RATE_HZ, seed=1)
+    assert {(of.caller, of.held, of.expects) for of in found} == {("ann", False, "digits"), ("bob", True, "digits")}
+    of = found[0]
+    gaps_s = [p.silence_s for p in pauses(of)]
+    assert all(0.14 < gap_s < 0.71 for gap_s in gaps_s[:-1])
+    assert [p.ends for p in pauses(of)] == [False] * (len(gaps_s) - 1) + [True]
+    assert len(pauses(of)[-1].words.split()) == len(of.segments)
+    assert sources.digits(folder / "digits", RATE_HZ, seed=1) == found != sources.digits(folder / "digits", RATE_HZ, 2)
+
+
+def test_prompts_pause_where_the_reader_did_and_with_texts_only_sentences_end_a_turn(folder: Path) -> None:
+    given = [f"{folder}/prompts/aa:{folder}/prompts/aa.txt", f"{folder}/prompts/bb"]
+    found = sources.prompts(given, RATE_HZ, seed=1)
+    alone = [of for of in found if of.source == "prompts"]
+    assert [(of.name, of.held) for of in alone] == [("long", False), ("long", True), ("sub/part", True)]
+    hold, end = (p for p in pauses(alone[0]) if p.silence_s >= 0.2)
+    assert hold.begins_s - hold.from_s == pytest.approx(1.2, abs=0.05)
+    assert hold.silence_s >= 0.2
+    assert (hold.words, end.words) == ("Press one,", "Press one, then two.")
+    joined = [of for of in found if of.source == "joined" and not of.held]
+    assert {pauses(of)[-1].words.split(" ")[-1] for of in joined} == {"two."}
+    assert {len(pauses(of)) for of in joined} == {2, 3, 4}
+
+
+def test_the_gaps_of_joined_prompts_are_as_long_as_published() -> None:
+    random = np.random.default_rng(1)
+    gaps_s = np.array([sources.gap(random) for _ in range(4000)])
+    shares = [float((gaps_s > seconds).mean()) for seconds in (0.2, 0.3, 0.6, 1.0, 1.6, 3.0)]
+    assert shares == pytest.approx([1.0, 0.556, 0.217, 0.1, 0.05, 0.0], abs=0.025)
+
+
+def test_labels_with_one_text_are_one_turn_of_ones_own_recording(folder: Path) -> None:
+    (of,) = sources.labelled(folder / "own", RATE_HZ)
+    assert [(p.begins_s, p.ends) for p in pauses(of)] == [(1.1, False), (2.7, True)]
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        (lambda empty: sources.meetings(empty, RATE_HZ), "NAME.wav, and .rttm files"),
+        (lambda empty: sources.digits(empty, RATE_HZ, 1), "7_jackson_32.wav"),
+        (lambda empty: sources.prompts([str(empty)], RATE_HZ, 1), "WAVs of speech"),
+        (lambda empty: sources.labelled(empty, RATE_HZ), "a label track"),
+    ],
+)
+def test_an_empty_folder_is_told_with_what_must_be_in_it(
+    build: Callable[[Path], object], told: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=told):
+        build(tmp_path)
+
+
+# ---------------------------------------------------------------- what is asked, and the whole
+
+
+def test_an_answer_is_kept_by_what_was_asked(folder: Path) -> None:
+    asked: list[Said] = []
+
+    def backend(said: Said) -> float:
+        asked.append(said)
+        return 0.25
+
+    found: list[Pause] = [p for of in sources.labelled(folder / "own", RATE_HZ) for p in pauses(of)]
+    assert ask.answers("mine", backend, found).tolist() == [0.25, 0.25]
+    assert ask.answers("mine", backend, found).tolist() == [0.25, 0.25]
+    assert len(asked) == 2
+
+
+def test_a_voice_that_falls_is_told_from_one_that_does_not() -> None:
+    t = np.arange(RATE_HZ) / RATE_HZ
+
+    def voice(last_hz: float, last_level: float) -> Said:
+        hz = np.where(t < 0.7, 160.0, np.interp(t, [0.7, 1.0], [160.0, last_hz]))
+        phase = 2 * np.pi * np.cumsum(hz) / RATE_HZ
+        level = np.where(t < 0.7, 1.0, np.interp(t, [0.7, 1.0], [1.0, last_level]))
+        buzz = sum(np.sin(k * phase) / k for k in range(1, 12)) * level * 4000
+        return Said(np.concatenate([buzz, np.zeros(1600)]).astype("<i2").tobytes(), RATE_HZ)
+
+    falling, level = sound.features(voice(100.0, 0.2)), sound.features(voice(160.0, 1.0))
+    assert falling[0] > level[0] + 3  # semitones
+    assert falling[1] > level[1] + 5  # dB
+
+
+def test_the_fit_finds_what_divides_ends_from_holds() -> None:
+    random = np.random.default_rng(1)
+    ends = np.arange(400) % 2 == 0
+    rows = np.c_[random.standard_normal(400) + 2.0 * ends, random.standard_normal(400)]
+    likely = sound.fit(rows, ends, np.ones(400)).likely(rows)
+    assert likely[ends].mean() > 0.7 > 0.3 > likely[~ends].mean()
+
+
+def test_all_rules_are_measured_on_what_is_held_back(folder: Path) -> None:
+    found = [p for of in sources.digits(folder / "digits", RATE_HZ, 1) for p in pauses(of)]
+    measured = measure(found, {"words": lambda said: 1.0 if len(said.words.split()) > 6 else 0.0})
+    assert [o.curve.name for o in measured.outcomes] == [c.name for c in curves(["words", "sound"])]
+    assert measured.sizes["digits"]["held back, ends"] == measured.sizes["digits"]["tuned, ends"] == sources.NUMBERS
+    of = {o.curve.name: o for o in measured.outcomes}
+    assert all(o.then and o.chosen and o.counts for o in measured.outcomes)
+    shares = [figures(of[name].points)["cut_offs_at_300_ms"] for name in ("words", "silence")]
+    assert shares[0] is not None
+    assert shares[1] is not None
+    assert shares[0] < shares[1]
+
+
+def test_the_command_prints_judges_and_draws(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--digits", f"{folder}/digits", "--labelled", f"{folder}/own", "--backends", "words"]
+    monkeypatch.setattr(sys, "argv", ["bench.turns", *given, "--out", f"{folder}/out"])
+    assert command.main() in (0, 1)
+    told = capsys.readouterr().out
+    assert "goal: at most 5% cut off at a mean wait of 800 ms" in told
+    made = json.loads((folder / "out" / "turns.json").read_text())
+    assert {"silence", "patience", "words", "sound"} == set(made["curves"])
+    assert (folder / "out" / "turns.svg").read_bytes()[:5] == b"<?xml"
+    assert (folder / "out" / "turns-by-source.png").stat().st_size > 1000
+
+
+def test_nothing_to_measure_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["bench.turns"])
+    assert command.main() == 2
+    assert "give --meetings" in capsys.readouterr().out
