@@ -14,11 +14,12 @@ from tests.dev_server.programs import GO, program, run
 from webapi.voice_node.dev_server import binary as binaries
 from webapi.voice_node.dev_server.binary import build_server, find_go, find_server, go_is_new_enough
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.files.user_cache import cache_dir
 
 
 def test_the_one_on_path_comes_before_the_cache_and_the_cache_before_a_build(bare_machine: Path) -> None:
     assert find_server() is None
-    cached = binaries.cache_dir() / f"livekit-server-{binaries.VERSION}"
+    cached = cache_dir() / f"livekit-server-{binaries.VERSION}"
     cached.parent.mkdir(parents=True)
     program(bare_machine, "cached", "").rename(cached)
     assert find_server() == cached
@@ -100,7 +101,7 @@ def test_who_gives_up_waiting_ends_the_build(bare_machine: Path, tmp_path: Path)
         with pytest.raises(asyncio.CancelledError):
             await building
         await until(ended.exists)
-        assert list(binaries.cache_dir().iterdir()) == []
+        assert list(cache_dir().iterdir()) == []
 
     run(scenario())
 
