@@ -332,3 +332,18 @@ def test_what_it_asks_the_server_does_not_grow_with_the_rooms() -> None:
     after(server, rounds * POLL_S)
     assert server.probes <= 4 * (rounds + 1)
     assert server.looks <= 200 + 5 * (rounds + 1)
+
+
+def test_the_watching_workers_own_bot_is_asked_only_where_another_is_silent() -> None:
+    server = Server()
+    server.add("r", "AW_lives")
+    server.add("mine", "AW_me")
+    rounds = 50
+
+    async def scenario() -> None:
+        task = server.watcher("mine")
+        await asyncio.sleep(rounds * POLL_S)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert rounds - 2 <= server.probes <= rounds + 1

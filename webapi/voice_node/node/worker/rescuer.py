@@ -38,7 +38,7 @@ class Rescuer:
     """Looks at all rooms of the server, but at each only when it is new, has changed, or something is wrong in it.
 
     Workers are asked whether they live by way of one of their bots, one question a second for each other worker. A
-    silence counts only if a bot of this worker's own answers meanwhile: where the server or the machine is overloaded,
+    worker is dead only if a bot of this worker's own answers meanwhile: where the server or the machine is overloaded,
     nobody answers in time, and nobody is dead.
     `mine`: the jobs that this worker serves, by their dispatch. `free`: it has room for a call. `leave` gets the jobs
     whose call was given to another worker, while this one was cut off. `reachable` is told when the server stops
@@ -157,19 +157,31 @@ class Rescuer:
     def _bots(self) -> dict[str, list[Seen]]:
         """The bots of the other workers, by worker."""
         mine, bots = self._mine(), dict[str, list[Seen]]()
-        for seen in (each.seen for watched in self._rooms.values() for each in watched.found):
-            if seen.present and seen.worker and seen.dispatch not in mine:
+        for seen in self._present():
+            if seen.worker and seen.dispatch not in mine:
                 bots.setdefault(seen.worker, []).append(seen)
         return bots
 
+    def _own_bots(self) -> list[Seen]:
+        mine = self._mine()
+        return [seen for seen in self._present() if seen.dispatch in mine]
+
+    def _present(self) -> list[Seen]:
+        found = (each.seen for watched in self._rooms.values() for each in watched.found)
+        return [seen for seen in found if seen.present]
+
     async def _ask(self, worker: str) -> None:
-        """Ask a worker whether it lives, by way of any of its bots; again where it does not answer."""
+        """Ask a worker whether it lives, by way of any of its bots.
+
+        Where it does not answer it is asked again, each time together with a bot of this worker's own.
+        """
         bots: list[Seen] = []
-        for _ in range(SILENCES):
+        for silences in range(SILENCES):
             bots = self._bots().get(worker, [])
             if not bots:
                 return
-            answers, own_answers = await asyncio.gather(self._probe(bots), self._probe(self._own_bots()))
+            own = self._own_bots() if silences else []
+            answers, own_answers = await asyncio.gather(self._probe(bots), self._probe(own))
             if answers:
                 self._dead.discard(worker)
             if answers is not False or own_answers is False:
@@ -188,11 +200,6 @@ class Rescuer:
         bot = random.choice(bots)  # noqa: S311 - no secret
         async with self._asking:
             return await self._dispatches.probe(bot.room, bot.identity)
-
-    def _own_bots(self) -> list[Seen]:
-        mine = self._mine()
-        found = (each.seen for watched in self._rooms.values() for each in watched.found)
-        return [seen for seen in found if seen.present and seen.dispatch in mine]
 
     # ------------------------------------------------------------ what is to be done
 
