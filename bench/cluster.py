@@ -33,7 +33,7 @@ AGENT = "bench"
 # A worker's limit, as a part of all calls and beside the late ones: where one is killed and one drains, the third must
 # have a place for all that come to it. LiveKit's node affinity is the sum of (target load - load) over a node's
 # workers: one alone at its node gets no call until the others are half full.
-MAX_CALLS_PART = 0.75
+MAX_CALLS_PART = 0.7
 LATE_CALLS = 2  # that come while a worker drains
 ARRIVE_S = 0.5  # between two calls
 BACK_GOAL_S = 10.0
