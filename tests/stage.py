@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.speech import babble, chatter, dial_tone, hum, silence, vowel
+from webapi.voice_node.clock.off_loop import Compute, at_once
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop, run_virtual
 from webapi.voice_node.config import Settings, load_settings, public
 from webapi.voice_node.events import Digit, Event
@@ -134,6 +135,7 @@ def play(
     graph_text: str | None = None,
     record: Path | None = None,
     caller: CallerInfo | None = None,
+    compute: Compute = at_once,
     **settings: Any,
 ) -> Played:
     """Run a script of (what, seconds): one of SOUNDS, `gap` (the audio is lost, and nothing comes),
@@ -174,6 +176,7 @@ def play(
             note=recorder.note if recorder else None,
             origin_us=origin_us,
             caller=caller or CallerInfo(),
+            compute=compute,
         )
         if recorder:
             session.tap(lambda event: events_to.event(event, origin_us))

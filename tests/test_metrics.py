@@ -458,5 +458,5 @@ def test_the_documentation_has_every_field_and_outcome() -> None:
     text = (Path(__file__).parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
     cells = " ".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
     assert sorted(cells.replace("`", "").replace(",", "").split()) == sorted(
-        [*FIELDS, PROMPT, "words", "node", *OUTCOMES]
+        [*FIELDS, PROMPT, "speech_end_done", "words", "node", *OUTCOMES]
     )

@@ -73,3 +73,46 @@ def test_the_hold_follows_the_pauses_between_its_bounds(mean: int, deviation: in
         state = endpoint.frame(state, False, False, PATIENT)
         ended = endpoint.ends(state, UTTERANCE, Onset(), unvoiced, True, PATIENT)
         assert (ended is not None) is (unvoiced >= hold)
+
+
+ASKED = RULE._replace(hold_frames=8, longest_hold_frames=24)
+
+
+@pytest.mark.parametrize(
+    ("done", "hold"),
+    [
+        (None, 8),  # not asked, or no answer yet
+        *((1.0, 4), (0.7, 4)),  # done: as short as it may be
+        *((0.6, 9), (0.5, 14), (0.4, 19)),  # between: on the line from (.7, 4) to (.3, 24)
+        *((0.3, 24), (0.0, 24)),  # not done: as long as it may be
+    ],
+)
+def test_the_hold_follows_the_probability_that_the_caller_is_done(done: float | None, hold: int) -> None:
+    assert endpoint.hold(Endpoint(), done, ASKED) == hold
+    for unvoiced in range(1, 30):
+        ended = endpoint.ends(Endpoint(unvoiced), UTTERANCE, Onset(), unvoiced, True, ASKED, done)
+        assert (ended is not None) is (unvoiced >= hold)
+
+
+def test_an_answer_that_comes_late_ends_an_utterance_that_has_waited_long_enough() -> None:
+    waited = Endpoint(unvoiced=6)
+    assert endpoint.ends(waited, UTTERANCE, Onset(), 10, True, ASKED) is None
+    assert endpoint.ends(waited, UTTERANCE, Onset(), 10, True, ASKED, 0.9) == End("silence", 0)
+
+
+@pytest.mark.parametrize("done", [None, 0.0, 0.5, 1.0])
+def test_without_a_longest_hold_the_probability_changes_nothing(done: float | None) -> None:
+    assert endpoint.hold(Endpoint(), done, RULE) == RULE.end_frames
+    assert endpoint.hold(Endpoint(pauses=PauseEstimate(8 * 7, 0)), done, PATIENT) == 7
+
+
+def test_a_longest_hold_below_the_shortest_is_the_shortest() -> None:
+    assert endpoint.hold(Endpoint(), 0.0, RULE._replace(longest_hold_frames=2)) == RULE.end_frames
+
+
+@pytest.mark.parametrize(
+    ("flag", "probability", "voice"),
+    [(True, None, True), (False, None, False), (True, 0.59, False), (False, 0.6, True)],
+)
+def test_what_counts_as_voiced(flag: bool, probability: float | None, voice: bool) -> None:
+    assert endpoint.is_voice(flag, probability) is voice

@@ -244,3 +244,33 @@ class SaysThenNames(_Says):
 
     def on_playback_ended(self, trace_id: str, heard_ms: int, completed: bool, heard_text: str | None) -> None:
         self.call.mark("s-0000", "nobody's")
+
+
+class AsksForDigits(Talkative):
+    """Expects digits until its first reply is made."""
+
+    def on_call_started(self, call: Call) -> None:
+        super().on_call_started(call)
+        call.expects("digits")
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        self.call.expects("")
+        async for chunk in super().get_audio_reply(trace_id, user_pcm):
+            yield chunk
+
+
+class Understands(Talkative):
+    """Tells words while the caller speaks: `TOLD` has seconds after the start of speech, and what is told then."""
+
+    TOLD: ClassVar[tuple[tuple[float, str, bool], ...]] = ((0.2, "a table", False), (0.4, "a table for", False))
+
+    def on_speech_started(self, trace_id: str, ts: float) -> None:
+        super().on_speech_started(trace_id, ts)
+        for after_s, text, final in self.TOLD:
+            asyncio.get_running_loop().call_later(after_s, self.call.transcript, trace_id, text, "caller", final)
+
+
+class UnderstandsLate(Understands):
+    """Tells the rest of the sentence when the caller has paused for a while."""
+
+    TOLD = ((0.3, "a table for", False), (1.4, "a table for four, please.", True))

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from webapi.voice_node.clock.off_loop import Compute, at_once
 from webapi.voice_node.config import Settings
-from webapi.voice_node.events import Asked, Prompted, Reply, SpeechEnded, Turn
+from webapi.voice_node.events import Asked, Prompted, Reply, SpeechEnded, Transcript, Turn
 from webapi.voice_node.inputs import CallerInfo, Input
 from webapi.voice_node.reactive.tasks import Tasks
 
@@ -19,6 +20,8 @@ TellEnd: TypeAlias = Callable[[str, Callable[[Exception], None]], None]
 
 class ReplyScript(Protocol):
     """Where the replies of a recorded call come from, instead of an orchestrator."""
+
+    asks_again: bool  # what is asked at pauses is asked again, as the call is replayed with changes
 
     def connect(self, tell: Callable[[Reply], None]) -> None:
         """From now on, pass what the orchestrator gave in the call to `tell`."""
@@ -34,6 +37,9 @@ class ReplyScript(Protocol):
 
     def acted_us(self, cause_us: int) -> int | None:
         """When the speaker did in the call what a value with the stamp `cause_us` made it do; None: it is not known."""
+
+    def end_of_turn(self, backend: str, frame: int) -> float | None:
+        """The answer of that backend that came into the graph with frame `frame` of the call; None: there is none."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,9 @@ class Context:
     tap_file: Callable[[str], Path | None] = Path  # where the tap of that `file` writes; None: it writes nothing
     caller: CallerInfo = field(default_factory=CallerInfo)
     ask: Callable[[Asked], None] = lambda _: None  # the bot is to say something, or to hang up
+    tell_words: Callable[[Transcript], None] = lambda _: None  # of the caller: they go into the port `words`
+    compute: Compute = at_once  # where what takes longer than a frame runs
+    trouble: Callable[[Exception], None] = lambda _: None  # gets an error that costs nothing but what it was wanted for
     unheard: bool = False  # nobody listens to the bot: `resample` may give silence in place of its replies
     on_ended: list[TellEnd] = field(default_factory=list)  # told last
     replies: Tasks = field(init=False)  # of replies, prompts and fillers

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from webapi.voice_node.events import AudioChunk, AudioGap, HangUpAsked, KeyPressed, Reply, SayAsked, Turn
+from webapi.voice_node.events import AudioChunk, AudioGap, ExpectsAsked, HangUpAsked, KeyPressed, Reply, SayAsked, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,17 @@ class SpeakerActed:
 
 
 @dataclass(frozen=True, slots=True)
+class EndOfTurnAnswered:
+    """A backend has answered whether the caller is done, and with frame `frame` the answer came into the graph."""
+
+    t_us: int  # arrival of that frame
+    backend: str  # its name
+    asked: int  # number of the frame with which it was asked
+    frame: int
+    done: float
+
+
+@dataclass(frozen=True, slots=True)
 class Closed:
     """The session closed."""
 
@@ -54,6 +65,17 @@ class Closed:
 
 
 Input: TypeAlias = (
-    AudioChunk | AudioGap | KeyPressed | OrchestratorOutput | SayAsked | HangUpAsked | PlayedOut | SpeakerActed | Closed
+    AudioChunk
+    | AudioGap
+    | KeyPressed
+    | OrchestratorOutput
+    | SayAsked
+    | HangUpAsked
+    | ExpectsAsked
+    | PlayedOut
+    | SpeakerActed
+    | EndOfTurnAnswered
+    | Closed
 )
 FROM_CALLER = (AudioChunk, AudioGap, KeyPressed, Closed)  # the inputs that are not the orchestrator's or the speaker's
+ASKED = (SayAsked, HangUpAsked, ExpectsAsked)  # what the orchestrator asks for of its own accord

@@ -16,7 +16,7 @@ from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.errors.hidden_values import without_hidden
-from webapi.voice_node.events import Side
+from webapi.voice_node.events import Expected, Side
 from webapi.voice_node.orchestrator_mock import OrchestratorMock
 from webapi.voice_node.plugins import LazyTable, Plugins, yaml_name
 
@@ -69,6 +69,12 @@ class Call(Protocol):
         `chunks` is PCM as of `get_audio_reply`: an async iterator, an iterable, or bytes.
         """
         ...
+
+    def expects(self, what: Expected = "") -> None:
+        """Say what the caller is asked for: "digits" or an "email" address. The node then waits longer in their pauses.
+
+        It holds until it is called again; "" is for everything else.
+        """
 
     def hang_up(self, reason: str = "") -> None:
         """End the call, when what plays or waits to be said was heard."""

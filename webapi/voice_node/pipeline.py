@@ -13,6 +13,7 @@ from reactivex import Observable, Subject, abc
 from reactivex.disposable import CompositeDisposable
 from reactivex.scheduler.eventloop import AsyncIOScheduler
 
+from webapi.voice_node.clock.off_loop import Compute, at_once
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import Context, ReplyScript
 from webapi.voice_node.errors import as_exception
@@ -30,6 +31,7 @@ from webapi.voice_node.events import (
     Played,
     SpeechEnded,
     SpeechStarted,
+    Transcript,
 )
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import CallerInfo, Closed, Input
@@ -87,8 +89,8 @@ class Session:
     `clock` gives µs; `origin_us` is the session's start on it, now unless given. `on_failure` gets the error of an
     operator: the graph is stopped then, and the session should be closed. `on_trouble` gets errors beside the graph: an
     observer that raised, a task that does not end. `probe` gets what detectors give, `note` every input, in order.
-    `script` is a recorded call that gives the replies; `tap_file`, `unheard`: see Context. Raises UserError where the
-    graph can't be built, for example because its orchestrator can't be made.
+    `script` is a recorded call that gives the replies; `tap_file`, `compute`, `unheard`: see Context. Raises UserError
+    where the graph can't be built, for example because its orchestrator can't be made.
     """
 
     def __init__(
@@ -110,32 +112,32 @@ class Session:
         tap_file: Callable[[str], Path | None] = Path,
         caller: CallerInfo = CallerInfo(),  # noqa: B008 - it is immutable
         unheard: bool = False,
+        compute: Compute = at_once,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._clock = clock
+        self._on_failure = on_failure
+        self._on_trouble = on_trouble or on_failure
+        told = (self.ask, self._tell_words, compute, self._on_trouble)
         self._closed = False
-        more = (graph.path.parent, tap_file, caller, self.ask, unheard)
+        more = (graph.path.parent, tap_file, caller, *told, unheard)
         self.context = Context(session_id, room, settings, loop, self._now, note, script, *more)
         self.origin_us = clock() if origin_us is None else origin_us
         self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap
         self._caller: DirectSubject[Any] = DirectSubject()
         self._asked: DirectSubject[Asked] = DirectSubject()
         self._keys: DirectSubject[KeyPressed] = DirectSubject()
-        self._on_failure = on_failure
-        self._on_trouble = on_trouble or on_failure
+        self._words: DirectSubject[Transcript] = DirectSubject()
         self._taps = Taps(taps, loop, self._on_trouble)
         self._speaking = False  # the caller
         self._graph = CompositeDisposable()  # made before anything is subscribed, as an operator may fail at once
         playback: Subject[Playback] = Subject()
         played: DirectSubject[Played] | None = DirectSubject() if graph.readers("played") else None
         self._speaker = Speaker(sink, playback, self.context, played)
-        ports = {
-            "caller": self._caller,
-            "playback": playback,
-            "played": played or rx.never(),
-            "asked": self._asked,
-            "keys": self._keys,
-        }
+        ports: dict[str, Observable[Any]] = {
+            "caller": self._caller, "playback": playback, "played": played or rx.never(),
+            "asked": self._asked, "keys": self._keys, "words": self._words,
+        }  # fmt: skip
         streams = build_streams(graph, ports, self.context, probe)
         scheduler = AsyncIOScheduler(loop)
 
@@ -262,6 +264,10 @@ class Session:
         if isinstance(value, (SpeechStarted, SpeechEnded)):
             self._speaking = isinstance(value, SpeechStarted)
         self._taps.on_next(value)
+
+    def _tell_words(self, words: Transcript) -> None:
+        with contained(self._fail):
+            self._words.on_next(words)
 
     def _now(self) -> int:
         """The session's clock."""

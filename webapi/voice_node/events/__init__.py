@@ -10,6 +10,8 @@ from __future__ import annotations
 from webapi.voice_node.events.asked import (
     SAY,
     Asked,
+    Expected,
+    ExpectsAsked,
     HangUpAsked,
     SayAsked,
 )
@@ -108,6 +110,8 @@ __all__ = [
     "Dtmf",
     "DuckReply",
     "Event",
+    "Expected",
+    "ExpectsAsked",
     "FillerAudio",
     "FillerStarted",
     "Frame",

@@ -1,9 +1,10 @@
-"""What the orchestrator asks for of its own accord: the bot shall say something, or hang up."""
+"""What the orchestrator asks for of its own accord: the bot shall say something, hang up, or wait longer."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
+Expected: TypeAlias = Literal["", "digits", "email"]
 SAY = "call.say"  # the `prompt` of a Prompted turn that the orchestrator has asked for
 
 
@@ -21,4 +22,11 @@ class HangUpAsked(NamedTuple):
     reason: str  # for people
 
 
-Asked: TypeAlias = SayAsked | HangUpAsked
+class ExpectsAsked(NamedTuple):
+    """The caller is to be given more time, as long as nothing else is asked: they say digits, or an e-mail address."""
+
+    t_us: int
+    what: Expected
+
+
+Asked: TypeAlias = SayAsked | HangUpAsked | ExpectsAsked

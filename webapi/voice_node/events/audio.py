@@ -48,6 +48,7 @@ class Voiced(NamedTuple):
     frame: Frame
     voiced: bool
     probability: float | None = None  # 0..1, where the backend has one
+    done: float | None = None  # 0..1: the caller has finished; in a pause, where the graph asks and the answer is there
 
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap

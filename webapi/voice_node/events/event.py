@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 from webapi.voice_node.events.audio import US_PER_S
+
+WHERE_KNOWN: Mapping[str, bool] = {"where_known": True}  # metadata of a field that `record` leaves out where it is None
 
 
 class Turn(NamedTuple):
@@ -42,9 +45,9 @@ def record(event: Event, origin_us: int) -> dict[str, Any]:
         "trace_id": event.turn.trace_id,
     }
     kind: Any = type(event)
-    for name, written, is_time in _fields(kind):
+    for name, written, is_time, where_known in _fields(kind):
         value = getattr(event, name)
-        if isinstance(value, bytes):
+        if isinstance(value, bytes) or (where_known and value is None):
             continue
         if isinstance(value, Turn):
             line[written] = value.trace_id
@@ -54,10 +57,10 @@ def record(event: Event, origin_us: int) -> dict[str, Any]:
 
 
 @cache
-def _fields(kind: Any) -> tuple[tuple[str, str, bool], ...]:
-    """The fields of a class of events: name, name in its line, whether it is a time."""
-    names = [field.name for field in fields(kind) if field.name not in ("t_us", "turn")]
-    return tuple((name, name.removesuffix("_us"), name.endswith("_us")) for name in names)
+def _fields(kind: Any) -> tuple[tuple[str, str, bool, bool], ...]:
+    """The fields of a class of events: name, name in its line, whether it is a time, whether None is left out."""
+    told = [(field.name, field.metadata == WHERE_KNOWN) for field in fields(kind) if field.name not in ("t_us", "turn")]
+    return tuple((name, name.removesuffix("_us"), name.endswith("_us"), known) for name, known in told)
 
 
 def seconds(us: int) -> float:

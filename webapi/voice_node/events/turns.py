@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
-from webapi.voice_node.events.event import Event, Turn
+from webapi.voice_node.events.event import WHERE_KNOWN, Event, Turn
 from webapi.voice_node.events.keys import Dtmf
 
 SHORT_INTERRUPTION = "cough"  # the reason of a SpeechEnded that was too short to interrupt a reply; not answered
@@ -41,6 +41,7 @@ class SpeechEnded(Event):
     unvoiced: int = 0  # unvoiced frames in a row at its end: where these ended it, as many as `hold`
     hold: int = 0  # how many of them the rule asks for
     highest: float | None = None  # the highest probability of a voice in them; None: none, or the detector gives none
+    done: float | None = field(default=None, metadata=WHERE_KNOWN)  # 0..1: the caller was done, as the graph was told
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from webapi.voice_node.operators.kinds import Kind
 from webapi.voice_node.reply.given_arguments import GivenArguments
 
 FEEDBACK = "playback"  # the input port that leads back from the speaker: drawings show it apart from the others
-UNDRAWN = ("asked", "keys")  # input ports that every `turn_events` reads: a line for them would tell nothing
+UNDRAWN = ("asked", "keys", "words")  # input ports that operators read wherever they stand: a line would tell nothing
 
 
 @dataclass(frozen=True)

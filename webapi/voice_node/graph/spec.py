@@ -8,7 +8,7 @@ from typing import Any
 
 from webapi.voice_node.events import ROOM_RATE_HZ
 from webapi.voice_node.graph.yaml_parser import Place
-from webapi.voice_node.operators.kinds import ASKED, AUDIO, KEYS, PLAYBACK, PLAYED, TURNS, Kind
+from webapi.voice_node.operators.kinds import ASKED, AUDIO, KEYS, PLAYBACK, PLAYED, TURNS, WORDS, Kind
 
 VERSION = 1
 INPUTS = {
@@ -17,6 +17,7 @@ INPUTS = {
     "played": PLAYED,
     "asked": ASKED,
     "keys": KEYS,
+    "words": WORDS,
 }
 OUTPUTS = {
     "speaker": (Kind("replies", ROOM_RATE_HZ),),

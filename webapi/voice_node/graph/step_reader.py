@@ -134,7 +134,8 @@ class StepReader:
                 variable = only_variable(written[name].plain())
                 shown = repr(values[name]) if variable is None else f"{variable}={values[name]}"
                 why = problem["ctx"]["error"] if problem["type"] == "value_error" else _lower(problem["msg"])
-                self._problems.add(written[name].place, f"{operator.name}: {name}: {shown}: {why}")
+                needs = getattr(why, "needs", ())  # nothing is written wrong, and this machine lacks something
+                self._problems.add(written[name].place, f"{operator.name}: {name}: {shown}: {why}", needs)
             return None
 
     def _reads(

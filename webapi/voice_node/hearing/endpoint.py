@@ -8,7 +8,8 @@ An utterance ends after M unvoiced frames in a row: with a probability, a frame 
 detector's flag says, so that noise can't keep an utterance open. Without one, an utterance that was voiced for
 `steady_frames` without a single unvoiced frame is noise, and ends. No utterance has more than `max_frames`.
 
-With `patience_frames`, M grows with the caller's own pauses (pause_estimator.py).
+M is `end_frames`, or `hold_frames` where that is more. With `patience_frames`, it grows with the caller's own pauses
+(pause_estimator.py). Where the probability is known that the caller is done, it follows from that alone: see `hold`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class End(NamedTuple):
     pause_needed: int  # unvoiced frames in a row that must come before the next utterance
 
 
+def is_voice(flag: bool, probability: float | None) -> bool:
+    """Whether a frame of an utterance counts as voiced: by its probability, where the detector gives one."""
+    return flag if probability is None else probability >= END
+
+
 def frame(s: Endpoint, voice: bool, flag: bool, rule: TurnRule) -> Endpoint:
     """One frame of an utterance later. `voice`: it counts as voiced; `flag`: the detector alone says so."""
     if not voice:
@@ -54,16 +60,30 @@ def learn_pause(s: Endpoint, frames: int, rule: TurnRule) -> Endpoint:
     return s._replace(pauses=pause_estimator.update(s.pauses, frames)) if rule.patience_frames else s
 
 
-def hold(s: Endpoint, rule: TurnRule) -> int:
-    """How many unvoiced frames in a row end an utterance now."""
-    if s.pauses is None:
-        return rule.end_frames
-    return max(rule.end_frames, min(s.pauses.hold, rule.patience_frames))
+def hold(s: Endpoint, done: float | None, rule: TurnRule) -> int:
+    """Unvoiced frames that end the utterance. `done`: the probability that the caller is done; None: not known.
+
+    With a probability, and a `longest_hold_frames`: end_frames from `done_at` on, longest_hold_frames up to `open_at`,
+    and on the straight line between them in between, rounded to whole frames.
+    """
+    if done is not None and rule.longest_hold_frames:
+        doubt = min(1.0, max(0.0, (rule.done_at - done) / (rule.done_at - rule.open_at)))
+        return rule.end_frames + round(doubt * max(0, rule.longest_hold_frames - rule.end_frames))
+    usual = max(rule.end_frames, rule.hold_frames)
+    return usual if s.pauses is None else max(usual, min(s.pauses.hold, rule.patience_frames))
 
 
-def ends(s: Endpoint, utterance: Utterance, onset: Onset, number: int, sure: bool, rule: TurnRule) -> End | None:
-    """Whether the utterance ends with frame `number`. `sure`: the detector gives a probability."""
-    if s.unvoiced >= hold(s, rule):
+def ends(
+    s: Endpoint,
+    utterance: Utterance,
+    onset: Onset,
+    number: int,
+    sure: bool,
+    rule: TurnRule,
+    done: float | None = None,
+) -> End | None:
+    """Whether it ends with frame `number`. `sure`: the detector gives a probability. `done`: as of `hold`."""
+    if s.unvoiced >= hold(s, done, rule):
         return End("noise" if s.flagged == s.unvoiced else "silence", pause_needed=0)
     if not sure and onset.run >= rule.steady_frames:
         return End("noise", pause_needed=1)

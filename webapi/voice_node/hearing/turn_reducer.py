@@ -38,10 +38,11 @@ def frame(
     probability: float | None = None,
     echo_left: float | None = None,
     level: int | None = None,
+    done: float | None = None,
 ) -> Step:
     """One frame later. `number` is the frame's position, `t_us` its arrival, `echo_left` as events.Frame has it.
 
-    `level` is needed with `duck`: see loudness.py.
+    `level` is needed with `duck`: see loudness.py. `done` is as events.Voiced has it.
     """
     prompted = NO_DECISION
     if level is not None:
@@ -50,7 +51,7 @@ def frame(
         voice = voiced and (not s.onset.pause_needed if probability is None else probability >= END)
         s, prompted = _prompt(s, voice, number, t_us, rule)
     if s.utterance is not None:
-        s, decided = _continue(s, s.utterance, voiced, number, t_us, rule, probability, echo_left, level)
+        s, decided = _continue(s, s.utterance, voiced, number, t_us, rule, probability, echo_left, level, done)
     elif (
         voiced or s.onset is not NO_RUN or s.loudness.outstanding or (s.reply is not None and s.reply.duck is not None)
     ):
@@ -172,6 +173,7 @@ def _continue(
     probability: float | None,
     echo_left: float | None,
     level: int | None,
+    done: float | None,
 ) -> Step:
     """The utterance has one more frame: it may interrupt a halted reply, or be over."""
     doubted = probability is not None and probability < END
@@ -192,7 +194,7 @@ def _continue(
     s = TurnState(run, silence, utterance, reply, s.silence, s.turns, s.heard_from, s.requests, loud)
     if interrupted:
         return s, decided
-    end = endpoint.ends(silence, utterance, run, number, probability is not None, rule)
+    end = endpoint.ends(silence, utterance, run, number, probability is not None, rule, done)
     if end is None:
         return s, decided
     if end.pause_needed:

@@ -33,6 +33,10 @@ class TurnRule(NamedTuple):
     idle_prompt: str = ""  # the prompt after `idle_frames` in which nobody spoke and no reply was made or played
     idle_frames: int = 0
     patience_frames: int = 0  # the longest hold for a caller who pauses often; 0: the hold is always end_frames
+    hold_frames: int = 0  # unvoiced in a row that end it where no probability of the end is known; 0: end_frames
+    longest_hold_frames: int = 0  # the same where the caller is surely not done; 0: no probability is used
+    done_at: float = 0.7  # from this probability on, end_frames are enough
+    open_at: float = 0.3  # up to this one, longest_hold_frames are waited
 
     @property
     def kept_frames(self) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 
 from loguru import logger
 
+from webapi.voice_node.clock.off_loop import in_threads
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import describe
 from webapi.voice_node.events import HungUp
@@ -93,6 +94,7 @@ class LiveSession:
             note=self._recorder.note if self._recorder else None,
             origin_us=began_us,
             caller=request.caller,
+            compute=in_threads(asyncio.get_running_loop()),
         )
         self._session.tap(lambda event: request.hang_up(event.reason) if isinstance(event, HungUp) else None)
         self._metrics = Metrics(request.session_id, request.room, graph.name, on_turn, words=settings.log_transcripts)

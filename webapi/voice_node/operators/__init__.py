@@ -6,6 +6,7 @@ from typing import Any
 
 from webapi.voice_node.operators.cancel_echo import cancel_echo
 from webapi.voice_node.operators.combine import combine
+from webapi.voice_node.operators.end_of_turn import end_of_turn
 from webapi.voice_node.operators.kinds import Operator
 from webapi.voice_node.operators.reply import reply
 from webapi.voice_node.operators.resample import resample
@@ -28,5 +29,5 @@ def wrong(name: str, loaded: Any) -> str:
     return ""
 
 
-BUILT_IN = (cancel_echo, combine, reply, resample, tap, turn_events, vad, window)
+BUILT_IN = (cancel_echo, combine, end_of_turn, reply, resample, tap, turn_events, vad, window)
 TABLE: Plugins[Operator[Any, Any]] = Plugins("operator", ENTRY_POINTS, {each.name: each for each in BUILT_IN}, wrong)

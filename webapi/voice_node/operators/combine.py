@@ -82,6 +82,6 @@ class _Pairing:
         if isinstance(a, Voiced):
             agrees = isinstance(b, Voiced) and b.voiced
             voiced = a.voiced and agrees if self._both else a.voiced or agrees
-            self._observer.on_next(Voiced(a.frame, voiced, a.probability))
+            self._observer.on_next(Voiced(a.frame, voiced, a.probability, a.done))
         elif isinstance(b, AudioGap):
             self._observer.on_next(a)

@@ -48,8 +48,9 @@ VOICED = Kind("voiced")  # Voiced, AudioGap
 TURNS = Kind("turns")  # TurnEvent: SpeechStarted, PartialAudio, SpeechEnded, BargeIn, …
 REPLIES = Kind("replies")  # Reply: ReplyStarted, ReplyAudio, ReplyEnded, ReplyCut, …
 PLAYBACK = Kind("playback")  # Playback: PlaybackStarted, PlaybackEnded, …
-ASKED = Kind("asked")  # Asked: SayAsked, HangUpAsked
+ASKED = Kind("asked")  # Asked: SayAsked, HangUpAsked, ExpectsAsked
 KEYS = Kind("keys")  # KeyPressed
+WORDS = Kind("words")  # Transcript: what the caller said, as the orchestrator tells it
 PLAYED = Kind("played", ROOM_RATE_HZ)  # Played: ReplyAudio as the speaker plays it, PlaybackPaused, PlaybackEnded
 
 Gives: TypeAlias = Callable[[Kind, Mapping[str, Any]], Kind]  # from what comes in and the arguments: what goes out

@@ -9,7 +9,19 @@ from pydantic import Field
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node.events import US_PER_MS, US_PER_S, Asked, AudioGap, KeyPressed, Playback, Turn, TurnEvent, Voiced
+from webapi.voice_node.events import (
+    US_PER_MS,
+    US_PER_S,
+    Asked,
+    AudioGap,
+    Expected,
+    KeyPressed,
+    Playback,
+    Turn,
+    TurnEvent,
+    Voiced,
+)
+from webapi.voice_node.hearing.expectations import BOUNDS
 from webapi.voice_node.hearing.turn_rule import DuckRule, TurnRule
 from webapi.voice_node.operators.kinds import ASKED, KEYS, PLAYBACK, TURNS, VOICED, BuildInfo, Kind, Stage, operator
 from webapi.voice_node.operators.turn_arguments import do_not_go_together
@@ -21,6 +33,7 @@ FrameCount = Annotated[int, Field(ge=1, le=500)]
 Ms = Annotated[int, Field(ge=0, le=10_000)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 CoughMs = Annotated[int, Field(ge=20, le=5000)]
+Share = Annotated[float, Field(ge=0, le=1)]
 STEADY_S = 15  # nobody talks so long without one frame that webrtc takes for unvoiced: 7.8 was the longest measured
 COUGH_MS = 500  # LiveKit Agents' min_interruption_duration
 TURN_MS = 640  # of voice over a soft reply: see hearing/turn_or_not.py
@@ -41,6 +54,10 @@ def turn_events(
     cough_ms: CoughMs = COUGH_MS,
     turn_ms: CoughMs = TURN_MS,
     patience_ms: Ms = 0,
+    hold_ms: Ms = 0,
+    longest_hold_ms: Ms = 0,
+    done_at: Share = 0.7,
+    open_at: Share = 0.3,
     answered: bool = True,
     greeting: Prompt | None = None,
     idle_prompt: Prompt | None = None,
@@ -67,6 +84,12 @@ def turn_events(
     `patience_ms`: the longest wait after the speech of a caller who pauses often, instead of `end_frames`. See
     hearing/pause_estimator.py.
 
+    `hold_ms`: the wait after speech, where it is more than `end_frames`. `longest_hold_ms`: how long the operator
+    `end_of_turn` may make it. The wait is `end_frames` where the probability that the caller is done is `done_at` or
+    more, `longest_hold_ms` where it is `open_at` or less, and on the line between them in between: see
+    hearing/endpoint.py.
+    What the orchestrator expects (`asked`) makes all three longer: see hearing/expectations.py.
+
     `answered: false`: for a graph without a reply. Otherwise each turn waits for a reply, and an utterance that begins
     before it is heard carries the audio of the one before. `greeting` is played with the caller's first frame,
     `idle_prompt` once when nobody has spoken for `idle_s` of the caller's audio: each is a turn of its own, played by
@@ -84,10 +107,11 @@ def turn_events(
             turn_frames=turn_ms * US_PER_MS // frame_us,
         )
 
-    def rule_for(frame_us: int) -> TurnRule:
+    def rule_for(frame_us: int, expects: Expected) -> TurnRule:
+        bounds = BOUNDS[expects]
         return TurnRule(
             start_frames,
-            end_frames,
+            end_frames=max(end_frames, bounds.least * US_PER_MS // frame_us),
             preroll_frames=preroll_ms * US_PER_MS // frame_us,
             max_frames=longest_s * US_PER_S // frame_us,
             steady_frames=STEADY_S * US_PER_S // frame_us,
@@ -99,13 +123,17 @@ def turn_events(
             idle_prompt=idle_prompt or "",
             idle_frames=idle_s * US_PER_S // frame_us,
             patience_frames=patience_ms * US_PER_MS // frame_us,
+            hold_frames=max(hold_ms, bounds.usual) * US_PER_MS // frame_us,
+            longest_hold_frames=max(longest_hold_ms, bounds.longest) * US_PER_MS // frame_us,
+            done_at=done_at,
+            open_at=open_at,
         )
 
     return _scanned(rule_for, info.context.turn, playback, asked, keys)
 
 
 def _scanned(
-    rule_for: Callable[[int], TurnRule],
+    rule_for: Callable[[int, Expected], TurnRule],
     name: Callable[[int], Turn],
     playback: Observable[Playback],
     asked: Observable[Asked],

@@ -12,6 +12,8 @@ from webapi.voice_node.events import (
     BargeIn,
     Dtmf,
     DuckReply,
+    Expected,
+    ExpectsAsked,
     Frame,
     HaltReply,
     HungUp,
@@ -57,13 +59,14 @@ from webapi.voice_node.hearing.turn_state import TurnState
 class TurnScan:
     """Takes voiced frames, keys, playback and what the orchestrator asks for; gives turn events to `emit`.
 
-    `rule_for` makes the rule from the length of a frame in µs, `name` the Turn from its number.
+    `rule_for` makes the rule from the length of a frame in µs and what the caller is expected to say, `name` the Turn
+    from its number.
     The state is renewed before an event is emitted, because what follows from it may come back through playback.
     """
 
     def __init__(
         self,
-        rule_for: Callable[[int], TurnRule],
+        rule_for: Callable[[int, Expected], TurnRule],
         name: Callable[[int], Turn],
         emit: Callable[[TurnEvent], None],
     ) -> None:
@@ -71,6 +74,8 @@ class TurnScan:
         self._name = name
         self._emit = emit
         self._rule: TurnRule | None = None  # known with the first frame
+        self._expects: Expected = ""
+        self._done: float | None = None  # as of the present frame
         self._state = TurnState()
         self._speaking = name(0)  # the turn of the last utterance that started
         self._said: Turn | None = None  # the last turn that the orchestrator asked for: it has its own trace_id
@@ -85,13 +90,14 @@ class TurnScan:
         if isinstance(value, AudioGap):
             self._on_gap(value)
             return
-        frame, voiced, probability = value
+        frame, voiced, probability, done = value
         kept, before = self._kept, self._state
         rule = self._rule or self._begin(frame)
         kept.append(value)
         t_us, pcm, _, number, echo_left = frame
         level = level_db(pcm) if rule.duck else None
-        after, decisions = turn_reducer.frame(before, voiced, number, t_us, rule, probability, echo_left, level)
+        self._done = done
+        after, decisions = turn_reducer.frame(before, voiced, number, t_us, rule, probability, echo_left, level, done)
         if after is before and not decisions and not after.requests and after.utterance is None:
             if len(kept) > self._many:  # now and then: that is so with half of all frames
                 self._drop_old(number, rule)
@@ -123,7 +129,11 @@ class TurnScan:
             self._meet_requests(event.t_us)
 
     def on_asked(self, asked: Asked) -> None:
-        """The orchestrator asks for a turn, or to hang up."""
+        """The orchestrator asks for a turn, or to hang up, or for more time for the caller."""
+        if isinstance(asked, ExpectsAsked):
+            self._expects = asked.what
+            self._rule = self._rule and self._begin(self._kept[-1].frame)
+            return
         request = SayRequest(asked.trace_id) if isinstance(asked, SayAsked) else HangUpRequest(asked.reason)
         self._state = turn_reducer.request(self._state, request)
         self._meet_requests(asked.t_us)
@@ -148,11 +158,12 @@ class TurnScan:
             self._tell(decisions, t_us)
 
     def _begin(self, frame: Frame) -> TurnRule:
-        rule = self._rule = self._rule_for(length_us(frame.pcm, frame.rate))
+        rule = self._rule = self._rule_for(length_us(frame.pcm, frame.rate), self._expects)
         self._many = 2 * rule.kept_frames
         return rule
 
     def _on_gap(self, gap: AudioGap) -> None:
+        self._done = None
         if self._kept and self._rule:
             self._silence = self._state.endpoint
             self._state, decisions = turn_reducer.gap(self._state, self._kept[-1].frame.number, gap.reason, self._rule)
@@ -233,14 +244,15 @@ class TurnScan:
             reason=decision.reason,
             frame=last,
             unvoiced=unvoiced,
-            hold=endpoint.hold(self._silence, self._rule) if self._rule else 0,
+            hold=endpoint.hold(self._silence, self._done, self._rule) if self._rule else 0,
             highest=_highest([each for each in self._kept if last - unvoiced < each.frame.number <= last]),
+            done=self._done,
         )
 
 
 def _margin(before: TurnState, after: TurnState, value: Voiced, rule: TurnRule) -> Margin | None:
     """How narrow the decisions of a frame were, that are a start or the interruption of a halted reply."""
-    frame, _, probability = value
+    frame, _, probability, _ = value
     if before.utterance is None:
         playing = before.reply is not None and before.reply.playing
         return onset.margin(after.onset, probability, frame.echo_left, playing, rule)

@@ -3,7 +3,7 @@
     call.json      session, room, time, versions and settings (never a secret)
     graph.yaml     the graph that answered
     inputs.jsonl   a line for each input: the caller's audio and keys, what the orchestrator gave or asked for, what was
-                   played out, when the speaker acted, the end
+                   played out, when the speaker acted, what was answered at a pause, the end
     caller.wav     the caller's audio of those lines, joined
     replies.wav    the same of the replies
     events.jsonl   what the node decided
@@ -14,13 +14,23 @@ The graph is a function of these inputs, so a replay of them gives the same deci
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from webapi.voice_node import events
-from webapi.voice_node.events import AudioChunk, AudioGap, HangUpAsked, KeyPressed, Reply, ReplyAudio, SayAsked, Turn
-from webapi.voice_node.inputs import Closed, Input, OrchestratorOutput, PlayedOut, SpeakerActed
+from webapi.voice_node.events import (
+    AudioChunk,
+    AudioGap,
+    ExpectsAsked,
+    HangUpAsked,
+    KeyPressed,
+    Reply,
+    ReplyAudio,
+    SayAsked,
+    Turn,
+)
+from webapi.voice_node.inputs import Closed, EndOfTurnAnswered, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 
 VERSION = 1
 CALL, GRAPH, INPUTS, CALLER, REPLIES, EVENTS = (
@@ -59,10 +69,14 @@ def line_of(given: Input) -> dict[str, Any]:
         return {"in": "say", "t_us": given.t_us, "trace_id": given.trace_id}
     if isinstance(given, HangUpAsked):
         return {"in": "hang_up", "t_us": given.t_us, "reason": given.reason}
+    if isinstance(given, ExpectsAsked):
+        return {"in": "expects", "t_us": given.t_us, "what": given.what}
     if isinstance(given, PlayedOut):
         return {"in": "played_out", "t_us": given.t_us, "turn": _turn_ids(given.turn)}
     if isinstance(given, SpeakerActed):
         return {"in": "speaker_acted", "t_us": given.t_us, "cause_us": given.cause_us}
+    if isinstance(given, EndOfTurnAnswered):
+        return {"in": "end_of_turn", **asdict(given)}
     if isinstance(given, Closed):
         return {"in": "closed", "t_us": given.t_us}
     return {"in": "told", "value": type(given.value).__name__, **_reply_fields(given.value)}
@@ -85,10 +99,14 @@ def input_of(line: dict[str, Any], take_pcm: TakePcm) -> Input | None:
         return SayAsked(**line)
     if kind == "hang_up":
         return HangUpAsked(**line)
+    if kind == "expects":
+        return ExpectsAsked(**line)
     if kind == "played_out":
         return PlayedOut(line["t_us"], Turn(*line["turn"]))
     if kind == "speaker_acted":
         return SpeakerActed(**line)
+    if kind == "end_of_turn":
+        return EndOfTurnAnswered(**line)
     if kind == "closed":
         return Closed(**line)
     if kind != "told":

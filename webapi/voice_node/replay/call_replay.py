@@ -11,12 +11,12 @@ from pathlib import Path
 from webapi.voice_node.clock.replay_loops import run_paced
 from webapi.voice_node.config import Settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.events import US_PER_S, AudioChunk, AudioGap, HangUpAsked, KeyPressed, SayAsked, length_us
+from webapi.voice_node.events import US_PER_S, AudioChunk, AudioGap, KeyPressed, length_us
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
-from webapi.voice_node.inputs import FROM_CALLER, Closed, Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.inputs import ASKED, FROM_CALLER, Closed, Input, OrchestratorOutput, PlayedOut
 from webapi.voice_node.recording.checks import check_caller, check_settings
 from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
 from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges, checked_settings
@@ -115,7 +115,7 @@ async def _run(
             session.feed(given)
         elif isinstance(given, KeyPressed):
             session.press(given.digit, given.t_us)
-        elif isinstance(given, (SayAsked, HangUpAsked)):
+        elif isinstance(given, ASKED):
             session.ask(given)
         elif isinstance(given, PlayedOut):
             session.played_out(given.t_us)

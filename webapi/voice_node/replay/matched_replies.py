@@ -8,14 +8,12 @@ from dataclasses import replace
 
 from webapi.voice_node.events import (
     SAY,
-    HangUpAsked,
     HookFailed,
     Prompted,
-    SayAsked,
     SpeechEnded,
     Turn,
 )
-from webapi.voice_node.inputs import FROM_CALLER, Input, OrchestratorOutput, PlayedOut, SpeakerActed
+from webapi.voice_node.inputs import ASKED, FROM_CALLER, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 from webapi.voice_node.recording.recorded_call import RecordedCall
 from webapi.voice_node.replay.recorded_replies import RecordedReplies
 from webapi.voice_node.replay.recorded_reply import RecordedReply, is_of_reply, read_replies
@@ -30,6 +28,8 @@ class MatchedReplies(RecordedReplies):
     the end of the utterance. Of a reply that was cut in the recording, only what came before the cut is given.
     """
 
+    asks_again = True
+
     def __init__(self, call: RecordedCall, origin_us: int) -> None:
         super().__init__()
         asked: set[int] = set()  # the order of requests that belong to a reply
@@ -39,7 +39,7 @@ class MatchedReplies(RecordedReplies):
         for order, given in enumerate(call.inputs()):
             if isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed):
                 self._schedule(given.value.t_us, given, order)
-            elif isinstance(given, (SayAsked, HangUpAsked)) and order not in asked:
+            elif isinstance(given, ASKED) and order not in asked:
                 self._schedule(given.t_us, given, order)
             elif isinstance(given, SpeakerActed):
                 self.learn_act(given)
@@ -86,7 +86,7 @@ class MatchedReplies(RecordedReplies):
             if isinstance(given, PlayedOut):
                 moved: Input = PlayedOut(given.t_us + shift_us, turn)
                 came_us = max(came_us, given.t_us + shift_us)
-            elif isinstance(given, (SayAsked, HangUpAsked)):
+            elif isinstance(given, ASKED):
                 moved = given._replace(t_us=given.t_us + shift_us)
                 came_us = max(came_us, moved.t_us)
             else:

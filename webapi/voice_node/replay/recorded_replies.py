@@ -6,7 +6,9 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 
 from webapi.voice_node.events import Prompted, Reply, SpeechEnded, Turn
-from webapi.voice_node.inputs import Input, SpeakerActed
+from webapi.voice_node.inputs import EndOfTurnAnswered, Input, SpeakerActed
+
+AHEAD = 64  # inputs that are read before the first of them is given: what belongs to one stands a few behind it
 
 
 class RecordedReplies:
@@ -15,9 +17,12 @@ class RecordedReplies:
     The replay reads it from the recording, and passes each value to `tell`.
     """
 
+    asks_again = False
+
     def __init__(self) -> None:
         self.tell: Callable[[Reply], None] | None = None
         self._acts: dict[int, deque[int]] = defaultdict(deque)  # when the speaker acted, by the stamp of the cause
+        self._answers: dict[tuple[str, int], deque[float]] = {}  # at pauses, by backend and frame
 
     def connect(self, tell: Callable[[Reply], None]) -> None:
         """Set the function that the graph's reply stream listens with."""
@@ -37,19 +42,25 @@ class RecordedReplies:
         acts = self._acts.get(cause_us)
         return acts.popleft() if acts else None
 
+    def end_of_turn(self, backend: str, frame: int) -> float | None:
+        """Return what that backend answered, where the answer came into the graph with that frame; else None."""
+        answers = self._answers.get((backend, frame))
+        return answers.popleft() if answers else None
+
     def learn_act(self, act: SpeakerActed) -> None:
         """Take in what the recording says of the speaker."""
         self._acts[act.cause_us].append(act.t_us)
 
     def learn_acts(self, inputs: Iterator[Input]) -> Iterator[Input]:
-        """Yield the inputs without the speaker's acts, each when the acts that follow it in the recording are known."""
-        held: Input | None = None
+        """Yield the inputs without the speaker's acts and the answers at pauses, each when what follows is known."""
+        held: deque[Input] = deque()
         for given in inputs:
             if isinstance(given, SpeakerActed):
                 self.learn_act(given)
-                continue
-            if held is not None:
-                yield held
-            held = given
-        if held is not None:
-            yield held
+            elif isinstance(given, EndOfTurnAnswered):
+                self._answers.setdefault((given.backend, given.frame), deque()).append(given.done)
+            else:
+                held.append(given)
+            if len(held) > AHEAD:
+                yield held.popleft()
+        yield from held

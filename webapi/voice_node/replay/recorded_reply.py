@@ -11,24 +11,23 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import (
     SAY,
     US_PER_S,
-    HangUpAsked,
+    Asked,
     HookFailed,
     ReplyAudio,
     ReplyEnded,
     ReplyStarted,
-    SayAsked,
     SpeechEnded,
     Turn,
     length_us,
 )
-from webapi.voice_node.inputs import Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.inputs import ASKED, Input, OrchestratorOutput, PlayedOut
 from webapi.voice_node.recording.call_file import EVENTS
 from webapi.voice_node.recording.recorded_call import RecordedCall
 
 NOTHING_RECORDED = "the recording has no reply to this"
 NO_MORE_RECORDED = "the recording has no more of this reply: it was cut off there"
 
-Given: TypeAlias = OrchestratorOutput | PlayedOut | SayAsked | HangUpAsked
+Given: TypeAlias = OrchestratorOutput | PlayedOut | Asked
 
 
 @dataclass
@@ -115,7 +114,7 @@ def read_replies(call: RecordedCall, origin_us: int, asked: set[int]) -> dict[in
         raise UserError(f"{where}: not what a recording has there: {error}") from None
     replying: RecordedReply | None = None
     for order, given in enumerate(call.inputs()):
-        if isinstance(given, (SayAsked, HangUpAsked)):
+        if isinstance(given, ASKED):
             if replying is not None and (replying.cut_us is None or given.t_us <= replying.cut_us):
                 replying.values.append((order, given))
                 asked.add(order)

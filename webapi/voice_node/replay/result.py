@@ -54,7 +54,7 @@ class ReplayResult:
     def watch(self, value: Any) -> None:
         """Note whether a frame was voiced, and how likely: a probe of the graph."""
         if type(value) is Voiced:
-            (t_us, pcm, rate, at, _), voiced, probability = value
+            (t_us, pcm, rate, at, _), voiced, probability, _ = value
             if at >= len(self.voiced):
                 self.voiced.append(voiced)
                 self.likely.append(probability)

@@ -8,11 +8,13 @@ import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
 from webapi.voice_node.context import Context
 from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.events import (
+    Expected,
+    ExpectsAsked,
     HangUpAsked,
     HookFailed,
     Mark,
@@ -107,6 +109,12 @@ class OrchestratorCall:
         self._to_say[trace_id] = chunks, bool(interruptible)
         self._soon(lambda: self._context.ask(SayAsked(self._context.clock(), trace_id)))
         return trace_id
+
+    def expects(self, what: Expected = "") -> None:
+        """Give the caller time for digits, or for an e-mail address. It holds until it is called again."""
+        if what not in get_args(Expected):
+            raise ValueError(f"what is {_shown(what)}; 'digits', 'email' or '' is needed")
+        self._soon(lambda: self._context.ask(ExpectsAsked(self._context.clock(), what)))
 
     def hang_up(self, reason: str = "") -> None:
         """End the call, after what plays was heard. Asked again in the same turn, it changes nothing."""

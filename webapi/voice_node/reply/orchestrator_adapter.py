@@ -32,6 +32,7 @@ from webapi.voice_node.events import (
     ResumeReply,
     SpeechEnded,
     SpeechStarted,
+    Transcript,
     TtsFirstChunk,
     Turn,
     TurnEvent,
@@ -72,7 +73,7 @@ class OrchestratorAdapter:
         self._tell = tell
         self._gate = PauseGate()  # of the present reply
         self._words = SpokenWords()
-        self._outputs = OrchestratorOutputs(context, tell, self._words.take)
+        self._outputs = OrchestratorOutputs(context, tell, self._watch)
         self._hooks = Hooks(orchestrator, context, rate, self._outputs.tell)
         self._call = OrchestratorCall(context, rate, self._outputs.tell, self._words.made_ms)
         reply_rate = reply_rate_of(orchestrator, rate)
@@ -199,8 +200,13 @@ class OrchestratorAdapter:
                 self._tell(HeardText(event.t_us, event.turn, heard))
             self._hooks.playback_ended(event, heard)
 
-    def _take_recorded(self, value: Reply) -> None:
+    def _watch(self, value: Reply) -> None:
         self._words.take(value)
+        if isinstance(value, Transcript) and value.speaker == "caller":
+            self._context.tell_words(value)
+
+    def _take_recorded(self, value: Reply) -> None:
+        self._watch(value)
         self._tell(value)
 
     def _raise(self, error: Exception) -> None:

@@ -41,6 +41,7 @@ class OpenTurn(NamedTuple):
     times: tuple[int | None, ...]  # t1 to t6
     voiced_ms: int | None = None
     speech_end: str | None = None  # why the utterance ended
+    done: float | None = None  # the probability, at its end, that the caller was done, where the graph asks
     ended: str | None = None  # the outcome of the orchestrator's stream
     cut: str | None = None  # the outcome of a cancel; it has precedence
     barge_us: int | None = None  # the interrupting speech's first voiced frame
@@ -120,7 +121,7 @@ def _learn(turn: OpenTurn, event: Event) -> OpenTurn:
     if isinstance(event, SpeechEnded):
         # A superseded utterance is carried into this one, which then began earlier than its own first frame.
         times = _with_time(turn.times, 0, event.t_first_voiced_us)
-        turn = replace(turn, times=times, voiced_ms=event.voiced_ms, speech_end=event.reason)
+        turn = replace(turn, times=times, voiced_ms=event.voiced_ms, speech_end=event.reason, done=event.done)
         return replace(turn, last_voiced_us=event.t_last_voiced_us).at(2, event.t_us)
     if isinstance(event, Mark):
         return turn if event.mark in turn.marks else replace(turn, marks={**turn.marks, event.mark: event.t_us})

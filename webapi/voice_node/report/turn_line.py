@@ -70,6 +70,7 @@ def turn_line(
         "parts": parts(times, turn.last_voiced_us, turn.marks),
         **({"words": {side: turn.said.get(side) for side in SIDES}} if words else {}),
         "graph": graph,
+        **({} if turn.done is None else {"speech_end_done": turn.done}),
         **({} if turn.prompt is None else {"prompt": turn.prompt}),
     }
 

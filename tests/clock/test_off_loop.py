@@ -1,0 +1,65 @@
+"""Computations beside the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+from webapi.voice_node.clock.off_loop import at_once, in_threads
+
+
+def test_at_once_it_is_done_when_the_call_returns() -> None:
+    found: list[int] = []
+    at_once(lambda: 5, found.append)
+    assert found == [5]
+
+
+def test_in_threads_the_loop_goes_on_and_gets_the_results_in_its_own_thread() -> None:
+    async def main() -> None:
+        compute = in_threads(asyncio.get_running_loop())
+        gate, done, found = threading.Event(), asyncio.Event(), []
+
+        def waits() -> str:
+            gate.wait(20)
+            return threading.current_thread().name
+
+        def take(name: str) -> None:
+            found.append((name, threading.current_thread()))
+            if len(found) == 6:
+                done.set()
+
+        for _ in range(6):
+            compute(waits, take)
+        await asyncio.sleep(0)
+        assert found == []  # the loop has not waited
+        gate.set()
+        await asyncio.wait_for(done.wait(), 20)
+        assert {thread for _, thread in found} == {threading.current_thread()}
+        assert {name for name, _ in found} <= {"off-loop-1", "off-loop-2"}
+
+    asyncio.run(main())
+
+
+def test_what_is_done_when_the_loop_has_closed_is_dropped() -> None:
+    gate, ended = threading.Event(), threading.Event()
+    found: list[None] = []
+
+    def waits() -> None:
+        gate.wait(20)
+
+    async def main() -> None:
+        in_threads(asyncio.get_running_loop())(waits, found.append)
+
+    asyncio.run(main())
+    gate.set()
+
+    async def again() -> None:
+        compute = in_threads(asyncio.get_running_loop())
+        done = asyncio.Event()
+        for _ in range(2):  # one for each thread: what came before has ended then
+            compute(ended.set, lambda _: done.set())
+        await asyncio.wait_for(done.wait(), 20)
+
+    asyncio.run(again())
+    assert ended.is_set()
+    assert found == []

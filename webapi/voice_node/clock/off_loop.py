@@ -1,0 +1,73 @@
+"""Where a computation runs that takes longer than an audio frame: in a thread beside the loop, or at once."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+MOST_THREADS = 2  # of the process: the computations of all its calls take no more cores than these
+
+
+class Compute(Protocol):
+    """Runs a computation of a session."""
+
+    def __call__(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Run `job`, and pass what it returns to `done` in the session's loop. `job` must not raise."""
+        ...
+
+
+def at_once(job: Callable[[], T], done: Callable[[T], None]) -> None:
+    """A `Compute` for virtual time: it has run when this returns, and no time has passed."""
+    done(job())
+
+
+def in_threads(loop: asyncio.AbstractEventLoop) -> Compute:
+    """A `Compute` for real time: the loop goes on meanwhile. What is done when the loop has closed is dropped."""
+
+    def compute(job: Callable[[], T], done: Callable[[T], None]) -> None:
+        def run() -> None:
+            result = job()
+            try:
+                loop.call_soon_threadsafe(done, result)
+            except RuntimeError:  # the loop has closed: the call is over
+                return
+
+        _THREADS.put(run)
+
+    return compute
+
+
+class _Threads:
+    """Daemon threads that take jobs in order. They are started when they are needed, and never end."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._jobs: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._idle = 0
+        self._count = 0
+
+    def put(self, job: Callable[[], Any]) -> None:
+        """Queue a job."""
+        with self._lock:
+            self._jobs.put(job)
+            if self._idle < self._jobs.qsize() and self._count < self._most:
+                self._count += 1
+                threading.Thread(target=self._run, name=f"off-loop-{self._count}", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+            job()
+            del job  # it may hold a session
+
+
+_THREADS = _Threads(MOST_THREADS)
