@@ -211,6 +211,14 @@ def test_with_changes_the_backend_is_asked_again(tmp_path: Path, plug: Callable[
     assert before - after == pytest.approx(1.4, abs=0.03)
 
 
+def test_with_another_graph_words_come_at_their_recorded_time(tmp_path: Path) -> None:
+    recorded(tmp_path / "call", "silence", ONCE, orchestrator=f"{HERE}:Listens")
+    (tmp_path / "words.yaml").write_text(graph("words"), encoding="utf-8")
+    result = replay_call(tmp_path / "call", changes=ReplayChanges(graph=str(tmp_path / "words.yaml")))
+    (ended,) = (event for event in result.events if event["event"] == "speech_ended")
+    assert ended["done"] == pytest.approx(0.1, abs=0.001)
+
+
 BACKENDS = [
     "silence",
     "words",

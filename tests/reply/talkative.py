@@ -274,3 +274,10 @@ class UnderstandsLate(Understands):
     """Tells the rest of the sentence when the caller has paused for a while."""
 
     TOLD = ((0.3, "a table for", False), (1.4, "a table for four, please.", True))
+
+
+class Listens(Understands):
+    """Tells nothing but what it understands while the caller speaks."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
+        yield tone(0.5, 8000, 440)

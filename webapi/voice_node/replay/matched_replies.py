@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from webapi.voice_node.events import (
     SAY,
-    HookFailed,
     Prompted,
     SpeechEnded,
     Turn,
@@ -16,7 +15,7 @@ from webapi.voice_node.events import (
 from webapi.voice_node.inputs import ASKED, FROM_CALLER, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 from webapi.voice_node.recording.recorded_call import RecordedCall
 from webapi.voice_node.replay.recorded_replies import RecordedReplies
-from webapi.voice_node.replay.recorded_reply import RecordedReply, is_of_reply, read_replies
+from webapi.voice_node.replay.recorded_reply import RecordedReply, comes_by_itself, is_of_reply, read_replies
 
 LAST = 1 << 60  # in the order of inputs: after everything else of the same moment
 
@@ -37,7 +36,7 @@ class MatchedReplies(RecordedReplies):
         self._due: list[tuple[int, int, Input]] = []  # a heap of (time in µs, order, input)
         self._sequence = LAST
         for order, given in enumerate(call.inputs()):
-            if isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed):
+            if isinstance(given, OrchestratorOutput) and comes_by_itself(given):
                 self._schedule(given.value.t_us, given, order)
             elif isinstance(given, ASKED) and order not in asked:
                 self._schedule(given.t_us, given, order)

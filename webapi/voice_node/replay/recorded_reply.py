@@ -17,6 +17,7 @@ from webapi.voice_node.events import (
     ReplyEnded,
     ReplyStarted,
     SpeechEnded,
+    Transcript,
     Turn,
     length_us,
 )
@@ -123,7 +124,7 @@ def read_replies(call: RecordedCall, origin_us: int, asked: set[int]) -> dict[in
             replying = None
         elif isinstance(given, OrchestratorOutput) and isinstance(given.value, ReplyStarted):
             replying = found.get(given.value.turn.number)
-        if isinstance(given, (OrchestratorOutput, PlayedOut)) and not is_hook_failure(given):
+        if isinstance(given, (OrchestratorOutput, PlayedOut)) and not comes_by_itself(given):
             turn = turn_of(given).number
             if turn in found:
                 found[turn].values.append((order, given))
@@ -143,11 +144,15 @@ def turn_of(given: Input) -> Turn:
 
 def is_of_reply(given: Input, turn: Turn) -> bool:
     """Whether this was given for the reply of that turn."""
-    if not isinstance(given, (OrchestratorOutput, PlayedOut)) or is_hook_failure(given):
+    if not isinstance(given, (OrchestratorOutput, PlayedOut)) or comes_by_itself(given):
         return False
     return turn_of(given) == turn
 
 
-def is_hook_failure(given: Input) -> bool:
-    """Whether this is a hook of the orchestrator that has failed: not a part of the reply."""
-    return isinstance(given, OrchestratorOutput) and isinstance(given.value, HookFailed)
+def comes_by_itself(given: Input) -> bool:
+    """Whether this is no part of the reply: a hook that has failed, or what a recogniser has understood so far."""
+    if not isinstance(given, OrchestratorOutput):
+        return False
+    value = given.value
+    interim = isinstance(value, Transcript) and value.speaker == "caller" and not value.final
+    return interim or isinstance(value, HookFailed)
