@@ -10,6 +10,7 @@ import pytest
 
 from tests.graph.our_graphs import KEYS, our_graphs, set_keys
 from webapi.voice_node.converse import part_names
+from webapi.voice_node.hearing import smart_turn
 from webapi.voice_node.main import main
 from webapi.voice_node.plugins import Plugins
 
@@ -66,6 +67,23 @@ def test_a_package_that_is_missing_is_noted_with_the_command_that_installs_it(
     assert f"wyoming: right; to run it, this machine needs {install}\n" in said
     assert exit_code("graphs", "check", "wyoming") == 1
     assert install in capsys.readouterr().err
+
+
+def test_a_model_that_is_missing_is_noted_with_the_commands_that_install_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(smart_turn, "WEIGHTS", "no_such_package")
+    assert exit_code("graphs", "check") == 0
+    install = "pip install --no-deps 'pipecat-ai==1.14.0'"
+    assert f"end-of-turn: right; to run it, this machine needs {install}\n" in capsys.readouterr().out
+    assert exit_code("graphs", "check", "end-of-turn") == 1
+    assert f"end_of_turn: backend: 'smart-turn': this machine needs {install}\n" in capsys.readouterr().err
+    text = our_graphs()["end-of-turn"].read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.replace("smart-turn}", "smart-turn, model: mine.onnx}"), encoding="utf-8")
+    assert exit_code("graphs", "check", "mine.yaml") == 1
+    assert "end_of_turn: model: 'mine.onnx': there is no such file" in capsys.readouterr().err
+    (tmp_path / "mine.onnx").touch()
+    assert exit_code("graphs", "check", "mine.yaml") == 0
 
 
 def test_a_plug_in_that_is_missing_is_noted(

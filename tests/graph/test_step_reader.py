@@ -118,6 +118,38 @@ WRONG = {
         changed("end_frames: 10,", "end_frames: 10, patience_ms: 200,"),
         "patience_ms: 200: end_frames waits 200 ms already",
     ),
+    "a hold that is none": (
+        changed("end_frames: 10,", "end_frames: 10, hold_ms: 200,"),
+        "turn_events: hold_ms: 200: end_frames waits 200 ms already; give more, or 0",
+    ),
+    "a longest hold that is not the longest": (
+        changed("end_frames: 10,", "end_frames: 10, hold_ms: 800, longest_hold_ms: 600,"),
+        "turn_events: longest_hold_ms: 600: hold_ms waits 800 ms already; give more, or 0",
+    ),
+    "done before it is open": (
+        changed("end_frames: 10,", "end_frames: 10, done_at: 0.3, open_at: 0.3,"),
+        "turn_events: open_at: 0.3: it must be less than done_at, which is 0.3",
+    ),
+    "an utterance shorter than its longest hold": (
+        changed("end_frames: 10,", "end_frames: 10, longest_hold_ms: 2000, longest_s: 2,"),
+        "at least 2.24 s here: 240 ms up to its start (preroll_ms, start_frames) and 2000 ms of longest_hold_ms",
+    ),
+    "an end of turn that is not there": (
+        changed("- vad: {backend: webrtc}\n", "- vad: {backend: webrtc}\n      - end_of_turn: {backend: wrds}\n"),
+        "g.yaml:10:32: end_of_turn: backend: 'wrds': there is no such backend. Did you mean 'words'?",
+    ),
+    "a model that is not there": (
+        changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: silence, model: x.onnx}\n"),
+        "g.yaml:10:48: end_of_turn: model: 'x.onnx': there is no such file",
+    ),
+    "a language that is not there": (
+        changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words, language: xx}\n"),
+        "end_of_turn: language: 'xx': there is no such language. There are: en, de, es",
+    ),
+    "a language for silence": (
+        changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: silence, language: en}\n"),
+        "g.yaml:10:9: end_of_turn: language: only the backend words takes one",
+    ),
     "an utterance shorter than what is no cough": (
         changed("end_frames: 10,", "end_frames: 10, barge_in: pause, cough_ms: 900, longest_s: 1,"),
         "g.yaml:10:9: turn_events: cough_ms: 900: nobody could interrupt a reply: "

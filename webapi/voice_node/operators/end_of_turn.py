@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,8 @@ from reactivex.disposable import CompositeDisposable
 from webapi.voice_node.end_of_turn import SILENCE, Backend, backend_named, needs, unknown
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import Asked, AudioGap, Playback, Transcript, Voiced
-from webapi.voice_node.operators.kinds import ASKED, PLAYBACK, VOICED, WORDS, BuildInfo, Stage, operator
+from webapi.voice_node.hearing.last_words import OPEN_WORDS
+from webapi.voice_node.operators.kinds import ASKED, PLAYBACK, VOICED, WORDS, BuildInfo, Kind, Stage, operator
 from webapi.voice_node.operators.pause_questions import PauseQuestions, load
 from webapi.voice_node.reactive.direct import DirectObservable
 
@@ -40,14 +42,34 @@ def _known(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _file(model: str, info: ValidationInfo) -> str:
+    given = info.context or {}
+    if model and not given.get("recorded") and not (given.get("folder", Path()) / model).is_file():
+        raise ValueError("there is no such file")
+    return model
+
+
+def _language(language: str) -> str:
+    if language and language not in OPEN_WORDS:
+        raise ValueError(f"there is no such language. There are: {', '.join(OPEN_WORDS)}")
+    return language
+
+
+def _do_not_go_together(_: Kind, arguments: Mapping[str, Any]) -> str:
+    for argument, of in (("model", "smart-turn"), ("language", "words")):
+        if arguments[argument] and arguments["backend"] != of:
+            return f"{argument}: only the backend {of} takes one"
+    return ""
+
+
 BackendName = Annotated[str, AfterValidator(_known)]
 
 
-@operator(takes=VOICED)
+@operator(takes=VOICED, check=_do_not_go_together)
 def end_of_turn(
     *,
-    model: str = "",
-    language: str = "",
+    model: Annotated[str, AfterValidator(_file)] = "",
+    language: Annotated[str, AfterValidator(_language)] = "",
     backend: BackendName = SILENCE,
     ask_ms: AskMs = 100,
     answer_ms: AnswerMs = 100,
