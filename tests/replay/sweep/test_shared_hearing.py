@@ -144,6 +144,14 @@ def test_of_an_orchestrator_that_speaks_of_its_own_accord_and_hangs_up(talk: Pat
     assert {"prompted", "transcript", "hung_up"} <= set(names)
 
 
+@pytest.mark.parametrize("orchestrator", ["Understands", "AsksForDigits"])
+def test_where_it_is_asked_whether_the_caller_has_finished(talk: Path, orchestrator: str) -> None:
+    settings = load_settings(None, vad_backend="webrtc", orchestrator=f"tests.reply.talkative:{orchestrator}")
+    text = load_graph("end-of-turn", settings, recorded=True).text.replace("backend: smart-turn", "backend: words")
+    whole = assert_same(talk, read_graph(text, Path("words.yaml"), settings), settings)
+    assert "speech_ended" in {event["event"] for event in whole.events}
+
+
 @pytest.mark.parametrize("engine", ["soxr-hq", "soxr-qq"])
 def test_detectors_that_get_their_audio_at_different_times(talk: Path, engine: str) -> None:
     settings = load_settings(None, vad_backend="webrtc", mock_reply="tone:1.5")
