@@ -289,3 +289,26 @@ def test_digits_are_expected_in_any_graph_and_it_is_replayed(tmp_path: Path) -> 
     assert event.frame - plain.frame == (1200 - 200) // 20
     assert '"in": "expects"' in (tmp_path / "call" / "inputs.jsonl").read_text(encoding="utf-8")
     assert replayed(tmp_path / "call") == (tmp_path / "call" / "events.jsonl").read_text(encoding="utf-8")
+
+
+# ---------------------------------------------------------------- words over a reply
+
+OVER = [("quiet", 0.5), ("speech", 0.6), ("quiet", 1.5), ("speech", 0.8), ("quiet", 3.0)]
+
+
+def over(orchestrator: str, **settings: Any) -> Played:
+    """A voice over a reply that becomes soft."""
+    ducking = graph("silence").replace("longest_hold_ms: 1600", "longest_hold_ms: 1600, barge_in: duck")
+    played = play(OVER, graph_text=ducking, orchestrator=f"{HERE}:{orchestrator}", **settings)
+    assert not played.failures
+    return played
+
+
+def test_words_decide_what_a_voice_over_a_reply_is(tmp_path: Path) -> None:
+    (sound,) = over("Talkative").of("barge_in")
+    (words,) = over("HearsWords").of("barge_in")
+    assert words.frame < sound.frame
+    assert over("HearsMmHm").of("barge_in") == []
+    for name in ("HearsWords", "HearsMmHm"):
+        over(name, record=tmp_path / name)
+        assert replayed(tmp_path / name) == (tmp_path / name / "events.jsonl").read_text(encoding="utf-8")

@@ -281,3 +281,19 @@ class Listens(Understands):
 
     async def get_audio_reply(self, trace_id: str, user_pcm: bytes) -> AsyncIterator[bytes]:
         yield tone(0.5, 8000, 440)
+
+
+class HearsWords(Understands):
+    """Understands words of the second turn soon after its start."""
+
+    TOLD = ((0.06, "no, wait", False),)
+
+    def on_speech_started(self, trace_id: str, ts: float) -> None:
+        if not trace_id.endswith("-0000"):
+            super().on_speech_started(trace_id, ts)
+
+
+class HearsMmHm(HearsWords):
+    """The words are a backchannel."""
+
+    TOLD = ((0.06, "mm-hm", False),)

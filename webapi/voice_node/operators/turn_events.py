@@ -17,13 +17,25 @@ from webapi.voice_node.events import (
     Expected,
     KeyPressed,
     Playback,
+    Transcript,
     Turn,
     TurnEvent,
     Voiced,
 )
 from webapi.voice_node.hearing.expectations import BOUNDS
 from webapi.voice_node.hearing.turn_rule import DuckRule, TurnRule
-from webapi.voice_node.operators.kinds import ASKED, KEYS, PLAYBACK, TURNS, VOICED, BuildInfo, Kind, Stage, operator
+from webapi.voice_node.operators.kinds import (
+    ASKED,
+    KEYS,
+    PLAYBACK,
+    TURNS,
+    VOICED,
+    WORDS,
+    BuildInfo,
+    Kind,
+    Stage,
+    operator,
+)
 from webapi.voice_node.operators.turn_arguments import do_not_go_together
 from webapi.voice_node.operators.turn_scan import TurnScan
 from webapi.voice_node.reactive.direct import DirectObservable
@@ -65,6 +77,7 @@ def turn_events(
     playback: Annotated[Observable[Playback], PLAYBACK],
     asked: Annotated[Observable[Asked], ASKED],
     keys: Annotated[Observable[KeyPressed], KEYS],
+    words: Annotated[Observable[Transcript], WORDS],
     info: BuildInfo,
 ) -> Stage[TurnEvent]:
     """Voiced frames to turn events: the turn reducer scanned over them, with the audio put back in.
@@ -94,7 +107,7 @@ def turn_events(
     before it is heard carries the audio of the one before. `greeting` is played with the caller's first frame,
     `idle_prompt` once when nobody has spoken for `idle_s` of the caller's audio: each is a turn of its own, played by
     `reply`. `asked` are the requests of the orchestrator: see hearing/requests.py. Of `keys`
-    each becomes a `Dtmf`, and begins the silence before `idle_prompt` anew.
+    each becomes a `Dtmf`, and begins the silence before `idle_prompt` anew. `words` are evidence for `duck`.
     """
 
     def duck_rule(frame_us: int) -> DuckRule:
@@ -129,7 +142,7 @@ def turn_events(
             open_at=open_at,
         )
 
-    return _scanned(rule_for, info.context.turn, playback, asked, keys)
+    return _scanned(rule_for, info.context.turn, playback, asked, keys, words)
 
 
 def _scanned(
@@ -138,8 +151,9 @@ def _scanned(
     playback: Observable[Playback],
     asked: Observable[Asked],
     keys: Observable[KeyPressed],
+    words: Observable[Transcript],
 ) -> Stage[TurnEvent]:
-    """The operator that scans frames, keys and playback with a TurnScan of its own in each subscription."""
+    """The operator that scans frames, keys, words and playback with a TurnScan of its own in each subscription."""
 
     def apply(source: Observable[Voiced | AudioGap]) -> Observable[TurnEvent]:
         def subscribe(
@@ -150,6 +164,7 @@ def _scanned(
                 playback.subscribe(scan.on_playback, observer.on_error, scheduler=scheduler),
                 asked.subscribe(scan.on_asked, observer.on_error, scheduler=scheduler),
                 keys.subscribe(scan.on_key, observer.on_error, scheduler=scheduler),
+                words.subscribe(scan.on_words, observer.on_error, scheduler=scheduler),
                 source.subscribe(scan.on_next, observer.on_error, observer.on_completed, scheduler=scheduler),
             )
 
