@@ -16,12 +16,12 @@ import numpy as np
 
 from bench.turns import sound
 from bench.turns.pauses import Pause
-from bench.turns.scoring import Floats, Pauses
+from bench.turns.scoring import FRAME_S, Floats, Pauses
 from webapi.voice_node.end_of_turn import Backend, Said
 from webapi.voice_node.hearing import last_words, pause_estimator, smart_turn
+from webapi.voice_node.hearing.expectations import BOUNDS
 from webapi.voice_node.hearing.pause_estimator import PauseEstimate
 
-FRAME_S = 0.02
 SAVED_EVERY = 50  # answers
 
 MADE_OF = {"smart-turn": smart_turn, "words": last_words}
@@ -86,12 +86,15 @@ def arrays(pauses: Sequence[Pause], likely: Floats, usual: Floats) -> Pauses:
     """The pauses for the scoring."""
     numbers: dict[tuple[str, str, int], int] = {}
     turn = [numbers.setdefault((p.of.source, f"{p.of.caller} {p.of.name}", p.turn), len(numbers)) for p in pauses]
+    expected = [next(b for name, b in BOUNDS.items() if name == p.of.expects) for p in pauses]
     return Pauses(
         np.array([p.silence_s for p in pauses]),
         np.array([p.ends for p in pauses], bool),
         likely,
         usual,
         np.array(turn, np.int64),
+        np.array([bounds.least / 1000 for bounds in expected], float),
+        np.array([bounds.longest / 1000 for bounds in expected], float),
     )
 
 

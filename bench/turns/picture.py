@@ -11,9 +11,9 @@ from bench.turns.scoring import Point
 from webapi.voice_node.report.plotting import Figure, save, style
 
 # Colours that the colour-blind tell apart (Okabe and Ito).
-COLOURS = ("#000000", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#E69F00", "#0072B2", "#999999")
+COLOURS = ("#000000", "#009E73", "#D55E00", "#56B4E9", "#0072B2", "#E69F00", "#CC79A7", "#999999")
 LONGEST_MS, MOST = 2000, 60  # of the axes
-SHOWN = ("silence", "words", "smart-turn", "sound", "sound + smart-turn + words")  # more hide each other
+SHOWN = ("silence", "words", "words, graded", "smart-turn", "sound")  # more hide each other
 TITLES = {
     "meetings": "meetings: people talking with people",
     "digits": "phone numbers of spoken digits",
@@ -71,9 +71,11 @@ def _shipped(panel: Any, name: str, point: Point) -> None:
         return
     above = share > MOST
     panel.plot(wait_ms, min(share, MOST - 1.5), "^" if above else "D", color="black", markersize=5)
+    left = name.startswith("end-of-turn")  # ours to the left, so that no two names are in one place
     panel.annotate(
-        f"{name}: {share:.0f} %" if above else name, (wait_ms, min(share, MOST - 1.5)), xytext=(7, -4 if above else 4),
-        textcoords="offset points", fontsize=8,
+        f"{name}: {share:.0f} %" if above else name, (wait_ms, min(share, MOST - 1.5)),
+        xytext=(-7 if left else 7, -4 if above else 4), textcoords="offset points", fontsize=8,
+        ha="right" if left else "left",
     )  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 STUCK_S = 4.0  # EVA (ServiceNow) calls an answer late from here on; a caller asks "hello?"
 HOLD_S = 0.2  # shorter holds are not counted, as in eot-bench: no rule fires before that
 EPSILON = 1e-9
+FRAME_S = 0.02
+UNSURE = 0.4  # between done_at and open_at, as their default values are
 RESAMPLES = 1000
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -29,6 +31,8 @@ class Pauses(NamedTuple):
     likely: Floats  # the probability that the caller is done, by some backend
     usual_s: Floats  # how long the caller's pauses were up to now (pause_estimator); infinite where none is known
     turn: NDArray[np.int64]  # pauses of one turn have one number
+    least_s: Floats  # the wait is at least so long, because of what is expected: where the caller is surely done
+    longest_s: Floats  # the same where they surely are not
 
     @property
     def holds(self) -> Bools:
@@ -88,10 +92,21 @@ def threshold(pauses: Pauses, policy: Grid) -> Fires:
 
 
 def graded(pauses: Pauses, policy: Grid) -> Fires:
-    """Between delay and timeout, the sooner the likelier; `threshold` is the exponent."""
-    left = (1 - pauses.likely) ** policy.threshold
-    after_s = policy.delay_s + (policy.timeout_s - policy.delay_s) * left
-    return Fires(after_s, left > 0.5)
+    """The node's wait (endpoint.py): `threshold` is its done_at, and open_at is UNSURE below it.
+
+    From done_at on it fires after the delay, up to open_at after the timeout, and on the line between them in between,
+    in whole frames.
+    """
+    doubt = np.clip((policy.threshold - pauses.likely) / UNSURE, 0.0, 1.0)
+    frames = np.round(doubt * (policy.timeout_s - policy.delay_s) / FRAME_S)
+    return Fires(policy.delay_s + frames * FRAME_S, doubt >= 1)
+
+
+def bounded(pauses: Pauses, policy: Grid) -> Fires:
+    """The same where the orchestrator has said what it expects: the waits are at least those of expectations.py."""
+    least_s = np.maximum(policy.delay_s, pauses.least_s)
+    longest_s = np.maximum(policy.timeout_s, pauses.longest_s)
+    return graded(pauses, Grid(policy.threshold, least_s, longest_s))
 
 
 def usual(pauses: Pauses, policy: Grid) -> Fires:

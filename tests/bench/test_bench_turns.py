@@ -22,6 +22,9 @@ from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.audio_io import resample_pcm
 from webapi.voice_node.end_of_turn import Said
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.hearing import endpoint
+from webapi.voice_node.hearing.endpoint import Endpoint
+from webapi.voice_node.hearing.turn_rule import TurnRule
 
 RATE_HZ = 8000
 
@@ -44,7 +47,8 @@ def timeline(*holds_s: float, ends: int = 1, likely: float | tuple[float, ...] =
     silence_s = np.array([*holds_s, *[9.0] * ends])
     p = np.full(len(silence_s), likely) if isinstance(likely, float) else np.array(likely)
     over = np.arange(len(silence_s)) >= len(holds_s)
-    return Pauses(silence_s, over, p, np.full(len(silence_s), np.inf), np.zeros(len(silence_s), np.int64))
+    none = np.zeros(len(silence_s))
+    return Pauses(silence_s, over, p, none + np.inf, none.astype(np.int64), none, none)
 
 
 # ---------------------------------------------------------------- which pause is what
@@ -115,10 +119,26 @@ def test_a_sure_backend_fires_after_the_delay_and_an_unsure_one_after_the_timeou
     assert wait_s == pytest.approx(1.65)
 
 
-def test_a_graded_rule_waits_the_less_the_likelier_the_end_is() -> None:
-    of = timeline(ends=3, likely=(0.0, 0.5, 1.0))
-    assert scoring.fire(scoring.graded, of, Policy(1.0, 0.2, 3.0)).after_s.tolist() == pytest.approx([3.0, 1.6, 0.2])
-    assert scoring.fire(scoring.graded, of, Policy(2.0, 0.2, 3.0)).after_s[1] == pytest.approx(0.2 + 2.8 / 4)
+def test_a_graded_rule_waits_as_the_node_does() -> None:
+    likely = tuple(k / 40 for k in range(41))
+    after_s = scoring.fire(scoring.graded, timeline(ends=41, likely=likely), Policy(0.7, 0.2, 2.0)).after_s
+    rule = TurnRule(6, 10, preroll_frames=12, max_frames=6000, longest_hold_frames=100, done_at=0.7, open_at=0.3)
+    assert np.round(after_s / 0.02).tolist() == [endpoint.hold(Endpoint(), p, rule) for p in likely]
+
+
+def test_where_digits_are_expected_it_waits_at_least_as_long_as_the_node() -> None:
+    (of,) = arrays(expects="digits", likely=0.9)
+    assert scoring.fire(scoring.bounded, of, Policy(0.7, 0.2, 2.0)).after_s.tolist() == [0.8, 0.8]
+    (of,) = arrays(expects="digits", likely=0.0)
+    assert scoring.fire(scoring.bounded, of, Policy(0.7, 0.2, 2.0)).after_s.tolist() == pytest.approx([2.4, 2.4])
+    (of,) = arrays(expects="", likely=0.9)
+    assert scoring.fire(scoring.bounded, of, Policy(0.7, 0.2, 2.0)).after_s.tolist() == [0.2, 0.2]
+
+
+def arrays(*, expects: str, likely: float) -> list[Pauses]:
+    """A hold and an end as the benchmark makes arrays of them."""
+    found = pauses(recording(("A", 1.0, 2.0), ("A", 2.5, 4.0), closed=True)._replace(expects=expects))
+    return [ask.arrays(found, np.full(2, likely), np.full(2, np.inf))]
 
 
 def test_an_unlikely_end_waits_as_long_as_this_caller_pauses_at_most_the_timeout() -> None:
@@ -332,7 +352,7 @@ def test_the_command_prints_judges_and_draws(
     told = capsys.readouterr().out
     assert "goal: at most 5% cut off at a mean wait of 800 ms" in told
     made = json.loads((folder / "out" / "turns.json").read_text())
-    assert {"silence", "patience", "words", "sound"} == set(made["curves"])
+    assert {"silence", "patience", "words", "words, graded", "sound"} == set(made["curves"])
     assert (folder / "out" / "turns.svg").read_bytes()[:5] == b"<?xml"
     assert (folder / "out" / "turns-by-source.png").stat().st_size > 1000
 
