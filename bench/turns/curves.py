@@ -21,7 +21,7 @@ DONE_AT = tuple(k / 20 for k in range(4, 29))  # 0.2 to 1.4: from 1 on, nobody i
 GRADED = tuple(Policy(*p) for p in product(DONE_AT, DELAYS_S, TIMEOUTS_S))
 SILENT = tuple(Policy(0.0, delay_s, delay_s) for delay_s in SILENCES_S)
 SWEPT = (*(Policy(*p) for p in product(THRESHOLDS, DELAYS_S, TIMEOUTS_S)), *SILENT)  # a threshold of 0 is silence
-NODE = Policy(0.7, 0.2, 2.0)  # done_at, end_frames and longest_hold_ms of graphs/end-of-turn.yaml
+NODE = Policy(0.7, 0.6, 2.0)  # done_at, end_frames and longest_hold_ms of graphs/end-of-turn.yaml
 PATIENT = tuple(Policy(1.1, delay_s, timeout_s) for delay_s, timeout_s in product(DELAYS_S, (0.6, 0.8, *TIMEOUTS_S)))
 
 
@@ -67,7 +67,7 @@ def shipped(backends: Sequence[str]) -> list[Fixed]:
         Fixed("silence 1.0 s", "", Policy(0.0, 1.0, 1.0), "a usual setting"),
     ]
     asked = [name for name in ("words", "smart-turn") if name in backends]
-    found += [Fixed(f"end-of-turn, {each}", each, NODE, "0.2 to 2 s by the answer", scoring.bounded) for each in asked]
+    found += [Fixed(f"end-of-turn, {each}", each, NODE, "0.6 to 2 s by the answer", scoring.bounded) for each in asked]
     if "smart-turn" in backends:
         found += [
             Fixed("pipecat", "smart-turn", Policy(0.5, 0.2, 3.0), "stop_secs 0.2, Smart Turn, else after 3 s"),

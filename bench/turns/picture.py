@@ -71,11 +71,10 @@ def _shipped(panel: Any, name: str, point: Point) -> None:
         return
     above = share > MOST
     panel.plot(wait_ms, min(share, MOST - 1.5), "^" if above else "D", color="black", markersize=5)
-    left = name.startswith("end-of-turn")  # ours to the left, so that no two names are in one place
+    below = name.startswith("end-of-turn, words")  # so that no two names are in one place
     panel.annotate(
         f"{name}: {share:.0f} %" if above else name, (wait_ms, min(share, MOST - 1.5)),
-        xytext=(-7 if left else 7, -4 if above else 4), textcoords="offset points", fontsize=8,
-        ha="right" if left else "left",
+        xytext=(-4 if below else 7, -22 if below else -4 if above else 4), textcoords="offset points", fontsize=8,
     )  # fmt: skip
 
 
