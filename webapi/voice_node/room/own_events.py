@@ -14,6 +14,8 @@ from typing import Any, cast
 
 from livekit import rtc
 
+from webapi.voice_node.room.native_log import keep_native_log_out
+
 # Answers to requests, each of which waits for its own answer in a queue of its own, and not in the room's.
 NOT_THE_ROOMS = ("capture_audio_frame", "get_stats", "audio_stream_event", "video_stream_event")
 ROOM_EVENT, STREAM_EVENT, CAPTURED = "room_event", "audio_stream_event", "capture_audio_frame"
@@ -59,12 +61,14 @@ def new_room() -> rtc.Room:
             return _handle(room) in (None, event.room_event.room_handle)
         return which not in NOT_THE_ROOMS
 
+    keep_native_log_out()
     room = rtc.Room(_loop(wanted))
     return room
 
 
 def new_source(rate: int, queue_ms: int) -> rtc.AudioSource:
     """A source of mono audio that gets only the answers to pushed frames."""
+    keep_native_log_out()
     return rtc.AudioSource(rate, 1, queue_size_ms=queue_ms, loop=_loop(lambda _, which: which == CAPTURED))
 
 
