@@ -21,6 +21,9 @@ MAX_WAITING = 100  # pieces (2 s); more of them wait only where the native side 
 # Opus encodes 20 ms at a time: without these 10 ms the last piece would be sent with the beginning of the next reply.
 QUIET = bytes(TICK_BYTES)
 LEARNING_TICKS = 10
+# The source is encoded while the bot is silent, too. Up to 56 kbit/s libopus takes its speech coder for that (SILK),
+# which costs three times as much processor time as the other one (CELT). Silence is not sent with either.
+BITS_PER_S = 64_000
 
 
 class TrackSink:
@@ -49,6 +52,7 @@ class TrackSink:
             queue = TrackQueue(await learn_ticks(source))
             track = rtc.LocalAudioTrack.create_audio_track(name, source)
             options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+            options.audio_encoding.max_bitrate = BITS_PER_S
             publication = await room.local_participant.publish_track(track, options)
         except BaseException:
             await source.aclose()
