@@ -51,7 +51,7 @@ def test_nor_is_it_one_for_the_watch_over_other_workers() -> None:
             with pytest.raises(FAILURES):
                 await dispatches.look("a")
             assert await dispatches.exists("AD", "a")
-            assert await dispatches.probe("a", "bot") is None
+            assert await dispatches.probe("a", "bot", 1.0) is None
             assert not await dispatches.delete("AD", "a")
 
     asyncio.run(scenario())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field, replace
 
 from livekit import api
@@ -12,11 +13,12 @@ from livekit.protocol.models import Room
 from webapi.voice_node.clock.virtual_time import run_virtual
 from webapi.voice_node.config import pinned_settings
 from webapi.voice_node.errors import UserError
-from webapi.voice_node.node.worker.dispatches import PROBE_MS, Found
+from webapi.voice_node.node.worker.dispatches import Found
 from webapi.voice_node.node.worker.rescue import MOST, Seen
 from webapi.voice_node.node.worker.rescuer import POLL_S, Rescuer
 from webapi.voice_node.room.room_list import OpenRoom
 
+MOST_S = 2.0  # that the server waits for an answer
 AGAIN = api.CreateAgentDispatchRequest(agent_name="agent", room="room")
 
 
@@ -26,6 +28,7 @@ class Server:
 
     seen: dict[str, Seen] = field(default_factory=dict)  # by room
     dead: set[str] = field(default_factory=set)
+    slow: dict[str, float] = field(default_factory=dict)  # seconds that a worker takes to answer
     down: bool = False
     unknown: set[str] = field(default_factory=set)  # rooms whose node does not answer
     again_s: list[tuple[str, float]] = field(default_factory=list)
@@ -53,12 +56,11 @@ class Server:
             raise api.TwirpError("deadline_exceeded", "request timed out", status=408)
         return [Found(self.seen[room], AGAIN)]
 
-    async def probe(self, room: str, _: str) -> bool | None:
+    async def probe(self, room: str, _: str, within_s: float) -> bool | None:
         self.probes += 1
-        if self.seen[room].worker in self.dead:
-            await asyncio.sleep(PROBE_MS / 1000)
-            return False
-        return True
+        silent_s = math.inf if self.seen[room].worker in self.dead else self.slow.get(self.seen[room].worker, 0.0)
+        await asyncio.sleep(min(silent_s, within_s, MOST_S))
+        return silent_s <= min(within_s, MOST_S)
 
     async def again(self, found: Found) -> bool:
         seen = found.seen
@@ -159,6 +161,23 @@ def test_a_worker_that_is_silent_for_three_seconds_keeps_its_calls() -> None:
 
     run_virtual(scenario())
     assert server.again_s == []
+
+
+def test_a_worker_that_answers_late_each_time_keeps_its_calls() -> None:
+    server = Server(slow={"AW_slow": 1.9})
+    server.add("r", "AW_slow")
+    server.add("mine", "AW_me")
+
+    async def scenario() -> None:
+        task = server.watcher("mine")
+        await asyncio.sleep(30)
+        server.dead.add("AW_slow")
+        await asyncio.sleep(8)
+        task.cancel()
+
+    run_virtual(scenario())
+    assert [room for room, at_s in server.again_s if at_s > 30] == ["r"]
+    assert len(server.again_s) == 1
 
 
 def test_where_the_watching_workers_own_bot_is_silent_too_nobody_is_dead() -> None:

@@ -19,7 +19,6 @@ from webapi.voice_node.node.worker.rescue import Seen
 from webapi.voice_node.room import who_is_heard
 from webapi.voice_node.room.room_list import FAILURES, OpenRoom, RoomList
 
-PROBE_MS = 800  # a bot's process answers within 10 ms, and a busy one within a few hundred
 PROBE = "voice_node.alive"  # no bot has such a method: its SDK says so at once, whatever the bot does
 REPLIED, SILENT = "RpcError 14", ("RpcError 15", "transport failure")
 RESCUES = "voice_node.rescues"  # an attribute of a dispatch: how often it was dispatched again
@@ -81,10 +80,11 @@ class Dispatches:
         people = list(there.participants)
         return [found(dispatch, people) for dispatch in ours]
 
-    async def probe(self, room: str, identity: str) -> bool | None:
-        """Whether the process of a bot answers; None where nobody can say."""
+    async def probe(self, room: str, identity: str, within_s: float) -> bool | None:
+        """Whether the process of a bot answers; None where nobody can say. The server waits for 2 s at most."""
+        timeout_ms = int(within_s * 1000)
         request = PerformRpcRequest(
-            room=room, destination_identity=identity, method=PROBE, response_timeout_ms=PROBE_MS
+            room=room, destination_identity=identity, method=PROBE, response_timeout_ms=timeout_ms
         )
         service = self._server.room  # livekit-api 1.2.2 has no method for this call of the room service
         grant = service._auth_header(api.VideoGrants(room_admin=True, room=room))

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from livekit.protocol.agent import Job
 from loguru import logger
@@ -18,8 +19,9 @@ from webapi.voice_node.node.worker.rescue import Seen, State, is_due, is_settled
 from webapi.voice_node.room.room_list import FAILURES, OpenRoom
 
 POLL_S = 1.0  # between two looks at the list of rooms, and between two questions to a worker
-DOUBT_S = 0.25  # between two questions to a worker that has not answered
-SILENCES = 4  # in a row, each 0.8 s, make a worker dead
+QUESTIONS = 4  # to a worker that does not answer, after which it is dead
+QUESTION_S = 1.05  # from each to the next one
+OWN_S = 0.8  # for this worker's own bot to answer: it does within 10 ms, and on a busy machine within a few hundred
 OWN_ROUNDS = 5  # in every so many rounds, and when the server answers again, this worker's own rooms are looked at
 SAMPLE = 5  # settled rooms that are looked at in each round: the server counts a room's people only every 5 s
 AT_ONCE = 10  # questions to the server
@@ -38,8 +40,8 @@ class Rescuer:
     """Looks at all rooms of the server, but at each only when it is new, has changed, or something is wrong in it.
 
     Workers are asked whether they live by way of one of their bots, one question a second for each other worker. A
-    worker is dead only if a bot of this worker's own answers meanwhile: where the server or the machine is overloaded,
-    nobody answers in time, and nobody is dead.
+    worker is dead only if it answers none of several questions, and a bot of this worker's own answers meanwhile: where
+    the server or the machine is overloaded, nobody answers in time, and nobody is dead.
     `mine`: the jobs that this worker serves, by their dispatch. `free`: it has room for a call. `leave` gets the jobs
     whose call was given to another worker, while this one was cut off. `reachable` is told when the server stops
     answering, and when it answers again.
@@ -171,35 +173,52 @@ class Rescuer:
         return [seen for seen in found if seen.present]
 
     async def _ask(self, worker: str) -> None:
-        """Ask a worker whether it lives, by way of any of its bots.
+        """Ask a worker whether it lives, by way of any of its bots: QUESTIONS times, or until it has answered.
 
-        Where it does not answer it is asked again, each time together with a bot of this worker's own.
+        A question goes on while the next one is asked: a process that gets little time answers late. With each but the
+        first one a bot of this worker's own is asked, too.
         """
-        bots: list[Seen] = []
-        for silences in range(SILENCES):
-            bots = self._bots().get(worker, [])
-            if not bots:
-                return
-            own = self._own_bots() if silences else []
-            answers, own_answers = await asyncio.gather(self._probe(bots), self._probe(own))
-            if answers:
-                self._dead.discard(worker)
-            if answers is not False or own_answers is False:
-                return
-            await asyncio.sleep(DOUBT_S)
-        if worker not in self._dead:
-            log = self._log.bind(event="worker_dead", worker=worker, calls=len(bots))
-            log.error(f"worker {worker} does not answer: its {len(bots)} calls are given to others")
-            self._dead.add(worker)
-            self._died.set()
+        answer: asyncio.Future[bool | None] = self._loop.create_future()  # a silence is none
+        tasks: list[asyncio.Task[Any]] = []
+        try:
+            for number in range(QUESTIONS):
+                bots = self._bots().get(worker, [])
+                if not bots:
+                    return
+                tasks.append(asyncio.create_task(self._question(bots, answer)))
+                own = asyncio.create_task(self._probe(self._own_bots() if number else [], OWN_S))
+                tasks.append(own)
+                await asyncio.wait([answer], timeout=QUESTION_S)
+                if answer.done():
+                    if answer.result():
+                        self._dead.discard(worker)
+                    return
+                if await own is False:
+                    return
+            self._on_silence(worker, len(bots))
+        finally:
+            for task in tasks:
+                task.cancel()
 
-    async def _probe(self, bots: list[Seen]) -> bool | None:
+    async def _question(self, bots: list[Seen], answer: asyncio.Future[bool | None]) -> None:
+        got = await self._probe(bots, QUESTION_S * QUESTIONS)
+        if got is not False and not answer.done():
+            answer.set_result(got)
+
+    def _on_silence(self, worker: str, calls: int) -> None:
+        if worker in self._dead:
+            return
+        log = self._log.bind(event="worker_dead", worker=worker, calls=calls)
+        log.error(f"worker {worker} does not answer: its {calls} calls are given to others")
+        self._dead.add(worker)
+        self._died.set()
+
+    async def _probe(self, bots: list[Seen], within_s: float) -> bool | None:
         """Whether one of these bots answers; None where nobody can say, or there is none."""
         if not bots:
             return None
         bot = random.choice(bots)  # noqa: S311 - no secret
-        async with self._asking:
-            return await self._dispatches.probe(bot.room, bot.identity)
+        return await self._dispatches.probe(bot.room, bot.identity, within_s)
 
     # ------------------------------------------------------------ what is to be done
 
