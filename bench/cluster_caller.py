@@ -16,7 +16,7 @@ from tests.speech import chatter, silence
 from webapi.voice_node.room.own_events import new_room, new_source
 
 SPEECH = chatter(0.8) + silence(0.6)
-PIECE = RATE_HZ // 50
+PIECE = RATE_HZ // 100  # a source without a queue takes nothing else
 ANSWER_S = 8.0  # for the node to have heard an utterance and played the reply
 
 
@@ -45,7 +45,7 @@ class Caller:
 
     def __post_init__(self) -> None:
         self.room = new_room()
-        self._source = new_source(RATE_HZ, 200)
+        self._source = new_source(RATE_HZ, 0)  # without a queue: nothing is encoded while nobody talks
         self._turn = asyncio.Event()
         self._outcome = ""
         self._track = rtc.LocalAudioTrack.create_audio_track("microphone", self._source)
@@ -87,7 +87,7 @@ class Caller:
         for at in range(0, len(SPEECH), 2 * PIECE):
             piece = SPEECH[at : at + 2 * PIECE].ljust(2 * PIECE, b"\0")
             await self._source.capture_frame(rtc.AudioFrame(piece, RATE_HZ, 1, PIECE))
-            due_s = max(due_s + 0.02, time.monotonic() - 0.1)
+            due_s = max(due_s + PIECE / RATE_HZ, time.monotonic() - 0.1)
             await asyncio.sleep(due_s - time.monotonic())
         self._track.mute()
         try:
