@@ -35,6 +35,8 @@ SOUND = Sound(
         (0, 3, 0.0, None, True),  # a sound that stands out, whatever it is
         (0, 3, None, 0.0, True),
         (0, 9, 0.0, 0.1, False),  # it may be the bot's own voice
+        (99, 99, 1.0, 2.0, False),  # it is the bot's own voice
+        (99, 99, None, 2.0, False),
     ],
 )
 def test_what_makes_a_reply_soft(

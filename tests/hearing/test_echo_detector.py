@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from webapi.voice_node.hearing.echo_detector import EchoDetector
+from webapi.voice_node.hearing.echo_detector import BOT, EchoDetector
 
 NOISE, VOICE = 100.0, 1e7  # power: about −70 and −20 dBFS
 SILENT = 0.0
@@ -88,3 +88,69 @@ def test_what_ends_with_the_bot_was_an_echo() -> None:
     look(watch, NOISE, VOICE, 100)
     look(watch, VOICE, VOICE, 20)
     assert not look(watch, VOICE, SILENT, 100)
+
+
+def hears(watch: EchoDetector, share: float, pieces: int, heard: float = VOICE / 1e3) -> None:
+    """Something over the bot, of which that share is the bot's voice: 30 dB below it."""
+    for _ in range(pieces):
+        watch.look(heard, VOICE)
+        if watch.asks:
+            watch.explained(share)
+
+
+def asked(watch: EchoDetector) -> tuple[bool, float | None]:
+    return watch.echo, watch.echo_left
+
+
+def test_what_is_mostly_the_bots_voice_is_the_bot_for_a_while() -> None:
+    watch = after_noise()
+    hears(watch, 0.5, 4)
+    assert watch.echo_left == BOT
+    hears(watch, 0.3, 20)  # neither nor
+    assert watch.echo_left == watch.left < 1
+
+
+def test_who_is_hardly_the_bot_is_the_caller_however_soft() -> None:
+    watch = after_noise()
+    hears(watch, 0.3, 20)
+    assert watch.echo
+    hears(watch, 0.1, 8)
+    assert watch.echo_left is None
+    hears(watch, 0.6, 2)
+    assert asked(watch) == (True, BOT)
+
+
+def test_the_bot_is_not_taken_for_a_caller_because_it_is_loud() -> None:
+    watch = after_noise()
+    hears(watch, 0.9, 30, heard=2 * VOICE)
+    assert asked(watch) == (True, BOT)
+
+
+def test_a_weak_echo_wakes_the_canceller_for_good() -> None:
+    watch = after_noise()
+    look(watch, NOISE, VOICE, 100)
+    assert watch.none
+    hears(watch, 0.9, 4)
+    assert watch.none  # by chance, a voice may be like another for so long
+    assert watch.echo_left == BOT
+    hears(watch, 0.9, 6)
+    assert not watch.none
+    look(watch, NOISE, VOICE, 300)
+    assert not watch.none
+
+
+def test_it_asks_only_where_the_answer_matters() -> None:
+    watch = after_noise()
+    assert not any(asks(watch, VOICE, SILENT, 20))  # the bot is silent
+    assert not any(asks(watch, NOISE, VOICE, 20))  # nothing is heard
+    assert sum(asks(watch, VOICE / 10, VOICE, 20)) == 10
+    look(watch, VOICE / 10, VOICE, 150)
+    assert not any(asks(watch, VOICE / 10, VOICE, 20))  # the canceller has learnt
+
+
+def asks(watch: EchoDetector, heard: float, played: float, pieces: int) -> list[bool]:
+    out = []
+    for _ in range(pieces):
+        watch.look(heard, played)
+        out.append(watch.asks)
+    return out

@@ -71,6 +71,9 @@ def test_where_the_run_began(frames: str, first: int) -> None:
         (10, 0.9, 0.5, True, False),
         (11, 0.89, 0.5, True, False),
         (4, 0.8, 1.0, False, True),  # no reply plays: echo does not matter
+        (99, 1.0, 2.0, True, False),  # it is the bot
+        (99, None, 2.0, True, False),
+        (99, 1.0, 2.0, False, False),  # what it said last comes back
     ],
 )
 def test_what_is_asked(

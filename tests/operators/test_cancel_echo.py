@@ -13,11 +13,12 @@ import pytest
 
 from bench.echo_room import Room, call
 from tests.operators.build import info
-from tests.speech import silence, vowel
+from tests.speech import chatter, silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings, public
 from webapi.voice_node.events import AudioChunk, AudioGap, Event, PlaybackEnded, ReplyAudio, Turn, record
 from webapi.voice_node.graph.files import load_graph
+from webapi.voice_node.hearing.echo_detector import BOT
 from webapi.voice_node.operators.cancel_echo import cancel_echo
 from webapi.voice_node.operators.kinds import Kind
 from webapi.voice_node.operators.resample import resample
@@ -32,11 +33,18 @@ REPLY_S = 6.0
 
 
 def talk(
-    said: bytes, room: Room, folder: Path, *, echo: bool = True, record_to: Path | None = None, **settings: Any
+    said: bytes,
+    room: Room,
+    folder: Path,
+    *,
+    echo: bool = True,
+    record_to: Path | None = None,
+    replied: bytes = REPLY,
+    **settings: Any,
 ) -> list[Event]:
-    """A call from such a room; what happened. The bot answers with a voice, for six seconds."""
+    """A call from such a room; what happened. The bot answers with a voice, for six seconds unless `replied` is it."""
     reply = folder / "reply.wav"
-    write_wav(reply, REPLY, 48_000)
+    write_wav(reply, replied, 48_000)
     made = load_settings(None, vad_backend="webrtc", mock_reply=str(reply), **settings)
     graph = load_graph("default", made)
     recorder = None
@@ -84,7 +92,7 @@ def test_the_caller_still_does(tmp_path: Path) -> None:
 def test_a_caller_without_a_loudspeaker_is_heard_at_once(tmp_path: Path, after_s: float) -> None:
     """Where there is no echo, a canceller holds down whoever talks over the bot: so it is not believed then."""
     begins = next(e.t_us for e in talk(ASK + silence(1.0), Room(120, -300), tmp_path) if e.name == "playback_started")
-    said = ASK + silence(begins / 1e6 + after_s - 0.9) + vowel(1.0) + silence(1.0)
+    said = ASK + silence(begins / 1e6 + after_s - 0.9) + chatter(1.0) + silence(1.0)  # another voice than the bot's
     (at,) = barge_ins(talk(said, Room(120, -300), tmp_path))
     assert at - begins / 1e6 - after_s < 0.3
 
@@ -94,6 +102,57 @@ def test_a_recorded_call_decides_the_same_again(tmp_path: Path) -> None:
 
     said = ASK + silence(2.0) + vowel(1.0) + silence(3.0)
     events = talk(said, Room(120, LOUD), tmp_path, record_to=tmp_path / "call")
+    assert replay_call(tmp_path / "call").events == [record(event, 0) for event in events]
+
+
+FIRST_WORDS = chatter(2.0)
+BACKWARDS = np.frombuffer(FIRST_WORDS, "<i2")[::-1]  # another voice of the same sound
+BEGINS_S = 1.32  # when the reply begins
+
+
+def first_words(room: Room, folder: Path, caller: bytes = b"", **more: Any) -> list[float]:
+    """When the bot is interrupted, in seconds after its first words began."""
+    events = talk(ASK + silence(BEGINS_S - 0.9) + caller + silence(2.6), room, folder, replied=FIRST_WORDS, **more)
+    begins, *_ = (event.t_us / 1e6 for event in events if event.name == "playback_started")
+    assert not caller or begins == pytest.approx(BEGINS_S)
+    return [at - begins for at in barge_ins(events)]
+
+
+@pytest.mark.parametrize("db", [-6, 0])
+@pytest.mark.parametrize("late_ms", [20, 120, 300, 500])
+def test_the_first_words_that_come_back_do_not_interrupt(tmp_path: Path, late_ms: int, db: int) -> None:
+    assert first_words(Room(late_ms, db, ring_ms=40), tmp_path) == []
+    assert first_words(Room(late_ms, db, ring_ms=40), tmp_path, echo_cancel="never")
+
+
+@pytest.mark.parametrize("late_ms", [20, 120, 300])
+def test_a_caller_over_the_first_words_that_come_back_does(tmp_path: Path, late_ms: int) -> None:
+    caller = silence(0.5) + BACKWARDS.tobytes()
+    at, *_ = first_words(Room(late_ms, -6, ring_ms=40), tmp_path, caller)
+    assert 0.5 < at < 1.0
+
+
+@pytest.mark.parametrize("loud", [1.0, 0.25, 0.1])
+@pytest.mark.parametrize("after_s", [0.1, 0.4])
+def test_a_soft_caller_without_a_loudspeaker_interrupts_the_first_words(
+    tmp_path: Path, after_s: float, loud: float
+) -> None:
+    caller = silence(after_s) + (BACKWARDS * loud).astype("<i2").tobytes()
+    at, *_ = first_words(Room(120, -300), tmp_path, caller)
+    assert after_s < at < after_s + 0.5
+
+
+@pytest.mark.parametrize("db", [-35, -40])
+def test_a_weak_and_late_echo_interrupts_nothing(tmp_path: Path, db: int) -> None:
+    assert first_words(Room(300, db, ring_ms=40), tmp_path) == []
+
+
+def test_who_was_found_over_the_first_words_is_found_again_in_a_replay(tmp_path: Path) -> None:
+    from webapi.voice_node.replay.call_replay import replay_call
+
+    said = ASK + silence(0.8) + BACKWARDS.tobytes() + silence(1.0)
+    events = talk(said, Room(120, -6, ring_ms=40), tmp_path, replied=FIRST_WORDS, record_to=tmp_path / "call")
+    assert barge_ins(events)
     assert replay_call(tmp_path / "call").events == [record(event, 0) for event in events]
 
 
@@ -205,10 +264,12 @@ def test_how_much_of_the_echo_may_be_left_reaches_the_frames() -> None:
         if index == 20:
             played.on_next(ReplyAudio(200_000, TURN, vowel(0.5), 48_000))
         weaker = (np.frombuffer(piece(index % 30).pcm, "<i2") // 4).tobytes()
-        caller.on_next(AudioChunk((index + 1) * 10_000, weaker, 48_000, True))
+        heard = weaker if index >= 45 else bytes(CHUNK)
+        caller.on_next(AudioChunk((index + 1) * 10_000, heard, 48_000, True))
     left = [frame.echo_left for frame in out]
     assert left[:9] == [None] * 9  # the bot has not spoken
-    assert 0.5 < left[-1] < left[-5] < 1
+    assert 0.5 < left[20] < left[15] < 1
+    assert left[-1] == BOT  # what comes back is what it says
 
 
 def test_the_same_bits_however_the_audio_is_cut(tmp_path: Path) -> None:
@@ -266,7 +327,7 @@ def test_the_canceller_rests_while_it_is_plain_that_there_is_no_echo(monkeypatch
         return samples.tobytes()
 
     speaks = [*[True] * 400, *[False] * 100, *[True] * 50]  # the bot, of each piece of 10 ms
-    echoes = [*[False] * 300, *[True] * 100, *[False] * 150]  # its echo comes 3 s later: no loudspeaker before
+    echoes = [*[False] * 300, *[True] * 100, *[False] * 150]  # its echo comes only after 3 s: no loudspeaker before
 
     def script(caller: Any, played: Any) -> None:
         caller.on_next(AudioChunk(0, b"", 48_000, True))
@@ -282,9 +343,61 @@ def test_the_canceller_rests_while_it_is_plain_that_there_is_no_echo(monkeypatch
     rests = next(n for n, (a, b) in enumerate(pairwise(numbers)) if b != a + 1)
     assert numbers[: rests + 1] == [*range(rests + 1)]
     assert 50 < rests < 70  # 0.6 s of the bot's first words
-    sees = 400 + 50  # 0.5 s after the bot has fallen silent
+    sees = 300 + 23  # 0.2 s later most of what was heard lately is what was played
     assert numbers[rests + 1 :] == [*range(sees - 198, 550)]
     assert max(at_a_time) == 16
     assert at_a_time[-1] == 1  # it has caught up
     assert all(heard == played for heard, played in processed)  # in step
     assert b"".join(chunk.pcm for chunk in out[1:]) == b"".join(sound(loud, n) for n, loud in enumerate(echoes))
+
+
+# ---------------------------------------------------------------- the bot's first words
+
+
+def left_of(said: bytes, played: bytes, size: int = 1) -> list[Any]:
+    """What comes out, in chunks of `size` times 10 ms, where the bot speaks from the first sample on."""
+
+    def script(caller: Any, speaker: Any) -> None:
+        caller.on_next(AudioChunk(0, b"", 48_000, True))
+        speaker.on_next(ReplyAudio(0, TURN, played, 48_000))
+        for at in range(0, len(said), size * CHUNK):
+            caller.on_next(AudioChunk((at // CHUNK + size) * 10_000, said[at : at + size * CHUNK], 48_000, True))
+
+    return through(script)[1:]
+
+
+def comes_back(played: bytes, room: Room, said: bytes | None = None) -> bytes:
+    """What a microphone takes up in that room."""
+    said = said or bytes(len(played))
+    cuts = range(0, len(played), CHUNK)
+    return b"".join(room.mixed(said[at : at + CHUNK], played[at : at + CHUNK]) for at in cuts)
+
+
+@pytest.mark.parametrize("db", [0, -6, -20, -35])
+@pytest.mark.parametrize("late_ms", [20, 120, 300, 500])
+def test_the_first_words_that_come_back_are_known_for_the_bots(late_ms: int, db: int) -> None:
+    bot = chatter(1.5)
+    out = left_of(comes_back(bot, Room(late_ms, db, ring_ms=40)), bot)
+    heard = out[late_ms // 10 + 15 :]
+    assert [chunk.echo_left for chunk in heard if chunk.echo_left is None or chunk.echo_left <= 1] == []
+
+
+@pytest.mark.parametrize("loud", [1.0, 0.1])
+def test_a_caller_without_a_loudspeaker_is_passed_on_as_they_are(loud: float) -> None:
+    bot, caller = chatter(1.5), np.frombuffer(chatter(3.0), "<i2")[::-1][:72_000] * loud
+    said = comes_back(bot, Room(0, -300), caller.astype("<i2").tobytes())
+    out = left_of(said, bot)
+    assert [chunk.echo_left for chunk in out[25:60]] == [None] * 35
+    assert b"".join(chunk.pcm for chunk in out[25:60]) == said[25 * CHUNK : 60 * CHUNK]
+
+
+def test_what_frames_are_told_does_not_depend_on_the_length_of_chunks() -> None:
+    bot = chatter(1.5)
+    said = comes_back(bot, Room(120, -6, ring_ms=40), silence(0.8) + vowel(0.7))
+    told = []
+    for size in (1, 2, 10):
+        chunks = left_of(said, bot, size)
+        pieces = [(chunk, at) for chunk in chunks for at in range(0, len(chunk.pcm), CHUNK)]
+        told.append([(chunk.echo_left, chunk.pcm[at : at + CHUNK]) for chunk, at in pieces])
+    assert len(told[0]) == 150
+    assert told[0] == told[1] == told[2]

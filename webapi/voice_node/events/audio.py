@@ -20,7 +20,7 @@ class AudioChunk(NamedTuple):
     pcm: bytes
     rate: int  # Hz
     echo: bool = False  # the bot's own voice may be in it, as the caller's side does not cancel echo
-    echo_left: float | None = None  # 0..1: how much of the echo may be left; None: not from a canceller
+    echo_left: float | None = None  # 0..1: how much of the echo may be left; 2: all is echo; None: not from a canceller
 
 
 @dataclass(frozen=True, slots=True)

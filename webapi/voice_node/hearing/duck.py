@@ -55,6 +55,8 @@ class Sound(NamedTuple):
 
 def falls(s: Sound, rule: DuckRule) -> bool:
     """Whether the sound makes a reply soft."""
+    if s.echo_left is not None and s.echo_left > 1:  # it is the bot's own voice
+        return False
     frames, least = rule.frames, FALLS
     if s.echo_left:
         frames += round((WITH_ECHO - 1) * frames * s.echo_left)

@@ -4,8 +4,12 @@ It compares the power of what was heard and of what was played, 10 ms at a time.
 still attenuates a caller who talks over the bot: with LiveKit's, only 13 % of callers without a loudspeaker were found
 within 300 ms. So the canceller's output is used until it is certain that there is no echo: for each possible delay, the
 bot was loud that long ago and the microphone was quiet. The output is used again once the microphone was loud while the
-bot spoke and quiet as soon as it stopped. While nothing is certain yet, a caller who is louder than any possible echo
-is taken for a caller.
+bot spoke and quiet as soon as it stopped.
+
+Where the canceller has not learnt yet, or rests, powers do not say who is heard. It `asks` then how much of what was
+heard what was played explains (echo_share.py): mostly, and it is the bot, which interrupts nothing, and wakes the
+canceller; hardly at all, and it is the caller, who is heard without the canceller. While that is not known yet, who is
+louder than any possible echo is taken for a caller.
 """
 
 from __future__ import annotations
@@ -24,10 +28,17 @@ RING = 8  # pieces of reverberation
 SPEAKS = 1e5  # least power of the bot's voice outside its pauses: -40 dBFS
 NEW = 100  # pieces of the bot's voice that count as its first words
 LOUDER = 10**-0.3  # -3 dB of the bot: louder than any echo
-BELIEVED = 50  # pieces for which a louder caller is then believed
-LEARNS = (
-    150  # pieces of the bot's voice until LiveKit's canceller left no echo that a detector took for a voice, in an hour
-)
+BELIEVED = 50  # pieces for which what was taken for a caller then is one
+# Pieces of the bot's voice until LiveKit's canceller left no echo that a detector took for a voice, in an hour.
+LEARNS = 150
+
+EVERY = 2  # pieces: how often it asks
+MOSTLY = 0.45  # of the energy of what was heard lately: this is the bot
+HELD = 15  # pieces for which it then is
+WAKES = 4  # times in a row: the canceller that rests is needed
+HARDLY = 0.15  # of the energy, at most, STRANGE times in a row: this is not the bot
+STRANGE = 3
+BOT = 2.0  # `echo_left` of what is the bot
 
 
 class EchoDetector:
@@ -37,20 +48,51 @@ class EchoDetector:
     """
 
     def __init__(self) -> None:
-        self.echo = True
         self.none = False
         self._missed = np.zeros(LATEST + 1, int)  # per delay: pieces in a row in which an echo was due and missing
         self._played = np.zeros(LATEST + 1 + RING)  # power played, by delay
         self._spoke = 0  # pieces
         self._believed = 0
+        self._pieces = 0
+        self._quiet = True  # the last piece
+        self._bot = 0  # pieces for which what is heard is still taken for the bot
+        self._alike, self._strange = 0, 0  # times in a row that it was the bot, and that it was not
+        self._seen = False  # an echo which, however weak, was there: it may not be ruled out any more
         self._floor = 0.0
         self._loud = 0  # pieces while the bot was heard
         self._since = LATEST + 1  # pieces since the bot was last loud
 
     @property
+    def echo(self) -> bool:
+        """Whether the canceller's output is to be used."""
+        return not (self.none or (self._believed and not self._bot and self._spoke < NEW))
+
+    @property
     def left(self) -> float:
         """How much of the echo the canceller may leave: 1 at first, 0 once it has learnt the echo path."""
         return max(0.0, 1 - self._spoke / LEARNS)
+
+    @property
+    def echo_left(self) -> float | None:
+        """As AudioChunk has it: `left`, BOT where this is the bot's voice, None where no canceller is needed."""
+        return BOT if self._bot else self.left if self.echo else None
+
+    @property
+    def asks(self) -> bool:
+        """Whether it matters how much of what was heard is the bot's voice: `explained` tells it."""
+        unsure = self.none or self._spoke < LEARNS
+        return unsure and not self._quiet and self._pieces % EVERY == 0 and float(self._played.max()) > SPEAKS
+
+    def explained(self, share: float) -> None:
+        """So much of the energy of what was heard lately is the bot's voice."""
+        self._alike = self._alike + 1 if share >= MOSTLY else 0
+        self._strange = self._strange + 1 if share <= HARDLY else 0
+        if self._alike:
+            self._bot, self._believed = HELD, 0
+            self._seen |= self._alike >= WAKES
+            self.none &= not self._seen
+        elif self._strange >= STRANGE:
+            self._bot, self._believed = 0, BELIEVED
 
     def look(self, heard: float, played: float) -> None:
         """One piece: the power (mean square of int16) of what was heard and of what was played."""
@@ -58,6 +100,9 @@ class EchoDetector:
         self._floor = min(heard, self._floor * RISE) if self._floor else heard
         visible = OVER_FLOOR * self._floor / ECHO  # least power played whose echo would be above the noise
         quiet = heard <= OVER_FLOOR * self._floor
+        self._quiet = quiet
+        self._pieces += 1
+        self._bot = max(0, self._bot - 1)
         self._played[1:] = self._played[:-1]
         self._played[0] = played
         self._spoke += played > SPEAKS
@@ -67,7 +112,6 @@ class EchoDetector:
                 self._believed = BELIEVED
             self._believed = max(0, self._believed - 1)
         self._see_again(quiet, played > visible)
-        self.echo = not (self.none or (self._believed and self._spoke < NEW))
 
     def _rule_out(self, quiet: bool, due: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
         """Rule out delays. `due`: per delay, whether an echo would be heard now."""
@@ -77,7 +121,7 @@ class EchoDetector:
             self._missed[due] += 1
         else:
             self._missed[due & (self._missed < PLAIN)] = 0
-        self.none = bool((self._missed >= PLAIN).all())
+        self.none = not self._seen and bool((self._missed >= PLAIN).all())
 
     def _louder(self, heard: float) -> bool:
         """Whether it is louder than any possible echo, while the bot was heard at all."""

@@ -12,7 +12,8 @@ Where the detector also gives the probability of a voice, it has the last word: 
 probability is at least START. Over a reply that plays, N frames at BARGE_IN or more are needed; not where the reply
 becomes soft first, and is interrupted later. Where an echo canceller works on the caller's audio, the start rule holds
 over a reply too, made stricter in proportion to the echo that may be left, up to WITH_ECHO times N frames of certainty.
-docs/hearing.md and docs/echo.md have the reasons and figures.
+What is known for the bot's own voice (`echo_left` above 1) begins nothing. docs/hearing.md and docs/echo.md have the
+reasons and figures.
 """
 
 from __future__ import annotations
@@ -64,7 +65,9 @@ class Margin(NamedTuple):
 
 
 def opens(s: Onset, probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> bool:
-    """Whether the frame just counted starts an utterance. `playing`: a reply is played; `echo_left`: 0 to 1."""
+    """Whether the frame just counted starts an utterance. `playing`: a reply is played; `echo_left`: as of a chunk."""
+    if echo_left is not None and echo_left > 1:
+        return False
     frames, least = _needed(probability, echo_left, playing, rule)
     return s.run >= frames and (probability is None or probability >= least)
 

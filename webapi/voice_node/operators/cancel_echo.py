@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from reactivex.disposable import CompositeDisposable
 from webapi.voice_node.audio_io import Framer
 from webapi.voice_node.events import ROOM_RATE_HZ, AudioChunk, CallerAudio, Played
 from webapi.voice_node.hearing.echo_detector import EchoDetector
+from webapi.voice_node.hearing.echo_share import EchoShare
 from webapi.voice_node.operators.kinds import PLAYED, Kind, Stage, operator
 from webapi.voice_node.playback.far_end import PIECE_BYTES, FarEnd
 from webapi.voice_node.reactive.direct import DirectObservable
@@ -37,6 +40,7 @@ def cancel_echo(
                                          and nothing while it is plain that there is no echo (echo_detector.py)
 
     What is c says in `echo_left` how much of the echo may still be in it: `turn_events` asks more of a barge-in then.
+    What is the bot's voice for the most part (echo_share.py) says so there, and begins no utterance.
 
     Chunks of 10 ms, or multiples of it, come out at once; of others, up to 10 ms wait for the next one.
     """
@@ -66,6 +70,7 @@ class _Cancelling:
         self._canceller: EchoCanceller | None = None  # made when the bot first speaks
         self._far_end = FarEnd()
         self._detector = EchoDetector()
+        self._share = EchoShare()
         self._framer = Framer(PIECE_BYTES)
         self._behind: deque[tuple[bytes, bytes]] = deque(maxlen=REMEMBERED)  # heard and played; not yet processed
 
@@ -86,9 +91,9 @@ class _Cancelling:
             return
         pieces = self._framer.push(value.pcm)
         self._far_end.arrived(value.t_us, len(pieces))
-        pcm = b"".join([self._clean(self._canceller, piece) for piece in pieces])
-        if pcm:
-            self._emit(value._replace(pcm=pcm, echo_left=self._detector.left if self._detector.echo else None))
+        cleaned = [self._clean(self._canceller, piece) for piece in pieces]
+        for echo_left, alike in groupby(cleaned, itemgetter(1)):
+            self._emit(value._replace(pcm=b"".join(pcm for pcm, _ in alike), echo_left=echo_left))
 
     def on_played(self, value: Played) -> None:
         """Remember what the speaker plays."""
@@ -96,16 +101,19 @@ class _Cancelling:
             self._canceller = self._canceller or _new_canceller()
             self._far_end.on_played(value)
 
-    def _clean(self, canceller: EchoCanceller, heard: bytes) -> bytes:
-        """A piece without its echo; as it came where there is none, or the canceller is not there yet."""
+    def _clean(self, canceller: EchoCanceller, heard: bytes) -> tuple[bytes, float | None]:
+        """A piece without its echo, or as it came where it has none or the canceller is behind; and its `echo_left`."""
         played = self._far_end.next_piece()
-        cleaned, behind = heard, self._behind
+        cleaned, behind, detector = heard, self._behind, self._detector
         behind.append((heard, played))
-        if not self._detector.none:  # else there is nothing to learn: it waits until there is an echo again
+        if not detector.none:  # else there is nothing to learn: it waits until there is an echo again
             for _ in range(min(CATCH_UP, len(behind))):
                 cleaned = canceller.process(*behind.popleft())
-        self._detector.look(power(heard), power(played))
-        return heard if behind or not self._detector.echo else cleaned
+        detector.look(power(heard), power(played))
+        self._share.push(heard, played)
+        if detector.asks:
+            detector.explained(self._share.share())
+        return cleaned if detector.echo and not behind else heard, detector.echo_left
 
 
 def power(pcm: bytes) -> float:
