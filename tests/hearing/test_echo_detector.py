@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from webapi.voice_node.hearing.echo_detector import BOT, EchoDetector
+import pytest
+
+from webapi.voice_node.hearing.echo_detector import BOT, EVERY, KNOWN, RESTING, EchoDetector
 
 NOISE, VOICE = 100.0, 1e7  # power: about −70 and −20 dBFS
 SILENT = 0.0
@@ -90,12 +92,15 @@ def test_what_ends_with_the_bot_was_an_echo() -> None:
     assert not look(watch, VOICE, SILENT, 100)
 
 
-def hears(watch: EchoDetector, share: float, pieces: int, heard: float = VOICE / 1e3) -> None:
-    """Something over the bot, of which that share is the bot's voice: 30 dB below it."""
+def hears(watch: EchoDetector, share: float, pieces: int, heard: float = VOICE / 1e3) -> int:
+    """Something over the bot, of which that share is the bot's voice: 30 dB below it. How often it asked."""
+    asked = 0
     for _ in range(pieces):
         watch.look(heard, VOICE)
         if watch.asks:
+            asked += 1
             watch.explained(share)
+    return asked
 
 
 def asked(watch: EchoDetector) -> tuple[bool, float | None]:
@@ -116,7 +121,7 @@ def test_who_is_hardly_the_bot_is_the_caller_however_soft() -> None:
     assert watch.echo
     hears(watch, 0.1, 8)
     assert watch.echo_left is None
-    hears(watch, 0.6, 2)
+    hears(watch, 0.6, 8)
     assert asked(watch) == (True, BOT)
 
 
@@ -130,10 +135,10 @@ def test_a_weak_echo_wakes_the_canceller_for_good() -> None:
     watch = after_noise()
     look(watch, NOISE, VOICE, 100)
     assert watch.none
-    hears(watch, 0.9, 4)
+    hears(watch, 0.9, 6)
     assert watch.none  # by chance, a voice may be like another for so long
     assert watch.echo_left == BOT
-    hears(watch, 0.9, 6)
+    hears(watch, 0.9, 1)
     assert not watch.none
     look(watch, NOISE, VOICE, 300)
     assert not watch.none
@@ -143,9 +148,36 @@ def test_it_asks_only_where_the_answer_matters() -> None:
     watch = after_noise()
     assert not any(asks(watch, VOICE, SILENT, 20))  # the bot is silent
     assert not any(asks(watch, NOISE, VOICE, 20))  # nothing is heard
-    assert sum(asks(watch, VOICE / 10, VOICE, 20)) == 10
+    assert sum(asks(watch, VOICE / 10, VOICE, 20)) == 20  # until it is told
     look(watch, VOICE / 10, VOICE, 150)
     assert not any(asks(watch, VOICE / 10, VOICE, 20))  # the canceller has learnt
+
+
+@pytest.mark.parametrize(("share", "apart"), [(0.9, KNOWN), (0.3, EVERY), (0.1, KNOWN)])
+def test_it_asks_less_often_where_the_answer_is_known(share: float, apart: int) -> None:
+    watch = after_noise()
+    hears(watch, share, 20)
+    assert hears(watch, share, 10 * apart) == 10
+
+
+def test_it_asks_least_often_about_a_caller_while_the_canceller_rests() -> None:
+    watch = after_noise()
+    look(watch, NOISE, VOICE, 200)
+    assert watch.none
+    hears(watch, 0.1, 20)
+    assert hears(watch, 0.1, 10 * RESTING) == 10
+    hears(watch, 0.9, RESTING)
+    assert watch.echo_left == BOT
+
+
+@pytest.mark.parametrize("share", [0.9, 0.1])
+def test_what_is_known_holds_until_it_asks_again(share: float) -> None:
+    watch = after_noise()
+    hears(watch, share, 20)
+    known = watch.echo_left
+    for _ in range(60):
+        hears(watch, share, 1)
+        assert watch.echo_left == known
 
 
 def asks(watch: EchoDetector, heard: float, played: float, pieces: int) -> list[bool]:

@@ -32,11 +32,13 @@ BELIEVED = 50  # pieces for which what was taken for a caller then is one
 # Pieces of the bot's voice until LiveKit's canceller left no echo that a detector took for a voice, in an hour.
 LEARNS = 150
 
-EVERY = 2  # pieces: how often it asks
+EVERY = 3  # pieces: how often it asks
+KNOWN = 8  # the same while the answer is known: what follows from it holds for longer
+RESTING = 16  # the same while it is the caller, and the canceller rests
 MOSTLY = 0.45  # of the energy of what was heard lately: this is the bot
 HELD = 15  # pieces for which it then is
-WAKES = 4  # times in a row: the canceller that rests is needed
-HARDLY = 0.15  # of the energy, at most, STRANGE times in a row: this is not the bot
+WAKES = 3  # times in a row: the canceller that rests is needed
+HARDLY = 0.15  # of the energy, at most, STRANGE times in a row: this is not the bot, but the caller
 STRANGE = 3
 BOT = 2.0  # `echo_left` of what is the bot
 
@@ -53,7 +55,7 @@ class EchoDetector:
         self._played = np.zeros(LATEST + 1 + RING)  # power played, by delay
         self._spoke = 0  # pieces
         self._believed = 0
-        self._pieces = 0
+        self._wait = 0  # pieces until it asks again
         self._quiet = True  # the last piece
         self._bot = 0  # pieces for which what is heard is still taken for the bot
         self._alike, self._strange = 0, 0  # times in a row that it was the bot, and that it was not
@@ -81,18 +83,21 @@ class EchoDetector:
     def asks(self) -> bool:
         """Whether it matters how much of what was heard is the bot's voice: `explained` tells it."""
         unsure = self.none or self._spoke < LEARNS
-        return unsure and not self._quiet and self._pieces % EVERY == 0 and float(self._played.max()) > SPEAKS
+        return unsure and not self._quiet and not self._wait and float(self._played.max()) > SPEAKS
 
     def explained(self, share: float) -> None:
         """So much of the energy of what was heard lately is the bot's voice."""
         self._alike = self._alike + 1 if share >= MOSTLY else 0
         self._strange = self._strange + 1 if share <= HARDLY else 0
+        self._wait = EVERY
         if self._alike:
             self._bot, self._believed = HELD, 0
             self._seen |= self._alike >= WAKES
             self.none &= not self._seen
+            self._wait = EVERY if self.none else KNOWN
         elif self._strange >= STRANGE:
             self._bot, self._believed = 0, BELIEVED
+            self._wait = RESTING if self.none else KNOWN
 
     def look(self, heard: float, played: float) -> None:
         """One piece: the power (mean square of int16) of what was heard and of what was played."""
@@ -101,7 +106,7 @@ class EchoDetector:
         visible = OVER_FLOOR * self._floor / ECHO  # least power played whose echo would be above the noise
         quiet = heard <= OVER_FLOOR * self._floor
         self._quiet = quiet
-        self._pieces += 1
+        self._wait = max(0, self._wait - 1)
         self._bot = max(0, self._bot - 1)
         self._played[1:] = self._played[:-1]
         self._played[0] = played
