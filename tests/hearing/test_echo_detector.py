@@ -170,6 +170,16 @@ def test_it_asks_least_often_about_a_caller_while_the_canceller_rests() -> None:
     assert watch.echo_left == BOT
 
 
+def test_the_caller_is_believed_until_the_canceller_has_learnt() -> None:
+    watch = after_noise()
+    hears(watch, 0.3, 110)  # no first words any more
+    assert watch.echo
+    hears(watch, 0.1, 12)
+    assert not watch.echo
+    hears(watch, 0.1, 40)
+    assert watch.echo
+
+
 @pytest.mark.parametrize("share", [0.9, 0.1])
 def test_what_is_known_holds_until_it_asks_again(share: float) -> None:
     watch = after_noise()

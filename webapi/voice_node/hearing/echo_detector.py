@@ -55,6 +55,7 @@ class EchoDetector:
         self._played = np.zeros(LATEST + 1 + RING)  # power played, by delay
         self._spoke = 0  # pieces
         self._believed = 0
+        self._until = NEW  # pieces of the bot's voice until that is over
         self._wait = 0  # pieces until it asks again
         self._quiet = True  # the last piece
         self._bot = 0  # pieces for which what is heard is still taken for the bot
@@ -67,7 +68,7 @@ class EchoDetector:
     @property
     def echo(self) -> bool:
         """Whether the canceller's output is to be used."""
-        return not (self.none or (self._believed and not self._bot and self._spoke < NEW))
+        return not (self.none or (self._believed and not self._bot and self._spoke < self._until))
 
     @property
     def left(self) -> float:
@@ -91,12 +92,12 @@ class EchoDetector:
         self._strange = self._strange + 1 if share <= HARDLY else 0
         self._wait = EVERY
         if self._alike:
-            self._bot, self._believed = HELD, 0
+            self._bot, self._believed, self._until = HELD, 0, NEW
             self._seen |= self._alike >= WAKES
             self.none &= not self._seen
             self._wait = EVERY if self.none else KNOWN
         elif self._strange >= STRANGE:
-            self._bot, self._believed = 0, BELIEVED
+            self._bot, self._believed, self._until = 0, BELIEVED, LEARNS
             self._wait = RESTING if self.none else KNOWN
 
     def look(self, heard: float, played: float) -> None:
