@@ -1,12 +1,12 @@
 """Hold every rule against a labelled corpus of voices in noise, and judge ours by its goals.
 
-    python -m bench.hearing [--voices en:es es:en] [--seed 1] [--count 8] [--harder] [--phone] [--out DIR]
-                            [--wavs DIR] [--jobs N]
+    python -m bench.hearing [--voices en:es es:en] [--seed 1] [--count 8] [--harder] [--others] [--phone]
+                            [--out DIR] [--wavs DIR] [--jobs N]
 
 `--voices`: pairs of languages, who speaks and who babbles; Debian's asterisk-core-sounds-LANG-wav must be there.
-`--count`: minutes of each of the 28 conditions, for each pair. `--harder`: 24 more, see rooms.py. `--phone`: all of it
-over a telephone line (300 to 3400 Hz, mu-law). `--wavs`: only write the corpus, with its labels, for
-`voice-node sweep`. Exit code 1 where a goal is missed.
+`--count`: minutes of each of the 28 conditions, for each pair. `--harder`: 25 more, see rooms.py. `--others`: 23 more,
+whose noises others made, see others.py. `--phone`: all of it over a telephone line (300 to 3400 Hz, mu-law). `--wavs`:
+only write the corpus, with its labels, for `voice-node sweep`. Exit code 1 where a goal is missed.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from rich.table import Table
 
 from bench.hearing.features import Corpus, Features, corpus, scenes_of
 from bench.hearing.noises import BANGS, NOISES
+from bench.hearing.others import BY_SOX, HOLD, OTHER_BANGS
 from bench.hearing.picture import draw
 from bench.hearing.rooms import CALLERS, ROOMS
 from bench.hearing.rules import RULES
-from bench.hearing.scenes import BREATHLESS, SNRS_DB, conditions, harder, scene
+from bench.hearing.scenes import BREATHLESS, SNRS_DB, conditions, harder, others, scene
 from bench.hearing.score import Tally, interval, tally, total
 from bench.hearing.voices import RATE_HZ
 from webapi.voice_node.audio.wav import write_wav
@@ -42,6 +43,9 @@ GROUPS: dict[str, list[str]] = {
     "clicks, coughs, slams": list(BANGS),
     **{bang: [bang] for bang in BANGS},
     **{f"other rooms {snr} dB": [f"{room} {snr} dB" for room in ROOMS if room != "party"] for snr in (20, 10)},
+    **{f"by SoX {snr} dB": [f"{noise} {snr} dB" for noise in BY_SOX] for snr in (20, 10)},
+    **{f"music on hold {snr} dB": [f"{piece} {snr} dB" for piece in HOLD] for snr in (20, 10)},
+    "taps, hacks, knocks": list(OTHER_BANGS),
     **{name: [name] for name in ("party 10 dB", *CALLERS, BREATHLESS)},
 }
 Tallies = dict[str, dict[str, list[Tally]]]  # by rule and group, a scene each
@@ -87,6 +91,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=8)
     parser.add_argument("--harder", action="store_true")
+    parser.add_argument("--others", action="store_true")
     parser.add_argument("--phone", action="store_true")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--wavs", type=Path)
@@ -98,7 +103,7 @@ def main() -> int:
         wanted = [
             Corpus(speaks, babbles or speaks, given.seed, given.count, given.phone) for speaks, _, babbles in pairs
         ]
-        names = [*conditions(), *(harder() if given.harder else [])]
+        names = [*conditions(), *(harder() if given.harder else []), *(others() if given.others else [])]
         if given.wavs:
             write(wanted, names, given.wavs)
             return 0

@@ -82,7 +82,11 @@ def cache() -> Path:
 
 
 def _features(of: tuple[str, int, int, str, str, bool]) -> Features:
-    made = scene(*of)
+    return heard(scene(*of))
+
+
+def heard(made: Scene) -> Features:
+    """What the detectors say of that scene, from the cache where it is there."""
     path = cache() / f"{hashlib.sha256(made.pcm).hexdigest()[:32]}.npz"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
@@ -90,17 +94,17 @@ def _features(of: tuple[str, int, int, str, str, bool]) -> Features:
             np.savez_compressed(file, **listen(made))
         path.with_suffix(".part").replace(path)
     with np.load(path) as kept:
-        heard = [tuple(kept[name].tolist()) for name in ANSWERS]
-    return Features(made.condition, made.spans, made.length_s, *heard)
+        answers = [tuple(kept[name].tolist()) for name in ANSWERS]
+    return Features(made.condition, made.spans, made.length_s, *answers)
 
 
 def listen(made: Scene) -> dict[str, Any]:
     """Ask the detectors about every frame: what Features has of each."""
     webrtc, alone, both = (VoiceActivityDetector(name) for name in ("webrtc", "silero", "confirm"))
-    heard = []
+    told = []
     for at in range(0, len(made.pcm) - FRAME_BYTES + 1, FRAME_BYTES):
         frame = made.pcm[at : at + FRAME_BYTES]
         alone.is_speech(frame)
         voiced = both.is_speech(frame)
-        heard.append((webrtc.is_speech(frame), alone.probability or 0.0, both.probability or 0.0, voiced))
-    return {name: list(each) for name, each in zip(ANSWERS, zip(*heard, strict=True), strict=True)}
+        told.append((webrtc.is_speech(frame), alone.probability or 0.0, both.probability or 0.0, voiced))
+    return {name: list(each) for name, each in zip(ANSWERS, zip(*told, strict=True), strict=True)}

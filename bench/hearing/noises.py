@@ -124,12 +124,12 @@ def slam(random: Random) -> Samples:
 BANGS: dict[str, Callable[[Random], Samples]] = {"clicks": click, "coughs": cough, "slams": slam}
 
 
-def bangs(kind: str, n: int, random: Random) -> Samples:
+def bangs(sound_of: Callable[[Random], Samples], n: int, random: Random) -> Samples:
     """One every 0.4 to 2.5 s, of peaks between -26 and -4 dB of full scale."""
     out = np.zeros(n + 3 * RATE_HZ)
     at = round(random.uniform(0.5, 2) * RATE_HZ)
     while at < n:
-        sound = BANGS[kind](random) * 10 ** (random.uniform(-26, -4) / 20)
+        sound = sound_of(random) * 10 ** (random.uniform(-26, -4) / 20)
         add(out, at, sound)
         at += len(sound) + round(random.uniform(0.4, 2.5) * RATE_HZ)
     return out[:n]

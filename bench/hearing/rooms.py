@@ -102,6 +102,11 @@ def soft(talk: Samples, rms: float, _: Random) -> Samples:
     return np.asarray(talk * (10 ** (-45 / 20) / rms))
 
 
+def softest(talk: Samples, rms: float, _: Random) -> Samples:
+    """A quieter one: -50 dB."""
+    return np.asarray(talk * (10 ** (-50 / 20) / rms))
+
+
 def softer(talk: Samples, rms: float, _: Random) -> Samples:
     """Half a minute at -20 dB, and then at -45: the telephone was handed to somebody else."""
     half = len(talk) // 2
@@ -145,8 +150,8 @@ def telephone(talk: Samples, _: float, __: Random) -> Samples:
 
 
 CALLERS: dict[str, Caller] = {
-    "soft": soft, "softer": softer, "dtx": dtx, "offset": offset, "pumped": pumped, "begins": begins,
-    "telephone": telephone,
+    "soft": soft, "softest": softest, "softer": softer, "dtx": dtx, "offset": offset, "pumped": pumped,
+    "begins": begins, "telephone": telephone,
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from bench import g711
 from bench.hearing import rooms
 from bench.hearing.noises import BANGS, NOISES, Random, bangs
+from bench.hearing.others import OTHER_BANGS, OTHERS
 from bench.hearing.rooms import CALLERS, ROOMS
 from bench.hearing.voices import RATE_HZ, Samples, prompts
 from webapi.voice_node.replay.sweep.scoring import SpeechSpan
@@ -46,6 +48,11 @@ def harder(snrs: tuple[int, ...] = (20, 10)) -> list[str]:
     return [*(f"{room} {snr} dB" for room in ROOMS for snr in snrs), *CALLERS, BREATHLESS]
 
 
+def others(snrs: tuple[int, ...] = (20, 10)) -> list[str]:
+    """The names of the noises by other makers, see others.py."""
+    return [*(f"{noise} {snr} dB" for noise in OTHERS for snr in snrs), *OTHER_BANGS]
+
+
 def scene(condition: str, number: int, seed: int, language: str, background: str, phone: bool = False) -> Scene:
     """The scene `number` of that condition. `background`: the language of the voices that are noise.
 
@@ -65,15 +72,16 @@ def _scene(condition: str, number: int, seed: int, language: str, background: st
     random = np.random.default_rng([seed, number, zlib.crc32(condition.encode())])
     n = round(LENGTH_S * RATE_HZ)
     room = _gain(ROOM_DB) * random.standard_normal(n)
-    if condition in BANGS:
-        return Scene(condition, _pcm(room + bangs(condition, n, random)), ())
+    sounds: dict[str, Callable[[Random], Samples]] = {**BANGS, **OTHER_BANGS}
+    if condition in sounds:
+        return Scene(condition, _pcm(room + bangs(sounds[condition], n, random)), ())
     talk, spans, rms = _talk(n, talk_random, language, breathless=condition == BREATHLESS)
     if condition in ("clean", BREATHLESS):
         return Scene(condition, _pcm(talk + room), spans)
     if condition in CALLERS:
         return Scene(condition, _pcm(CALLERS[condition](talk, rms, random) + room * (condition != "dtx")), spans)
     noise, snr, _ = condition.split()
-    made = {**NOISES, **ROOMS}[noise](n, random, background)
+    made = {**NOISES, **ROOMS, **OTHERS}[noise](n, random, background)
     return Scene(condition, _pcm(talk + room + made * rms * _gain(-float(snr))), spans)
 
 
