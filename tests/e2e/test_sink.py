@@ -42,6 +42,7 @@ async def in_a_room(url: str) -> AsyncIterator[tuple[TrackSink, Caller]]:
     settings = load_settings(None, livekit_url=url)
     name, bot, sink = f"sink-{uuid.uuid4().hex[:8]}", rtc.Room(), TrackSink()
     async with Caller(url, mint(settings, "alice", name), bot="ingobot", mic=False) as alice:
+        await sink.prepare()
         await bot.connect(url, mint(settings, "ingobot", name, bot=True))
         await sink.publish(bot, "bot_out")
         await alice.wait_for_silence(0.2)

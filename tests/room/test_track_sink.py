@@ -76,6 +76,7 @@ class Stage:
             return SimpleNamespace(sid="TR")
 
         room = SimpleNamespace(local_participant=SimpleNamespace(publish_track=publish_track))
+        await self.sink.prepare()
         await self.sink.publish(cast(rtc.Room, room), "bot_out")
         return self.sources[-1]
 

@@ -29,11 +29,12 @@ BITS_PER_S = 64_000
 class TrackSink:
     """A `Sink` for 48 kHz int16 mono: `push` and `clear` return at once, and a task carries the audio to the track.
 
-    It outlives rooms: `publish` binds it to a room, `unbind` takes it off. Audio that is pushed in between is dropped.
-    After `unbind` no task is left.
+    It outlives rooms: `prepare` comes before a room is joined, `publish` binds it to the room, `unbind` takes it off.
+    Audio that is pushed in between is dropped. After `unbind` no task is left.
     """
 
     def __init__(self) -> None:
+        self._prepared: tuple[rtc.AudioSource, TrackQueue] | None = None  # of the next track
         self._source: rtc.AudioSource | None = None
         self._queue: TrackQueue | None = None  # what is in the source
         self._waiting: deque[bytes] = deque()  # what is to go into the source
@@ -44,20 +45,30 @@ class TrackSink:
         self._padded = 0  # bytes of silence behind the last audio that was pushed
         self._dropped = DropCounter()  # pieces that came while MAX_WAITING others waited
 
-    async def publish(self, room: rtc.Room, name: str) -> str:
-        """Publish a new track, as a microphone. Returns its sid. Raises what `publish_track` raises."""
+    async def prepare(self) -> None:
+        """Make the source of the next track. It takes 0.2 s and needs no room."""
         await self.unbind()
         source = new_source(ROOM_RATE_HZ, QUEUE_MS)
         try:
-            queue = TrackQueue(await learn_ticks(source))
+            self._prepared = source, TrackQueue(await learn_ticks(source))
+        except BaseException:
+            await source.aclose()
+            raise
+
+    async def publish(self, room: rtc.Room, name: str) -> str:
+        """Publish the track that was prepared, as a microphone. Returns its sid. Raises what `publish_track` raises."""
+        if self._prepared is None:
+            raise RuntimeError("`prepare` comes first")
+        source, queue = self._prepared
+        try:
             track = rtc.LocalAudioTrack.create_audio_track(name, source)
             options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
             options.audio_encoding.max_bitrate = BITS_PER_S
             publication = await room.local_participant.publish_track(track, options)
         except BaseException:
-            await source.aclose()
+            await self.unbind()
             raise
-        self._source, self._queue = source, queue
+        self._prepared, self._source, self._queue = None, source, queue
         self._carrying = asyncio.create_task(self._carry(source, queue), name="livekit-sink")
         return publication.sid
 
@@ -66,6 +77,7 @@ class TrackSink:
         self.clear()
         self._log_dropped(self._dropped.rest())
         source, self._source = self._source, None
+        prepared, self._prepared = self._prepared, None
         carrying, self._carrying = self._carrying, None
         if self._filling is not None:
             self._filling.cancel()
@@ -73,8 +85,9 @@ class TrackSink:
             carrying.cancel()
             await asyncio.wait([carrying])
         self._waiting.clear()  # the fade of the clear above
-        if source is not None:
-            await source.aclose()
+        for each in (source, prepared and prepared[0]):
+            if each is not None:
+                await each.aclose()
 
     def push(self, pcm: bytes) -> None:
         """Queue 48 kHz int16 mono PCM of any length."""
