@@ -72,6 +72,7 @@ def test_what_was_pushed_and_cleared_is_not_heard(livekit_url: str, room: str) -
         settings = load_settings(None, livekit_url=livekit_url)
         bot, sink = rtc.Room(), TrackSink()
         async with caller(livekit_url, room) as alice:
+            await sink.prepare()
             await bot.connect(livekit_url, mint(settings, "ingobot", room, bot=True))
             await sink.publish(bot, "bot_out")
             began_s = time.monotonic()

@@ -88,6 +88,8 @@ class Joiner:
             text = error_messages.why_not_connected(url, error.message)
         except PublishTrackError as error:
             text = f"LIVEKIT_URL={url}: joined, but the server does not take the node's track ({error.message})"
+        except NotPublishedError:
+            text = f"LIVEKIT_URL={url}: joined, but the server does not answer to the node's track"
         except asyncio.TimeoutError:
             text = error_messages.timed_out(url, FIRST_JOIN_S)
         raise UserError(text)
@@ -118,7 +120,7 @@ class Joiner:
     async def _join(self, timeout_s: float, publish_s: float) -> Connection:
         # The track comes at once after the join: with some 0.2 s between, its negotiation often met the first one's,
         # and livekit 1.1.21 then hung (4 of 320 joins, 16 at a time; without a pause none of 480).
-        await self._sink.prepare()
+        await asyncio.wait_for(self._sink.prepare(), PUBLISH_S)
         settings, connection = self._settings, Connection()
         self._prepare(connection)
         given, self._first_token = self._first_token, None
