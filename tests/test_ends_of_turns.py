@@ -219,6 +219,31 @@ def test_with_another_graph_words_come_at_their_recorded_time(tmp_path: Path) ->
     assert ended["done"] == pytest.approx(0.1, abs=0.001)
 
 
+@pytest.mark.parametrize(("recorded_hold", "hold"), [(400, 1500), (1500, 400)])
+def test_words_belong_to_the_turns_of_the_replay_also_where_it_has_fewer_or_more(
+    tmp_path: Path, recorded_hold: int, hold: int
+) -> None:
+    two = [("quiet", 0.5), ("speech", 0.6), ("quiet", 0.8), ("speech", 0.6), ("quiet", 3.0)]
+
+    def with_hold(ms: int) -> str:
+        return graph("words").replace("{hold_ms: 600, longest_hold_ms: 1600}", f"{{hold_ms: {ms}}}")
+
+    played = play(
+        two, graph_text=with_hold(recorded_hold), record=tmp_path / "call", orchestrator=f"{HERE}:KeepsTelling"
+    )
+    assert not played.failures
+    (tmp_path / "changed.yaml").write_text(with_hold(hold), encoding="utf-8")
+    result = replay_call(tmp_path / "call", changes=ReplayChanges(graph=str(tmp_path / "changed.yaml")))
+    open_turn, seen = None, set()
+    for event in result.events:
+        if event["event"] == "speech_started":
+            open_turn = event["turn_index"]
+        if event["event"] == "transcript" and not event["final"]:
+            assert event["turn_index"] == open_turn
+            seen.add(open_turn)
+    assert seen == ({0} if hold == 1500 else {0, 1})
+
+
 BACKENDS = [
     "silence",
     "words",

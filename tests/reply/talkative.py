@@ -283,6 +283,12 @@ class Listens(Understands):
         yield tone(0.5, 8000, 440)
 
 
+class KeepsTelling(Listens):
+    """Understands something long after the start, too."""
+
+    TOLD = ((0.2, "a table", False), (1.6, "a table for four", False))
+
+
 class HearsWords(Understands):
     """Understands words of the second turn soon after its start."""
 

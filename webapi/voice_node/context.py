@@ -26,6 +26,9 @@ class ReplyScript(Protocol):
     def connect(self, tell: Callable[[Reply], None]) -> None:
         """From now on, pass what the orchestrator gave in the call to `tell`."""
 
+    def begin(self, turn: Turn) -> None:
+        """An utterance begins."""
+
     def answer(self, ended: SpeechEnded) -> None:
         """An utterance is over: give the reply to it."""
 

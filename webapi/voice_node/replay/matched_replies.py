@@ -10,6 +10,7 @@ from webapi.voice_node.events import (
     SAY,
     Prompted,
     SpeechEnded,
+    Transcript,
     Turn,
 )
 from webapi.voice_node.inputs import ASKED, FROM_CALLER, Input, OrchestratorOutput, PlayedOut, SpeakerActed
@@ -35,6 +36,7 @@ class MatchedReplies(RecordedReplies):
         self._recorded = read_replies(call, origin_us, asked)
         self._due: list[tuple[int, int, Input]] = []  # a heap of (time in µs, order, input)
         self._sequence = LAST
+        self._turn: Turn | None = None  # of the utterance that goes on, or was the last one
         for order, given in enumerate(call.inputs()):
             if isinstance(given, OrchestratorOutput) and comes_by_itself(given):
                 self._schedule(given.value.t_us, given, order)
@@ -42,6 +44,10 @@ class MatchedReplies(RecordedReplies):
                 self._schedule(given.t_us, given, order)
             elif isinstance(given, SpeakerActed):
                 self.learn_act(given)
+
+    def begin(self, turn: Turn) -> None:
+        """What is understood of the caller belongs to this turn from now on."""
+        self._turn = turn
 
     def answer(self, ended: SpeechEnded) -> None:
         """Schedule the reply of the most similar utterance, from now on."""
@@ -75,8 +81,17 @@ class MatchedReplies(RecordedReplies):
             if not isinstance(given, FROM_CALLER):
                 continue
             while self._due and self._due[0][:2] < (came_us, order):
-                yield heapq.heappop(self._due)[2]
+                yield self._of_this_replay(heapq.heappop(self._due)[2])
             yield given
+
+    def _of_this_replay(self, given: Input) -> Input:
+        """What was understood so far, with the turn that it belongs to here: utterances may be others than recorded."""
+        if self._turn is None or not isinstance(given, OrchestratorOutput):
+            return given
+        value = given.value
+        if isinstance(value, Transcript) and comes_by_itself(given):
+            return OrchestratorOutput(replace(value, turn=self._turn))
+        return given
 
     def _schedule_reply(self, recorded: RecordedReply, turn: Turn, t_us: int) -> None:
         shift_us = t_us - recorded.ended_us

@@ -28,6 +28,9 @@ class RecordedReplies:
         """Set the function that the graph's reply stream listens with."""
         self.tell = tell
 
+    def begin(self, turn: Turn) -> None:
+        """Do nothing: what is understood of this utterance follows in the recording."""
+
     def answer(self, ended: SpeechEnded) -> None:
         """Do nothing: the reply to this utterance follows in the recording."""
 

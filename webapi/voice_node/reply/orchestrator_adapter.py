@@ -101,6 +101,8 @@ class OrchestratorAdapter:
             return False
         if isinstance(event, SpeechStarted):
             self._call.begin(event.turn)
+            if self._context.script is not None:
+                self._context.script.begin(event.turn)
             self._hooks.tell_counts(before=event.turn)
             self._hooks.speech_started(event)
             return False
