@@ -32,6 +32,17 @@ def test_it_is_soft_before_an_utterance_begins_and_tells_the_first_voiced_frame(
     assert found == [(3, Ducked(0, 60_000))]
 
 
+def test_the_bots_own_voice_is_no_evidence_for_a_turn_while_the_reply_is_soft() -> None:
+    state, found = PLAYS, []
+    for number in range(60):
+        left = 0.0 if number < 3 else 2.0
+        state, decided = turn_reducer.frame(state, True, number, number * 20_000, DUCK, 0.95, left, 60)
+        found += [type(each) for each in decided]
+    assert Ducked in found
+    assert Interrupted not in found
+    assert state.utterance is None
+
+
 def test_less_than_an_utterance_only_makes_it_soft() -> None:
     assert marbles("0011000000", DUCK, state=PLAYS) == "---V---L--"
 

@@ -99,8 +99,9 @@ def _needed(
     if probability is not None and (not playing or echo_left is not None or rule.duck is not None):
         frames, least = max(1, frames - SOONER), START
     if playing and echo_left is not None:
-        frames += round((WITH_ECHO * rule.start_frames - frames) * echo_left)
-        least += (1 - least) * echo_left
+        left = min(echo_left, 1.0)
+        frames += round((WITH_ECHO * rule.start_frames - frames) * left)
+        least += (1 - least) * left
     longer = rule.start_frames + LONGER
     if s.held >= longer and (not playing or echo_left == 0) and probability is not None and probability < least:
         return longer, HELD

@@ -45,6 +45,8 @@ def frame(
     `level` is needed with `duck`: see loudness.py. `done` is as events.Voiced has it.
     """
     prompted = NO_DECISION
+    if rule.duck is not None and echo_left is not None and echo_left > 1 and s.reply is not None and s.reply.playing:
+        voiced, probability = False, None if probability is None else 0.0  # the bot's own voice is no evidence
     if level is not None:
         s = s._replace(loudness=loudness.frame(s.loudness, level, t_us))
     if rule.greeting or rule.idle_prompt:
