@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 
-from webapi.voice_node.clock.off_loop import at_once, in_threads
+from webapi.voice_node.clock.off_loop import MOST_WAITING, _Threads, at_once, in_threads
 
 
 def test_at_once_it_is_done_when_the_call_returns() -> None:
@@ -38,6 +39,28 @@ def test_in_threads_the_loop_goes_on_and_gets_the_results_in_its_own_thread() ->
         assert {name for name, _ in found} <= {"off-loop-1", "off-loop-2"}
 
     asyncio.run(main())
+
+
+def test_where_computations_hang_what_waits_behind_them_does_not_grow_without_end() -> None:
+    threads, gate = _Threads(1), threading.Event()
+    ran: list[int] = []
+    over = threading.Event()
+    began = threading.Event()
+
+    def hangs() -> None:
+        began.set()
+        gate.wait(20)
+
+    threads.put(hangs)
+    assert began.wait(20)
+    for number in range(2 * MOST_WAITING):
+        threads.put(partial(ran.append, number))
+    gate.set()
+    while ran[-1:] != [MOST_WAITING - 1]:
+        over.wait(0.01)
+    threads.put(over.set)
+    assert over.wait(20)
+    assert ran == list(range(MOST_WAITING))
 
 
 def test_what_is_done_when_the_loop_has_closed_is_dropped() -> None:

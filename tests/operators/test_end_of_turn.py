@@ -162,6 +162,14 @@ def test_the_end_of_the_audio_forgets_all(stage: Stage) -> None:
     assert len(stage.asked[1].pcm) == 29 * 320
 
 
+def test_the_end_of_the_audio_forgets_the_words(stage: Stage) -> None:
+    stage.words.on_next(Transcript(0, Turn("t", 0), "my number is", speaker="caller", final=False))
+    stage.hear("1" * 20 + "0" * 7)
+    stage.source.on_next(AudioGap(0, "muted"))
+    stage.hear("1" * 20 + "0" * 7)
+    assert [said.words for said in stage.asked] == ["my number is", ""]
+
+
 # ---------------------------------------------------------------- a thread
 
 

@@ -17,7 +17,6 @@ from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.ends_of_turn"
 SILENCE = "silence"
-EXPECTED = ("", "digits", "email")
 
 
 class Said(NamedTuple):

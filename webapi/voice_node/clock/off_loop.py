@@ -10,13 +10,14 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 MOST_THREADS = 2  # of the process: the computations of all its calls take no more cores than these
+MOST_WAITING = 100  # computations; only where some hang do more come, and those are dropped
 
 
 class Compute(Protocol):
     """Runs a computation of a session."""
 
     def __call__(self, job: Callable[[], T], done: Callable[[T], None]) -> None:
-        """Run `job`, and pass what it returns to `done` in the session's loop. `job` must not raise."""
+        """Run `job`, and pass what it returns to `done` in the session's loop. `job` must not raise, and must end."""
         ...
 
 
@@ -52,8 +53,10 @@ class _Threads:
         self._count = 0
 
     def put(self, job: Callable[[], Any]) -> None:
-        """Queue a job."""
+        """Queue a job, unless MOST_WAITING others wait."""
         with self._lock:
+            if self._jobs.qsize() >= MOST_WAITING:
+                return
             self._jobs.put(job)
             if self._idle < self._jobs.qsize() and self._count < self._most:
                 self._count += 1

@@ -72,10 +72,12 @@ class PauseQuestions:
         """The next frame, or the end of the audio. Returns what is passed on."""
         if isinstance(value, AudioGap):
             self._kept.clear()
+            self._words.forget()
             self._begin_anew()
             self._silent = 0
             return value
-        voice = is_voice(value.voiced, value.probability)
+        bot = value.frame.echo_left is not None and value.frame.echo_left > 1
+        voice = not bot and is_voice(value.voiced, value.probability)
         if voice and self._silent:
             self._end_pause()
         self._kept.append(value.frame.pcm)
