@@ -6,18 +6,23 @@ import logging
 import os
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import TypeAlias
 
 import pytest
 from livekit.rtc._ffi_client import FfiClient
 
 from webapi.voice_node.room.native_log import FILTER, keep_native_log_out
 
+Told: TypeAlias = tuple[bool, "str | None"]
+
 
 @pytest.fixture
-def captures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
-    """What the native side was told, in order: whether to hand its log over."""
-    told: list[bool] = []
-    library = SimpleNamespace(livekit_ffi_initialize=lambda _, capture, *__: told.append(capture))
+def captures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Told]]:
+    """What the native side was told, in order: whether to hand its log over, and what it finds of what to write."""
+    told: list[Told] = []
+    library = SimpleNamespace(
+        livekit_ffi_initialize=lambda _, capture, *__: told.append((capture, os.environ.get(FILTER)))
+    )
     monkeypatch.setattr(FfiClient, "_instance", SimpleNamespace(_ffi_lib=library))
     monkeypatch.setenv(FILTER, "")  # so that it is put back afterwards
     monkeypatch.delenv(FILTER)
@@ -27,27 +32,27 @@ def captures(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[bool]]:
     keep_native_log_out.cache_clear()
 
 
-def test_it_is_kept_out_once_and_nothing_goes_to_stderr_in_its_place(captures: list[bool]) -> None:
+def test_it_is_kept_out_once_and_nothing_goes_to_stderr_in_its_place(captures: list[Told]) -> None:
     keep_native_log_out()
     keep_native_log_out()
-    assert captures == [False]
-    assert os.environ[FILTER] == "off"
+    assert captures == [(False, "off")]
+    assert FILTER not in os.environ
 
 
-def test_who_asks_for_it_on_stderr_gets_it_there(captures: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_asks_for_it_on_stderr_gets_it_there(captures: list[Told], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(FILTER, "warn")
     keep_native_log_out()
-    assert captures == [False]
+    assert captures == [(False, "warn")]
     assert os.environ[FILTER] == "warn"
 
 
-def test_who_debugs_gets_it_in_the_log(captures: list[bool], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_debugs_gets_it_in_the_log(captures: list[Told], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVEKIT_RTC_DEBUG", "1")
     keep_native_log_out()
     assert captures == []
 
 
-def test_a_log_that_passes_its_records_on_gets_it(captures: list[bool]) -> None:
+def test_a_log_that_passes_its_records_on_gets_it(captures: list[Told]) -> None:
     livekit = logging.getLogger("livekit")
     before = livekit.level
     livekit.setLevel(logging.INFO)

@@ -26,6 +26,9 @@ def keep_native_log_out() -> None:
     """
     if logging.getLogger("livekit").isEnabledFor(logging.INFO) or os.environ.get("LIVEKIT_RTC_DEBUG"):
         return
+    asked = FILTER in os.environ
     os.environ.setdefault(FILTER, "off")  # by default errors, as they are: with a refused token, for example
     library = FfiClient.instance._ffi_lib  # the SDK has no other access to it
     library.livekit_ffi_initialize(ffi_event_callback, False, b"python", sdk_version.encode())
+    if not asked:
+        del os.environ[FILTER]  # programs that the node starts have logs of their own
