@@ -24,7 +24,7 @@ QUESTION_S = 1.05  # from each to the next one
 OWN_S = 0.8  # for this worker's own bot to answer: it does within 10 ms, and on a busy machine within a few hundred
 OWN_ROUNDS = 5  # in every so many rounds, and when the server answers again, this worker's own rooms are looked at
 SAMPLE = 5  # settled rooms that are looked at in each round: the server counts a room's people only every 5 s
-AT_ONCE = 10  # questions to the server
+AT_ONCE = 10  # looks at rooms
 
 
 @dataclass
@@ -195,7 +195,8 @@ class Rescuer:
                     return
                 if await own is False:
                     return
-            self._on_silence(worker, len(bots))
+            if not answer.done():
+                self._on_silence(worker, len(bots))
         finally:
             for task in tasks:
                 task.cancel()
