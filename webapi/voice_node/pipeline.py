@@ -118,10 +118,10 @@ class Session:
         self._clock = clock
         self._on_failure = on_failure
         self._on_trouble = on_trouble or on_failure
-        told = (self.ask, self._tell_words, compute, self._on_trouble)
         self._closed = False
-        more = (graph.path.parent, tap_file, caller, *told, unheard)
-        self.context = Context(session_id, room, settings, loop, self._now, note, script, *more)
+        tell, trouble = self._tell_words, self._on_trouble
+        first = (session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file, caller)
+        self.context = Context(*first, self.ask, tell_words=tell, compute=compute, trouble=trouble, unheard=unheard)
         self.origin_us = clock() if origin_us is None else origin_us
         self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap
         self._caller: DirectSubject[Any] = DirectSubject()

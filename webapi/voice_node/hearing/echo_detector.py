@@ -33,7 +33,7 @@ BELIEVED = 50  # pieces for which what was taken for a caller then is one
 LEARNS = 150
 
 EVERY = 3  # pieces: how often it asks
-KNOWN = 8  # the same while the answer is known: what follows from it holds for longer
+KNOWN = 8  # the same while the answer is known: HELD and BELIEVED are longer
 RESTING = 16  # the same while it is the caller, and the canceller rests
 MOSTLY = 0.45  # of the energy of what was heard lately: this is the bot
 HELD = 15  # pieces for which it then is

@@ -52,7 +52,10 @@ class EchoShare:
         self._waiting.append((heard, played))
 
     def share(self) -> float:
-        """0: nothing of the last 300 ms is the bot's voice; 1: all of it. Above ENOUGH it may be more than that."""
+        """0: nothing of the last 300 ms is the bot's voice; 1: all of it.
+
+        Where it is above ENOUGH, another delay might explain more.
+        """
         if self._waiting:
             heard, played = (b"".join(pieces) for pieces in zip(*self._waiting, strict=True))
             self._heard, self._played = _moved(self._heard, heard), _moved(self._played, played)
