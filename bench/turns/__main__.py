@@ -52,6 +52,13 @@ def main() -> int:
             from bench.turns.recognise import recognised  # it needs the extra `offline`
 
             labelled = recognised(labelled)
+        if len({pause.ends for pause in labelled}) < 2:
+            raise UserError(
+                "holds and ends are needed, and there are only ends or only holds: give all labels of one turn the "
+                "same text, and the next turn another one (docs/turns.md)"
+            )
+        if given.out and given.out.exists() and not given.out.is_dir():
+            raise UserError(f"--out {given.out}: it is no folder")
         measured = measure(labelled, backends(given.backends, given.model))
     except UserError as error:
         console.print(f"[red]{error}[/red]")

@@ -17,7 +17,8 @@ import numpy as np
 from bench.turns import sound
 from bench.turns.pauses import Pause
 from bench.turns.scoring import FRAME_S, Floats, Pauses
-from webapi.voice_node.end_of_turn import Backend, Said
+from webapi.voice_node.end_of_turn import BUILT_IN, Backend, Said
+from webapi.voice_node.errors import UserError, describe
 from webapi.voice_node.hearing import last_words, pause_estimator, smart_turn
 from webapi.voice_node.hearing.expectations import BOUNDS
 from webapi.voice_node.hearing.pause_estimator import PauseEstimate
@@ -46,21 +47,35 @@ def _code(name: str) -> str:
 
 
 def answers(name: str, backend: Backend, pauses: Sequence[Pause]) -> Floats:
-    """The probability of an end at each pause."""
-    path = cache() / f"{name}.json"
-    kept: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """The probability of an end at each pause. Kept are only those of ours without arguments.
+
+    Another package's code, or a file of weights, may be another one the next time.
+    """
+    path, ours = cache() / f"{name}.json", name in MADE_OF and BUILT_IN[name] is backend
+    kept: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if ours and path.is_file() else {}
     found, fresh = [], 0
     for pause in pauses:
         said = pause.said()
         of = key(name, said)
         if of not in kept:
-            kept[of], fresh = float(backend(said)), fresh + 1
-            if fresh % SAVED_EVERY == 0:
+            kept[of], fresh = _answer(name, backend, said), fresh + 1
+            if ours and fresh % SAVED_EVERY == 0:
                 keep(path, kept)
         found.append(kept[of])
-    if fresh % SAVED_EVERY:
+    if ours and fresh % SAVED_EVERY:
         keep(path, kept)
     return np.array(found)
+
+
+def _answer(name: str, backend: Backend, said: Said) -> float:
+    """What the backend answers. Raises UserError where it raises, or answers no probability."""
+    try:
+        answer = float(backend(said))
+    except Exception as error:
+        raise UserError(f"the backend {name}: {describe(error)}") from error
+    if not 0 <= answer <= 1:
+        raise UserError(f"the backend {name}: the answer is {answer}, and must be from 0 to 1")
+    return answer
 
 
 def keep(path: Path, kept: Mapping[str, float] | Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -100,9 +101,12 @@ def labelled(folder: Path, rate: int) -> list[Recording]:
     Two labels with the same text are one turn with a pause in it. Held back, since nothing is tuned on them.
     """
     found = []
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder")
     for wav in sorted(folder.rglob("*.wav")):
         labels = find_labels(wav, wav.stem, None)
         if labels is None:
+            print(f"{wav} is left out: there is no {wav.stem}.txt", file=sys.stderr)
             continue
         pcm = _read(wav, rate)
         spans = read_labels(labels, len(pcm) / 2 / rate)
@@ -116,8 +120,9 @@ def labelled(folder: Path, rate: int) -> list[Recording]:
 
 def _texts(path: Path) -> list[str]:
     """The texts of a label track, in the order of its spans."""
-    rows = [line.split("\t") for line in path.read_text(encoding="utf-8-sig").split("\n")]
-    numbered = [(float(r[0]), float(r[1]), r[2] if len(r) > 2 else "") for r in rows if len(r) > 1 and r[0] != "\\"]
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("\\")]
+    numbered = [(float(r[0]), float(r[1]), r[2].strip() if len(r) > 2 else "") for r in rows]
     return [text for _, _, text in sorted(numbered)]
 
 

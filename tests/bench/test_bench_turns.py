@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -294,7 +295,7 @@ def test_an_empty_folder_is_told_with_what_must_be_in_it(
 # ---------------------------------------------------------------- what is asked, and the whole
 
 
-def test_an_answer_is_kept_by_what_was_asked(folder: Path) -> None:
+def test_an_answer_of_ours_is_kept_by_what_was_asked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Said] = []
 
     def backend(said: Said) -> float:
@@ -302,9 +303,13 @@ def test_an_answer_is_kept_by_what_was_asked(folder: Path) -> None:
         return 0.25
 
     found: list[Pause] = [p for of in sources.labelled(folder / "own", RATE_HZ) for p in pauses(of)]
-    assert ask.answers("mine", backend, found).tolist() == [0.25, 0.25]
-    assert ask.answers("mine", backend, found).tolist() == [0.25, 0.25]
+    monkeypatch.setattr(ask, "BUILT_IN", {"words": backend})
+    assert ask.answers("words", backend, found).tolist() == [0.25, 0.25]
+    assert ask.answers("words", backend, found).tolist() == [0.25, 0.25]
     assert len(asked) == 2
+    for _ in range(2):  # of another package: its code may have changed meanwhile
+        assert ask.answers("theirs", backend, found).tolist() == [0.25, 0.25]
+    assert len(asked) == 6
 
 
 def test_a_voice_that_falls_is_told_from_one_that_does_not() -> None:
@@ -361,3 +366,15 @@ def test_nothing_to_measure_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.setattr(sys, "argv", ["bench.turns"])
     assert command.main() == 2
     assert "give --meetings" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [float("nan"), 2, None])
+def test_an_answer_that_is_no_probability_is_an_error(answer: Any) -> None:
+    with pytest.raises(UserError, match="the backend odd"):
+        ask._answer("odd", lambda _: cast(float, answer), Said(b"", 8000))
+
+
+def test_a_label_track_of_blanks_and_frequencies_is_read_as_by_a_sweep(tmp_path: Path) -> None:
+    track = tmp_path / "call.txt"
+    track.write_text("0.5\t1.0\tfirst \n\t\n\\10.0\t20.0\n1.5\t2.0\tfirst\n")
+    assert sources._texts(track) == ["first", "first"]

@@ -6,6 +6,7 @@ speech, `words` by what a recogniser has understood so far. Packages add others.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -69,6 +70,10 @@ class Words:
 
 def _wrong(_: str, loaded: Any) -> str:
     """Why a loaded backend can't be used; "" where it can."""
+    if isinstance(loaded, type):
+        return "it is a class; the entry point must name an instance of it, or a function."
+    if inspect.iscoroutinefunction(loaded):
+        return "it is asynchronous; it must return the probability."
     return "" if callable(loaded) else "it must be called with what the caller has said, and can't be."
 
 

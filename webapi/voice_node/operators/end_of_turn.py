@@ -39,6 +39,10 @@ def _known(name: str, info: ValidationInfo) -> str:
         raise ValueError(reason)
     if lacking := needs(name, info.data.get("model", "")):
         raise LackingError(lacking)
+    try:
+        backend_named(name)
+    except UserError as error:  # an installed one that can't be loaded: better now than with the first caller
+        raise ValueError(str(error)) from error
     return name
 
 
@@ -120,7 +124,10 @@ def _backend(name: str, folder: Path, model: str, language: str) -> Backend | No
     """The backend. Raises UserError where it can't be used on this machine."""
     path = str(folder / model) if model else ""
     if path and not Path(path).is_file():
-        raise UserError(f"end_of_turn: model: there is no file {path}")
+        raise UserError(
+            f"end_of_turn: model: there is no file {path}\n"
+            "A path is looked for beside the graph. A recorded call keeps no model: name the graph with --against."
+        )
     lacking = needs(name, path)
     if lacking:
         raise UserError(f"end_of_turn: {name}: this machine needs {' and '.join(lacking)}", lacking)
