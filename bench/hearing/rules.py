@@ -70,7 +70,7 @@ def confirm(f: Features) -> list[Heard]:
 
 
 def no_background(f: Features) -> list[Heard]:
-    """The default, were a voice far away as good as a near one, and a soft one not amplified."""
+    """The default, were a voice far away as good as a near one."""
     return _reducer(f, tuple(flag or p >= SURE for flag, p in zip(f.flags, f.silero, strict=True)), f.silero)
 
 
@@ -130,7 +130,7 @@ RULES = (
     Rule("webrtc", webrtc, "mode 3, N = 6, M = 10: without the extra `silero`"),
     Rule("silero", silero, "Silero alone, N = 6, M = 10"),
     Rule("confirm", confirm, "webrtc opens, Silero confirms and closes, the background does not count: the default"),
-    Rule("confirm, any level", no_background, "the same, but the background counts, and soft voices get no gain"),
+    Rule("confirm, any level", no_background, "the same, but the background counts"),
     Rule("confirm, barge-in", barge_in, "the default while the bot talks"),
     Rule("livekit-agents VAD", livekit, "Silero ≥ .5 for 50 ms, end < .35 for 250 ms"),
     Rule("livekit-agents interruption", livekit_interruption, "the same for 0.5 s"),

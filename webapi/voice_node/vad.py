@@ -15,10 +15,7 @@ from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.hearing import silero
-from webapi.voice_node.hearing.endpoint import END
-from webapi.voice_node.hearing.level_gate import KEEPS, LevelGate
-from webapi.voice_node.hearing.onset import START
-from webapi.voice_node.hearing.soft_voice import SOFT_GAIN
+from webapi.voice_node.hearing.level_gate import LevelGate
 from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.vads"
@@ -83,12 +80,11 @@ class _Silero:
 class _Confirm:
     """Voiced where webrtc says so, which is 50 ms sooner, or Silero is SURE.
 
-    Its probability is Silero's, weighted by how far the frame's level is above the background, and too low to begin
-    an utterance once the sound is over (LevelGate). Silero hears soft voices amplified (SoftVoiceGain).
+    Its probability is Silero's, weighted by how far the frame's level is above the background (LevelGate).
     """
 
     def __init__(self, rate: int, frame_ms: int) -> None:
-        self._webrtc, self._silero = _Webrtc(rate, frame_ms), silero.Silero(rate, amplified=True)
+        self._webrtc, self._silero = _Webrtc(rate, frame_ms), silero.Silero(rate)
         self._frame_ms = frame_ms
         self.reset()
 
@@ -100,11 +96,8 @@ class _Confirm:
 
     def is_speech(self, frame: bytes) -> bool:
         likely = self._silero.push(frame)
-        weight = self._gate.weight(frame)
-        likely = likely if weight == 1 else min(likely * weight, END)
-        self.probability = min(likely, KEEPS) if self._gate.fallen else likely
-        # webrtc does not flag soft voices.
-        return self._webrtc.is_speech(frame) or likely >= (START if self._silero.gain >= SOFT_GAIN else SURE)
+        self.probability = likely * self._gate.weight(frame)
+        return self._webrtc.is_speech(frame) or self.probability >= SURE
 
 
 def _wrong(_: str, loaded: Any) -> str:

