@@ -142,6 +142,10 @@ WRONG = {
         changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: silence, model: x.onnx}\n"),
         "g.yaml:10:48: end_of_turn: model: 'x.onnx': there is no such file",
     ),
+    "an end of turn asked twice": (
+        changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words}\n      - end_of_turn\n"),
+        "g.yaml:11:9: end_of_turn: there is one in line 10 already: a turn has one answer with each frame",
+    ),
     "a language that is not there": (
         changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words, language: xx}\n"),
         "end_of_turn: language: 'xx': there is no such language. There are: en, de, es",

@@ -81,3 +81,18 @@ def test_where_an_address_is_expected_it_needs_its_end(words: str, probability: 
 def test_every_word_of_a_table_can_be_found(language: str) -> None:
     for word in OPEN_WORDS[language]:
         assert done(f"x {word}", "", language) == OPEN, word
+
+
+@pytest.mark.parametrize("language", ["", "en", "pt", "es"])
+@pytest.mark.parametrize("text", ["no", "No.", "yes"])
+def test_a_short_answer_is_whole_also_where_it_opens_something_in_another_language(text: str, language: str) -> None:
+    assert done(text, language=language) == SURE
+
+
+def test_without_a_language_an_answer_at_the_end_opens_nothing() -> None:
+    assert done("I said no.") == SURE
+    assert done("I said no", language="pt") == OPEN
+
+
+def test_a_chinese_comma_breaks_off() -> None:
+    assert done("我想订一张，") == OPEN

@@ -25,6 +25,8 @@ ONLY_ONE = {  # kinds of which a graph can have only one maker, and what to do i
     REPLIES.name: "let one orchestrator decide what to say",
 }
 
+ONCE = {"end_of_turn": "a turn has one answer with each frame"}  # operators that a graph can have only once, and why
+
 AnyOperator = Operator[Any, Any]
 KindOf = Callable[[Marked], Kind | None]
 
@@ -42,7 +44,7 @@ class StepReader:
         self._problems = problems
         self._kind_of = kind_of
         self._context = {"recorded": recorded, "folder": folder}
-        self._makers: dict[str, tuple[str, Place]] = {}  # of the kinds in ONLY_ONE
+        self._makers: dict[str, tuple[str, Place]] = {}  # of the kinds in ONLY_ONE, and operators in ONCE
 
     def read(self, step: Marked, kind: Kind | None) -> StepSpec | None:
         """The operator, or None where it has a mistake. `kind` flows in; None where a mistake before hides it."""
@@ -65,6 +67,11 @@ class StepReader:
         gives = operator.gives(kind, arguments)
         if gives.name != kind.name and gives.name in ONLY_ONE:
             self._check_only_one(operator, key.place, gives.name)
+        if operator.name in ONCE:
+            _, at = self._makers.setdefault(operator.name, (operator.name, key.place))
+            if at != key.place:
+                reason = f"there is one in line {at.line} already: {ONCE[operator.name]}"
+                self._problems.add(key.place, f"{operator.name}: {reason}")
         return StepSpec(operator.name, arguments, reads, gives, key.place)
 
     def _written(self, step: Marked) -> tuple[Marked, AnyOperator, Marked] | None:

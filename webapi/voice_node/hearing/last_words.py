@@ -16,7 +16,7 @@ OPEN, LISTING, UNKNOWN, WHOLE, SURE = 0.1, 0.3, 0.5, 0.8, 0.95  # probabilities:
 LONG_NUMBER = 7  # digits in a row from which on a number may be whole: the shortest phone numbers
 SHORT_NUMBER = 3  # digits in a row that are part of a longer number; "a table for two" is none
 WORD = re.compile(r"[\w'’@+-]+(?:\.[\w-]+)*")
-BREAKING_OFF = ("...", "…", ",", "-", "–", "—", ":", ";")
+BREAKING_OFF = ("...", "…", ",", "，", "、", "-", "–", "—", ":", ";")
 ENDING = (".", "?", "!", "。", "？", "！")
 
 
@@ -97,15 +97,17 @@ def done(words: str, expects: str = "", language: str = "") -> float:
     said = WORD.findall(text)
     if not said:
         return UNKNOWN
-    answer = len(said) == 1 and said[0] in WHOLE_ANSWERS
-    if expects == "email" and not answer:
+    answer = len(said) == 1 and said[0] in WHOLE_ANSWERS and not text.endswith(BREAKING_OFF)
+    if answer:
+        return SURE
+    if expects == "email":
         return SURE if _is_address(said) else LISTING
     digits = _digits_at_end(said)
     if (1 if expects == "digits" else SHORT_NUMBER) <= digits < LONG_NUMBER:
         return LISTING
     if said[-1] in _open_words(language) or text.endswith(BREAKING_OFF):
         return OPEN
-    if text.endswith(ENDING) or answer:
+    if text.endswith(ENDING):
         return SURE
     return WHOLE
 
@@ -131,4 +133,5 @@ def _digits_at_end(said: list[str]) -> int:
 
 
 def _open_words(language: str) -> frozenset[str]:
-    return OPEN_WORDS[language] if language else frozenset().union(*OPEN_WORDS.values())
+    """Words that open something. Without a language, not those that are an answer in another one ("no", "si")."""
+    return OPEN_WORDS[language] if language else frozenset().union(*OPEN_WORDS.values()) - WHOLE_ANSWERS
