@@ -17,7 +17,7 @@ import numpy as np
 from bench.turns import sound
 from bench.turns.pauses import Pause
 from bench.turns.scoring import FRAME_S, Floats, Pauses
-from webapi.voice_node.end_of_turn import BUILT_IN, Backend, Said
+from webapi.voice_node.end_of_turn import BUILT_IN, Backend, Said, probability_of
 from webapi.voice_node.errors import UserError, describe
 from webapi.voice_node.hearing import last_words, pause_estimator, smart_turn
 from webapi.voice_node.hearing.expectations import BOUNDS
@@ -70,12 +70,9 @@ def answers(name: str, backend: Backend, pauses: Sequence[Pause]) -> Floats:
 def _answer(name: str, backend: Backend, said: Said) -> float:
     """What the backend answers. Raises UserError where it raises, or answers no probability."""
     try:
-        answer = float(backend(said))
+        return probability_of(backend, said)
     except Exception as error:
         raise UserError(f"the backend {name}: {describe(error)}") from error
-    if not 0 <= answer <= 1:
-        raise UserError(f"the backend {name}: the answer is {answer}, and must be from 0 to 1")
-    return answer
 
 
 def keep(path: Path, kept: Mapping[str, float] | Mapping[str, str]) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from webapi.voice_node.hearing.echo_detector import BOT, EVERY, KNOWN, RESTING, EchoDetector
+from webapi.voice_node.events import BOT
+from webapi.voice_node.hearing.echo_detector import EVERY, KNOWN, RESTING, EchoDetector
 
 NOISE, VOICE = 100.0, 1e7  # power: about −70 and −20 dBFS
 SILENT = 0.0

@@ -16,9 +16,8 @@ from tests.operators.build import info
 from tests.speech import chatter, silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings, public
-from webapi.voice_node.events import AudioChunk, AudioGap, Event, PlaybackEnded, ReplyAudio, Turn, record
+from webapi.voice_node.events import BOT, AudioChunk, AudioGap, Event, PlaybackEnded, ReplyAudio, Turn, record
 from webapi.voice_node.graph.files import load_graph
-from webapi.voice_node.hearing.echo_detector import BOT
 from webapi.voice_node.operators.cancel_echo import cancel_echo
 from webapi.voice_node.operators.kinds import Kind
 from webapi.voice_node.operators.resample import resample

@@ -99,6 +99,14 @@ def backend_named(name: str, **arguments: str) -> Backend | None:
     return backend
 
 
+def probability_of(backend: Backend, said: Said) -> float:
+    """Return what the backend answers. Raises what it raises, and ValueError where the answer is no probability."""
+    answer = float(backend(said))
+    if not 0 <= answer <= 1:
+        raise ValueError(f"the answer is {answer}, and must be from 0 to 1")
+    return answer
+
+
 def unknown(name: str) -> str:
     """Why there is no backend of that name; "" where there is one. Nothing is loaded."""
     if name in BACKENDS:

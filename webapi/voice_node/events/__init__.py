@@ -16,6 +16,7 @@ from webapi.voice_node.events.asked import (
     SayAsked,
 )
 from webapi.voice_node.events.audio import (
+    BOT,
     BYTES_PER_SAMPLE,
     ROOM_RATE_HZ,
     US_PER_MS,
@@ -25,6 +26,7 @@ from webapi.voice_node.events.audio import (
     CallerAudio,
     Frame,
     Voiced,
+    is_bot,
     length_us,
 )
 from webapi.voice_node.events.event import (
@@ -92,6 +94,7 @@ from webapi.voice_node.events.words import (
 )
 
 __all__ = [
+    "BOT",
     "BYTES_PER_SAMPLE",
     "DIGITS",
     "MARGINS",
@@ -156,6 +159,7 @@ __all__ = [
     "Uninterruptible",
     "Voiced",
     "as_digit",
+    "is_bot",
     "length_us",
     "record",
     "seconds",

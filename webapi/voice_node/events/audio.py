@@ -20,7 +20,7 @@ class AudioChunk(NamedTuple):
     pcm: bytes
     rate: int  # Hz
     echo: bool = False  # the bot's own voice may be in it, as the caller's side does not cancel echo
-    echo_left: float | None = None  # 0..1: how much of the echo may be left; 2: all is echo; None: not from a canceller
+    echo_left: float | None = None  # 0..1: how much of the echo may be left; BOT; None: not from a canceller
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,12 @@ class Voiced(NamedTuple):
 
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap
+BOT = 2.0  # `echo_left` of what is the bot's own voice
+
+
+def is_bot(echo_left: float | None) -> bool:
+    """Whether a chunk or frame is known for the bot's own voice, by its `echo_left`."""
+    return echo_left is not None and echo_left > 1
 
 
 def length_us(pcm: bytes | bytearray, rate: int) -> int:

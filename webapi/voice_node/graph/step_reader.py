@@ -67,11 +67,9 @@ class StepReader:
         gives = operator.gives(kind, arguments)
         if gives.name != kind.name and gives.name in ONLY_ONE:
             self._check_only_one(operator, key.place, gives.name)
-        if operator.name in ONCE:
-            _, at = self._makers.setdefault(operator.name, (operator.name, key.place))
-            if at != key.place:
-                reason = f"there is one in line {at.line} already: {ONCE[operator.name]}"
-                self._problems.add(key.place, f"{operator.name}: {reason}")
+        if operator.name in ONCE and (first := self._first(operator.name, operator, key.place)):
+            reason = f"there is one in line {first[1].line} already: {ONCE[operator.name]}"
+            self._problems.add(key.place, f"{operator.name}: {reason}")
         return StepSpec(operator.name, arguments, reads, gives, key.place)
 
     def _written(self, step: Marked) -> tuple[Marked, AnyOperator, Marked] | None:
@@ -174,13 +172,18 @@ class StepReader:
 
     def _check_only_one(self, operator: AnyOperator, place: Place, gives: str) -> None:
         """Turns are counted from 0 by the operator that makes them, and each has one reply: two would clash."""
-        other, at = self._makers.setdefault(gives, (operator.name, place))
-        if at != place:
+        if first := self._first(gives, operator, place):
+            other, at = first
             self._problems.add(
                 place,
                 f"{operator.name}: {other} in line {at.line} makes {gives} already, and both would use the same "
                 f"trace_ids: {ONLY_ONE[gives]}",
             )
+
+    def _first(self, of: str, operator: AnyOperator, place: Place) -> tuple[str, Place] | None:
+        """The operator that came before this one, of those of which there can be one; None where this is the first."""
+        first = self._makers.setdefault(of, (operator.name, place))
+        return first if first[1] != place else None
 
 
 def _for_constructors(operator: AnyOperator) -> list[str]:

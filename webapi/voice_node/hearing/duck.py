@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from webapi.voice_node.events import is_bot
 from webapi.voice_node.hearing.loudness import CLEAR_DB
 from webapi.voice_node.hearing.onset import WITH_ECHO, Onset
 from webapi.voice_node.hearing.turn_rule import DuckRule
@@ -55,7 +56,7 @@ class Sound(NamedTuple):
 
 def falls(s: Sound, rule: DuckRule) -> bool:
     """Whether the sound makes a reply soft."""
-    if s.echo_left is not None and s.echo_left > 1:  # it is the bot's own voice
+    if is_bot(s.echo_left):
         return False
     frames, least = rule.frames, FALLS
     if s.echo_left:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from webapi.voice_node.events import BOT
+
 LATEST = 50  # pieces of 10 ms: the longest delay of an echo in a call
 PLAIN = 8  # pieces in a row in which an echo of one delay was due and not heard: that delay is ruled out
 ECHO = 10**-2.5  # -25 dB: a weaker echo does not matter
@@ -40,7 +42,6 @@ HELD = 15  # pieces for which it then is
 WAKES = 3  # times in a row: the canceller that rests is needed
 HARDLY = 0.15  # of the energy, at most, STRANGE times in a row: this is not the bot, but the caller
 STRANGE = 3
-BOT = 2.0  # `echo_left` of what is the bot
 
 
 class EchoDetector:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from webapi.voice_node.events import is_bot
 from webapi.voice_node.hearing.turn_rule import TurnRule
 
 START, BARGE_IN = 0.8, 0.9  # least probabilities
@@ -66,7 +67,7 @@ class Margin(NamedTuple):
 
 def opens(s: Onset, probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> bool:
     """Whether the frame just counted starts an utterance. `playing`: a reply is played; `echo_left`: as of a chunk."""
-    if echo_left is not None and echo_left > 1:
+    if is_bot(echo_left):
         return False
     frames, least = _needed(probability, echo_left, playing, rule)
     return s.run >= frames and (probability is None or probability >= least)

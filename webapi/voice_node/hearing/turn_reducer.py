@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from webapi.voice_node.events import SHORT_INTERRUPTION, Playback
+from webapi.voice_node.events import SHORT_INTERRUPTION, Playback, is_bot
 from webapi.voice_node.hearing import duck, endpoint, interruption, loudness, onset, prompts, requests
 from webapi.voice_node.hearing.decisions import Decision, Ended, HangUpDue, PromptDue, SayDue, Started
 from webapi.voice_node.hearing.duck import Sound
@@ -45,7 +45,7 @@ def frame(
     `level` is needed with `duck`: see loudness.py. `done` is as events.Voiced has it.
     """
     prompted = NO_DECISION
-    if rule.duck is not None and echo_left is not None and echo_left > 1 and s.reply is not None and s.reply.playing:
+    if rule.duck is not None and is_bot(echo_left) and s.reply is not None and s.reply.playing:
         voiced, probability = False, None if probability is None else 0.0  # the bot's own voice is no evidence
     if level is not None:
         s = s._replace(loudness=loudness.frame(s.loudness, level, t_us))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from webapi.voice_node.context import Context
-from webapi.voice_node.end_of_turn import Backend, Said
+from webapi.voice_node.end_of_turn import Backend, Said, probability_of
 from webapi.voice_node.errors import UserError, as_exception, describe
 from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.events import (
@@ -19,6 +19,7 @@ from webapi.voice_node.events import (
     PlaybackStarted,
     Transcript,
     Voiced,
+    is_bot,
 )
 from webapi.voice_node.hearing.endpoint import is_voice
 from webapi.voice_node.inputs import EndOfTurnAnswered
@@ -76,8 +77,7 @@ class PauseQuestions:
             self._begin_anew()
             self._silent = 0
             return value
-        bot = value.frame.echo_left is not None and value.frame.echo_left > 1
-        voice = not bot and is_voice(value.voiced, value.probability)
+        voice = not is_bot(value.frame.echo_left) and is_voice(value.voiced, value.probability)
         if voice and self._silent:
             self._end_pause()
         self._kept.append(value.frame.pcm)
@@ -172,10 +172,7 @@ def answer_of(backend: Backend, said: Said) -> float | Exception:
     """Return what the backend answers, rounded to 1/STEPS; or what it raises, or why its answer is none."""
     raised: list[BaseException] = []
     with contained(raised.append):
-        answer = float(backend(said))
-        if 0 <= answer <= 1:
-            return round(answer * STEPS) / STEPS
-        raise ValueError(f"the answer is {answer}, and must be from 0 to 1")
+        return round(probability_of(backend, said) * STEPS) / STEPS
     return as_exception(raised[0])
 
 

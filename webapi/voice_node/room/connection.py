@@ -137,11 +137,10 @@ class Joiner:
         )
         try:
             sid = await asyncio.wait_for(self._sink.publish(connection.room, settings.publish_track_name), publish_s)
-        except asyncio.TimeoutError as error:
+        except BaseException as error:
             self._abandon(connection, connecting)
-            raise NotPublishedError from error
-        except BaseException:
-            self._abandon(connection, connecting)
+            if isinstance(error, asyncio.TimeoutError):
+                raise NotPublishedError from error
             raise
         self._log.bind(event="publish", track=settings.publish_track_name, track_sid=sid).info(
             f"publishing {settings.publish_track_name}"
