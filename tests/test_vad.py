@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from tests.speech import chatter, dial_tone, silence
@@ -13,7 +14,8 @@ from tests.stage import play
 from webapi.voice_node.audio_io import resampler
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.hearing import silero
-from webapi.voice_node.hearing.level_gate import LevelGate
+from webapi.voice_node.hearing.endpoint import END
+from webapi.voice_node.hearing.level_gate import KEEPS, LevelGate
 from webapi.voice_node.hearing.silero import Silero
 from webapi.voice_node.vad import SURE, VoiceActivityDetector, available_backends
 
@@ -103,13 +105,24 @@ def test_a_dial_tone_is_a_voice_for_webrtc_and_none_for_silero() -> None:
 def test_what_is_background_has_less_of_a_probability(monkeypatch: pytest.MonkeyPatch, weight: float) -> None:
     heard = frames(TALK, 8000)
     webrtc = VoiceActivityDetector("webrtc")
-    likely = [weight * (p or 0) for p in probabilities(VoiceActivityDetector("silero"), heard)]
+    likely = list(map(Silero(8000, twice=True).push, heard))
+    likely = likely if weight == 1 else [min(weight * p, END) for p in likely]
     voiced = [webrtc.is_speech(frame) or p >= SURE for frame, p in zip(heard, likely, strict=True)]
     monkeypatch.setattr(LevelGate, "weight", lambda *_: weight)
     detector = VoiceActivityDetector("confirm")
     assert [detector.is_speech(frame) for frame in heard] == voiced
     detector.reset()
     assert probabilities(detector, heard) == likely
+
+
+def test_nothing_begins_with_a_sound_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapi.voice_node.hearing.silero.Silero.push", lambda *_: 0.9)
+    detector = VoiceActivityDetector("confirm")
+    loud = frames(TALK, 8000)[60:80]
+    said = probabilities(detector, [*loud, *[_times(frame, 0.03) for frame in loud]])
+    assert said[:20] == [0.9] * 20
+    assert said[23:28] == [KEEPS] * 5  # goes on, and does not begin at once
+    assert said[35:] == [0.9] * 5
 
 
 @pytest.mark.parametrize(("likely", "voiced"), [(SURE, True), (SURE - 0.01, False)])
@@ -122,6 +135,27 @@ def test_a_soft_voice_to_which_webrtc_is_deaf_is_heard_where_silero_is_sure(
     assert [detector.is_speech(frame) for frame in frames(TALK, 8000)[:50]] == [voiced] * 50
 
 
+@pytest.mark.parametrize("before", [b"", TALK], ids=["alone", "after a loud one"])
+def test_a_voice_of_55_db_below_full_scale_is_likely_by_the_second_opinion(before: bytes) -> None:
+    loud, softened = frames(before, 8000), [_times(frame, 0.0125) for frame in frames(TALK, 8000)]
+    both = VoiceActivityDetector("confirm")
+    heard = [(both.is_speech(frame), both.probability or 0, both.second or 0) for frame in [*loud, *softened]]
+    flags, first, second = zip(*heard[len(loud) :], strict=True)
+    assert float(np.mean(second[60:170])) > 0.2 + float(np.mean(first[60:170]))
+    assert max(*second[:45], *second[-25:]) < 0.1
+    assert sum(flags) == 0
+
+
+def test_a_detector_without_a_second_opinion_gives_none() -> None:
+    detector = VoiceActivityDetector("silero")
+    detector.is_speech(bytes(320))
+    assert detector.second is None
+
+
+def _times(frame: bytes, factor: float) -> bytes:
+    return np.round(np.frombuffer(frame, "<i2") * factor).astype("<i2").tobytes()
+
+
 def test_probabilities_are_coarse_and_the_same_every_time_and_after_a_reset() -> None:
     heard = frames(TALK, 8000)
     detector = VoiceActivityDetector("silero")
@@ -131,12 +165,19 @@ def test_probabilities_are_coarse_and_the_same_every_time_and_after_a_reset() ->
     assert probabilities(detector, heard) != first  # it remembers
     detector.reset()
     assert probabilities(detector, heard) == first
-    assert probabilities(VoiceActivityDetector("confirm"), heard) == first
+    both = VoiceActivityDetector("confirm")
+    assert probabilities(both, heard) == (once := probabilities(VoiceActivityDetector("confirm"), heard))
+    both.reset()
+    assert probabilities(both, heard) == once
 
 
 def test_it_matters_not_how_the_audio_was_cut() -> None:
-    at_10, at_20 = (Silero(8000) for _ in range(2))
-    assert [at_10.push(f) for f in frames(TALK, 8000, 10)][1::2] == [at_20.push(f) for f in frames(TALK, 8000, 20)]
+    for twice in (False, True):
+        at_10, at_20 = (Silero(8000, twice=twice) for _ in range(2))
+        soft = _times(b"".join(frames(TALK, 8000, 20)), 0.02)
+        ten, twenty = ([soft[at : at + size] for at in range(0, len(soft), size)] for size in (160, 320))
+        assert [at_10.push(f) for f in ten][1::2] == [at_20.push(f) for f in twenty]
+        assert at_10.second == at_20.second
 
 
 @pytest.mark.parametrize("text", ["raise ImportError('no model')", "1 / 0", "x = 1"])

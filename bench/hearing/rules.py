@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from bench.hearing.features import FRAME_S, WINDOW_S, Features
+from webapi.voice_node.events import Frame, Voiced
 from webapi.voice_node.hearing import turn_reducer
+from webapi.voice_node.hearing.bot_heard import BotHeard, counted
 from webapi.voice_node.hearing.decisions import Decision, Ended, Started
 from webapi.voice_node.hearing.interruption import PendingReply
 from webapi.voice_node.hearing.turn_rule import TurnRule
@@ -19,6 +21,8 @@ FRAME_US = 20_000
 Flags: TypeAlias = tuple[bool, ...]
 Probabilities: TypeAlias = tuple[float, ...]
 RULE = TurnRule(start_frames=6, end_frames=10, preroll_frames=12, max_frames=6000, answered=False)
+NO_BOT = BotHeard()
+NO_FRAME = Frame(0, b"", 8000, 0)
 NOBODY = Utterance(turn=-1, first_frame=0, first_voiced_us=0, last_voiced_us=0, voiced_frames=0)
 PLAYS = PendingReply(NOBODY, playing=True)
 
@@ -66,11 +70,15 @@ def silero(f: Features) -> list[Heard]:
 
 def confirm(f: Features) -> list[Heard]:
     """Both: the default."""
-    return _reducer(f, f.voiced, f.confirm)
+    evidence = [
+        counted(NO_BOT, Voiced(NO_FRAME, flag, p, second=second))
+        for flag, p, second in zip(f.voiced, f.confirm, f.second, strict=True)
+    ]
+    return _reducer(f, tuple(each.voiced for each in evidence), tuple(each.probability or 0.0 for each in evidence))
 
 
 def no_background(f: Features) -> list[Heard]:
-    """The default, were a voice far away as good as a near one."""
+    """The default, were a voice far away as good as a near one, and a soft one not amplified."""
     return _reducer(f, tuple(flag or p >= SURE for flag, p in zip(f.flags, f.silero, strict=True)), f.silero)
 
 
@@ -130,7 +138,7 @@ RULES = (
     Rule("webrtc", webrtc, "mode 3, N = 6, M = 10: without the extra `silero`"),
     Rule("silero", silero, "Silero alone, N = 6, M = 10"),
     Rule("confirm", confirm, "webrtc opens, Silero confirms and closes, the background does not count: the default"),
-    Rule("confirm, any level", no_background, "the same, but the background counts"),
+    Rule("confirm, any level", no_background, "the same, but the background counts, and soft voices get no gain"),
     Rule("confirm, barge-in", barge_in, "the default while the bot talks"),
     Rule("livekit-agents VAD", livekit, "Silero ≥ .5 for 50 ms, end < .35 for 250 ms"),
     Rule("livekit-agents interruption", livekit_interruption, "the same for 0.5 s"),

@@ -42,7 +42,7 @@ def heard(what: str, probabilities: str | None = None, spans: tuple[SpeechSpan, 
     """A digit a frame: the flag, and the probability in tenths (that of the flag, where it is not given)."""
     flags = tuple(char == "1" for char in what)
     likely = tuple(int(char) / 10 for char in probabilities or what.replace("1", "9"))
-    return Features("clean", spans, len(what) / 50, flags, likely, likely, flags)
+    return Features("clean", spans, len(what) / 50, flags, likely, likely, flags, (0.0,) * len(what))
 
 
 # ---------------------------------------------------------------- the corpus

@@ -95,3 +95,23 @@ def test_digital_silence_between_words_hides_nothing() -> None:
     spoken = np.arange(9 * RATE) // RATE % 2 == 1
     answers = asked(hiss(9) * spoken)
     assert (answers[np.arange(9 * 50) // 50 % 2 == 1] == 1).all()
+
+
+@pytest.mark.parametrize(("db", "fallen"), [(-12, False), (-18, True), (-60, True)])
+def test_what_is_15_db_below_the_loudest_of_late_is_over(db: float, fallen: bool) -> None:
+    gate, size = LevelGate(20), RATE // 50
+    pcm = np.round(louder(hiss(2, 9000), db, 1, 2)).astype("<i2")
+    over = []
+    for at in range(0, len(pcm), size):
+        gate.weight(pcm[at : at + size].tobytes())
+        over.append(gate.fallen)
+    assert not any(over[:50])
+    assert any(over[50:60]) is fallen
+    assert not any(over[65:])  # 200 ms later it is as loud as what was before
+
+
+def test_a_voice_that_rises_has_not_fallen() -> None:
+    gate = LevelGate(20)
+    for k in range(20):
+        gate.weight(np.round(hiss(0.02, 30 * 1.3**k)).astype("<i2").tobytes())
+        assert not gate.fallen

@@ -104,11 +104,22 @@ def test_how_narrow_a_start_is(
     assert onset.margin(Onset(7, 0, 0), probability, echo_left, playing, RULE) == expected
 
 
+def test_the_margin_of_a_start_by_length_is_that_of_its_own_rule() -> None:
+    held = Onset(12, held=RULE.start_frames + onset.LONGER)
+    assert onset.margin(held, onset.HELD, None, False, RULE) == (12, held.held, onset.HELD, onset.HELD)
+    assert onset.margin(held, START, None, False, RULE) == (12, 4, START, START)  # the shorter one, where both are met
+    assert onset.margin(held, onset.HELD, None, True, RULE) == (12, 6, onset.HELD, BARGE_IN)
+
+
 @pytest.mark.parametrize("echo_left", [None, 0.0, 0.25, 1.0])
 @pytest.mark.parametrize("playing", [False, True])
 @pytest.mark.parametrize("run", range(1, 20))
-def test_an_utterance_opens_where_the_margin_says_so(run: int, playing: bool, echo_left: float | None) -> None:
+@pytest.mark.parametrize("held", [0, 9, 10])
+def test_an_utterance_opens_where_the_margin_says_so(
+    run: int, held: int, playing: bool, echo_left: float | None
+) -> None:
+    state = Onset(run, held=min(run, held))
     for probability in (None, 0.5, 0.79, 0.8, 0.86, 0.9, 1.0):
-        margin = onset.margin(Onset(run), probability, echo_left, playing, RULE)
+        margin = onset.margin(state, probability, echo_left, playing, RULE)
         enough = margin.probability is None or margin.threshold is None or margin.probability >= margin.threshold
-        assert onset.opens(Onset(run), probability, echo_left, playing, RULE) is (run >= margin.needed and enough)
+        assert onset.opens(state, probability, echo_left, playing, RULE) is (run >= margin.needed and enough)

@@ -6,6 +6,7 @@ from tests.timelines import FRAME_US, RULE, marbles, run
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
 from webapi.voice_node.hearing import turn_reducer
 from webapi.voice_node.hearing.decisions import Decision, Ended, Interrupted, Started
+from webapi.voice_node.hearing.onset import HELD
 from webapi.voice_node.hearing.pause_estimator import PauseEstimate, update
 from webapi.voice_node.hearing.turn_rule import TurnRule
 from webapi.voice_node.hearing.turn_state import TurnState
@@ -176,13 +177,12 @@ SURE_RULE = TurnRule(start_frames=4, end_frames=3, preroll_frames=2, max_frames=
 def likely(
     frames: str, rule: TurnRule = SURE_RULE, state: TurnState | None = None, echo_left: float | None = None
 ) -> tuple[TurnState, list[tuple[int, Decision]]]:
-    """Feed frames, one character each: the digit is the probability in tenths, voiced where it follows a `+`."""
+    """Feed frames, two characters each: the probability in tenths, h for onset.HELD; voiced where it follows a `+`."""
     state = state or TurnState()
     found: list[tuple[int, Decision]] = []
     for index, (flag, tenths) in enumerate(zip(frames[::2], frames[1::2], strict=True)):
-        state, decisions = turn_reducer.frame(
-            state, flag == "+", index, index * FRAME_US, rule, int(tenths) / 10, echo_left
-        )
+        probability = HELD if tenths == "h" else int(tenths) / 10
+        state, decisions = turn_reducer.frame(state, flag == "+", index, index * FRAME_US, rule, probability, echo_left)
         found += [(index, decision) for decision in decisions]
     return state, found
 
@@ -197,6 +197,19 @@ def test_the_probability_must_agree_with_a_start_which_then_is_two_frames_sooner
     assert starts("+8+8+8+8") == [1]
     assert starts("-9-9-9+9-9+9-9") == []  # the flag is needed for it
     assert starts("-9-9+9-9", rule=SURE_RULE._replace(start_frames=1)) == [2]
+
+
+def test_a_voice_of_which_the_detector_is_never_sure_starts_a_little_later() -> None:
+    assert starts("+h" * 9) == [7]  # N + LONGER frames
+    assert starts("+7" * 40) == []
+    assert starts("+h" * 7 + "+7" + "+h" * 7) == []
+    assert starts("+h" * 7 + "-h" + "+h" * 7) == []
+    waiting, _ = likely("+9+9+9-0-0-0")
+    assert starts("+h" * 9, waiting) == [7]
+    playing = turn_reducer.playback(waiting, PlaybackStarted(0, Turn("", 0)))
+    assert starts("+h" * 40, playing) == []  # over a reply that is not enough
+    assert likely("+h" * 40, state=playing, echo_left=0.5)[1] == []
+    assert likely("+h" * 40, state=playing, echo_left=0)[1] == []
 
 
 def test_over_a_reply_that_plays_all_frames_are_needed_and_more_probability() -> None:

@@ -51,6 +51,30 @@ def test_both_and_either() -> None:
     assert run(script, "either") == "0111"
 
 
+@pytest.mark.parametrize(
+    ("rule", "mine", "theirs", "second"),
+    [
+        ("both", (False, 0.9), (False, 0.8), 0.9),
+        ("both", (False, 0.9), (False, 0.1), None),
+        ("both", (False, 0.9), (True, None), 0.9),
+        ("both", (False, 0.9), (False, None), None),
+        ("both", (True, None), (False, 0.9), None),
+        ("either", (False, 0.1), (False, 0.9), 0.9),
+        ("either", (False, None), (False, 0.9), 0.9),
+        ("either", (True, None), (True, None), None),
+    ],
+)
+def test_second_opinions_are_combined_as_flags_are(
+    rule: Any, mine: tuple[bool, float | None], theirs: tuple[bool, float | None], second: float | None
+) -> None:
+    source, other, out = Subject[Any](), Subject[Any](), list[Voiced]()
+    combine(other=other, rule=rule)(source).subscribe(out.append)
+    frame = Frame(0, bytes(320), 8000, 0)
+    source.on_next(Voiced(frame, mine[0], second=mine[1]))
+    other.on_next(Voiced(frame, theirs[0], second=theirs[1]))
+    assert out[0].second == second
+
+
 @pytest.mark.parametrize("script", ["a1 a1 a0 b1 b0 b1", "b1 b0 b1 a1 a1 a0", "a1 b1 b0 a1 a0 b1"])
 def test_frames_are_paired_in_order_whoever_is_ahead(script: str) -> None:
     assert run(script, "both") == "100"

@@ -73,12 +73,13 @@ class Stage:
             done(job())
         self.waiting.clear()
 
-    def hear(self, frames: str, probability: float | None = None) -> str:
+    def hear(self, frames: str, probability: float | None = None, second: float | None = None) -> str:
         """Feed frames: 1 voiced, 0 not. Returns a character for each that came out: as it went in, or d with `done`."""
         before = len(self.out)
         for char in frames:
             pcm = bytes([self.number % 256]) * 320
-            self.source.on_next(Voiced(Frame(self.number, pcm, 8000, self.number), char == "1", probability))
+            frame = Frame(self.number, pcm, 8000, self.number)
+            self.source.on_next(Voiced(frame, char == "1", probability, second=second))
             self.number += 1
         return "".join("d" if each.done is not None else "01"[each.voiced] for each in self.out[before:])
 
@@ -107,6 +108,14 @@ def test_all_else_of_a_frame_stays(stage: Stage) -> None:
 def test_a_frame_counts_as_voiced_where_turn_events_counts_it(stage: Stage) -> None:
     stage.hear("00000", probability=0.9)  # the detector's flag says no, its probability yes
     assert stage.hear("1111111111", probability=0.3) == "111111111d"
+
+
+def test_a_soft_voice_counts_but_where_it_may_be_the_bots(stage: Stage) -> None:
+    stage.hear("0" * 10, probability=0.1, second=0.9)
+    assert stage.hear("0" * 10, probability=0.1, second=0.1) == "000000000d"
+    stage.playback.on_next(PlaybackStarted(stage.number, Turn("", 0)))
+    stage.hear("0" * 10, probability=0.1, second=0.9)
+    assert stage.hear("0" * 20, probability=0.1, second=0.1) == "0" * 20
 
 
 @pytest.mark.parametrize(

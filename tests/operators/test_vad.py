@@ -26,11 +26,12 @@ class Scripted:
         self.made_with = (backend, rate, frame_ms)
         self.told: list[Any] = []
         self.probability: float | None = None
+        self.second: float | None = None
         Scripted.made.append(self)
 
     def is_speech(self, pcm: bytes) -> bool:
         self.told.append(pcm[0])
-        self.probability = pcm[0] / 10
+        self.probability, self.second = pcm[0] / 10, pcm[0] / 20
         return pcm[0] % 2 == 1
 
     def reset(self) -> None:
@@ -49,11 +50,11 @@ def test_a_voice_is_looked_for_in_each_frame_and_the_end_of_the_audio_resets() -
     for value in [*FRAMES[:2], GAP, *FRAMES[2:]]:
         source.on_next(value)
     assert out == [
-        Voiced(FRAMES[0], False, 0.0),
-        Voiced(FRAMES[1], True, 0.1),
+        Voiced(FRAMES[0], False, 0.0, second=0.0),
+        Voiced(FRAMES[1], True, 0.1, second=0.05),
         GAP,
-        Voiced(FRAMES[2], False, 0.2),
-        Voiced(FRAMES[3], True, 0.3),
+        Voiced(FRAMES[2], False, 0.2, second=0.1),
+        Voiced(FRAMES[3], True, 0.3, second=0.15),
     ]
     (detector,) = Scripted.made
     assert detector.made_with == ("webrtc", 16_000, 30)

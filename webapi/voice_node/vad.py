@@ -15,7 +15,8 @@ from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.errors.advice import install
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.hearing import silero
-from webapi.voice_node.hearing.level_gate import LevelGate
+from webapi.voice_node.hearing.endpoint import END
+from webapi.voice_node.hearing.level_gate import KEEPS, LevelGate
 from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.vads"
@@ -30,8 +31,9 @@ SURE = 0.97  # probability of Silero that counts without webrtc, which misses a 
 class Backend(Protocol):
     """A voice detector: made with (rate, frame_ms), then called with each frame in order.
 
-    Optional: an attribute `probability`, 0 to 1, for the last frame; a method `reset()` that forgets all frames, where
-    that costs less than a new detector.
+    Optional: an attribute `probability`, 0 to 1, for the last frame; `second`, another opinion of the same, which
+    does not count while the bot may be heard; a method `reset()` that forgets all frames, where that costs less than a
+    new detector.
     """
 
     def is_speech(self, frame: bytes) -> bool:
@@ -80,11 +82,12 @@ class _Silero:
 class _Confirm:
     """Voiced where webrtc says so, which is 50 ms sooner, or Silero is SURE.
 
-    Its probability is Silero's, weighted by how far the frame's level is above the background (LevelGate).
+    Its probability is Silero's, weighted by how far the frame's level is above the background, and too low to begin
+    an utterance once the sound is over (LevelGate). `second` is the same of Silero's SecondOpinion.
     """
 
     def __init__(self, rate: int, frame_ms: int) -> None:
-        self._webrtc, self._silero = _Webrtc(rate, frame_ms), silero.Silero(rate)
+        self._webrtc, self._silero = _Webrtc(rate, frame_ms), silero.Silero(rate, twice=True)
         self._frame_ms = frame_ms
         self.reset()
 
@@ -92,12 +95,19 @@ class _Confirm:
         self._webrtc.reset()
         self._silero.reset()
         self._gate = LevelGate(self._frame_ms)
-        self.probability = 0.0
+        self.probability = self.second = 0.0
 
     def is_speech(self, frame: bytes) -> bool:
         likely = self._silero.push(frame)
-        self.probability = likely * self._gate.weight(frame)
+        weight = self._gate.weight(frame)
+        most = KEEPS if self._gate.fallen else 1.0
+        self.second = _weighted(self._silero.second, weight, most)
+        self.probability = _weighted(likely, weight, most)
         return self._webrtc.is_speech(frame) or self.probability >= SURE
+
+
+def _weighted(likely: float, weight: float, most: float) -> float:
+    return min(likely if weight == 1 else min(likely * weight, END), most)
 
 
 def _wrong(_: str, loaded: Any) -> str:
@@ -137,6 +147,12 @@ class VoiceActivityDetector:
         """The probability of a voice in the last frame, 0 to 1; None where the backend gives none."""
         probability: float | None = getattr(self._detector, "probability", None)
         return probability
+
+    @property
+    def second(self) -> float | None:
+        """Another opinion of the same, 0 to 1; None where the backend gives none."""
+        second: float | None = getattr(self._detector, "second", None)
+        return second
 
     def reset(self) -> None:
         """Forget all frames."""

@@ -10,7 +10,7 @@ import pytest
 
 from webapi.voice_node.replay.sweep.heard_cache import HeardCache, Judged
 
-SAID = [Judged(True, 0.123456789012345), Judged(False, None), Judged(True, 0.0), Judged(False, 1.0)]
+SAID = [Judged(True, 0.123456789012345), Judged(False, None), Judged(True, 0.0, 0.7), Judged(False, 1.0, 0.0)]
 
 
 def written(folder: Path, name: str = "a", said: list[Judged] = SAID) -> tuple[HeardCache, Path]:

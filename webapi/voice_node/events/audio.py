@@ -49,6 +49,7 @@ class Voiced(NamedTuple):
     voiced: bool
     probability: float | None = None  # 0..1, where the backend has one
     done: float | None = None  # 0..1: the caller has finished; in a pause, where the graph asks and the answer is there
+    second: float | None = None  # 0..1: another opinion of the same, where the backend has one: see bot_heard.py
 
 
 CallerAudio: TypeAlias = AudioChunk | AudioGap

@@ -15,15 +15,19 @@ counts as silent, so that a caller who speaks at once is heard. (After Martin 20
 estimation based on optimal smoothing and minimum statistics", which takes the minimum; a fifth needs no correction of
 its bias.)
 
+A bang is over before a voice detector has finished judging it. So nothing begins at once with a frame that has
+`fallen`: its level is 15 dB below the loudest of the last 200 ms.
+
 All in whole numbers, so that every machine gives the same result.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
 from collections import deque
 
 import numpy as np
+
+from webapi.voice_node.hearing.level_memory import LevelMemory
 
 BEGINS, GOES_ON = 5, 2  # times the power of the background, at most: 7 dB and 3 dB
 SWING = 3  # times the swing of the background, in dB
@@ -32,18 +36,19 @@ MEMORY_MS = 5000
 QUIET_MS = 400  # of silence in the memory at first: noise from the start on is the background after 1.6 s
 SHARE, LEAST = 5, 20  # the background is the level that 1/SHARE of the memory is below; at its quietest, 1/LEAST
 SMOOTH_MS = 60  # of audio that one level is measured over
+FALLEN = 32  # times less power than the loudest of late: 15 dB
 HOLD_MS = 200  # a level that was high enough counts for so long, so that a weak syllable ends nothing
 
 
 class LevelGate:
-    """Weighs frames in order. `frame_ms` is the length of each."""
+    """Weighs frames in order. `frame_ms` is the length of each. `fallen`: the last frame's sound is over."""
 
     def __init__(self, frame_ms: int) -> None:
         self._last: deque[int] = deque([0] * max(1, SMOOTH_MS // frame_ms), max(1, SMOOTH_MS // frame_ms))
-        self._longest = MEMORY_MS // frame_ms
-        self._memory: deque[int] = deque([0] * (QUIET_MS // frame_ms))
-        self._in_order = list(self._memory)
+        self._memory = LevelMemory(MEMORY_MS // frame_ms, QUIET_MS // frame_ms)
         self._hold = HOLD_MS // frame_ms
+        self._lately: deque[int] = deque([0], self._hold + 1)
+        self.fallen = False
         self._begun = self._went_on = self._hold  # frames since a level was high enough
 
     def weight(self, frame: bytes) -> float:
@@ -52,11 +57,10 @@ class LevelGate:
         offset = int(samples.sum())  # a DC offset, as cheap sound cards have it, is not sound
         self._last.append(int(np.dot(samples, samples)) * len(samples) - offset * offset)
         level = sum(self._last)
-        self._memory.append(level)
-        insort(self._in_order, level)
-        if len(self._memory) > self._longest:
-            del self._in_order[bisect_left(self._in_order, self._memory.popleft())]
-        usual, least = (self._in_order[len(self._in_order) // share] for share in (SHARE, LEAST))
+        self._memory.add(level)
+        self._lately.append(level)
+        self.fallen = level * FALLEN < max(self._lately)
+        usual, least = self._memory.below(SHARE), self._memory.below(LEAST)
         # level / usual >= (usual / least) ** SWING, without a division
         begins = level >= BEGINS * usual or level * least**SWING >= usual ** (SWING + 1)
         goes_on = level >= GOES_ON * usual or level * least >= usual * usual

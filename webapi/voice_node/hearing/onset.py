@@ -9,11 +9,12 @@ voiced", so the window is kept as a count. (A majority vote over 240 ms was meas
 of speech in noise: it gains nothing.)
 
 Where the detector also gives the probability of a voice, it has the last word: N - SOONER voiced frames open if the
-probability is at least START. Over a reply that plays, N frames at BARGE_IN or more are needed; not where the reply
-becomes soft first, and is interrupted later. Where an echo canceller works on the caller's audio, the start rule holds
-over a reply too, made stricter in proportion to the echo that may be left, up to WITH_ECHO times N frames of certainty.
-What is known for the bot's own voice (`echo_left` above 1) begins nothing. docs/hearing.md and docs/echo.md have the
-reasons and figures.
+probability is at least START, and N + LONGER if it was at least HELD all the time: of a single letter the detector is
+often not surer. Over a reply that plays, N frames at BARGE_IN or more are needed; not where the reply becomes soft
+first, and is interrupted later. Where an echo canceller works on the caller's audio, the start rule holds over a reply
+too, made stricter in proportion to the echo that may be left, up to WITH_ECHO times N frames of certainty. What is
+known for the bot's own voice (`echo_left` above 1) begins nothing. docs/hearing.md and docs/echo.md have the reasons
+and figures.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from webapi.voice_node.events import is_bot
 from webapi.voice_node.hearing.turn_rule import TurnRule
 
 START, BARGE_IN = 0.8, 0.9  # least probabilities
-SOONER = 2  # frames
+HELD = 0.72  # with .65, people who talk in the background start more turns
+SOONER, LONGER = 2, 4  # frames
 WITH_ECHO = 3  # times N, over a reply whose echo is not cancelled at all
 DIGITS = 4  # of the probabilities in a Margin
 
@@ -37,12 +39,15 @@ class Onset(NamedTuple):
     first_frame: int = 0  # number of its first frame
     pause_needed: int = 0  # unvoiced frames in a row that must come before the next run begins; 0: none
     pause: int = 0  # how many of these have come
+    held: int = 0  # frames of the run, up to its last, whose probability was HELD or more
 
 
 NO_RUN = Onset()
 
 
-def frame(s: Onset, voiced: bool, doubted: bool, number: int, t_us: int, rule: TurnRule) -> Onset:
+def frame(
+    s: Onset, voiced: bool, doubted: bool, number: int, t_us: int, rule: TurnRule, probability: float | None = None
+) -> Onset:
     """One frame later. `doubted`: a probability is known, and is too low for a voice (endpoint.END)."""
     if s.pause_needed:
         pause = s.pause + 1 if doubted or not voiced else 0
@@ -51,9 +56,10 @@ def frame(s: Onset, voiced: bool, doubted: bool, number: int, t_us: int, rule: T
         return s if pause == s.pause else s._replace(pause=pause)
     if not voiced:
         return NO_RUN
+    held = s.held + 1 if probability is not None and probability >= HELD else 0
     if s.run == 0 or (doubted and s.run >= rule.start_frames):  # noise may be "voiced" for long: no voice began yet
-        return Onset(s.run + 1, t_us, number)
-    return Onset(s.run + 1, s.first_us, s.first_frame)
+        return Onset(s.run + 1, t_us, number, held=held)
+    return Onset(s.run + 1, s.first_us, s.first_frame, held=held)
 
 
 class Margin(NamedTuple):
@@ -69,13 +75,13 @@ def opens(s: Onset, probability: float | None, echo_left: float | None, playing:
     """Whether the frame just counted starts an utterance. `playing`: a reply is played; `echo_left`: as of a chunk."""
     if is_bot(echo_left):
         return False
-    frames, least = _needed(probability, echo_left, playing, rule)
+    frames, least = _needed(s, probability, echo_left, playing, rule)
     return s.run >= frames and (probability is None or probability >= least)
 
 
 def margin(s: Onset, probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> Margin:
     """How narrowly `opens` said yes to the same: for people, and computed only where it has."""
-    frames, least = _needed(probability, echo_left, playing, rule)
+    frames, least = _needed(s, probability, echo_left, playing, rule)
     return margin_of(s.run, frames, probability, least)
 
 
@@ -86,7 +92,9 @@ def margin_of(run: int, needed: int, probability: float | None, least: float) ->
     return Margin(run, needed, round(probability, DIGITS), round(least, DIGITS))
 
 
-def _needed(probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule) -> tuple[int, float]:
+def _needed(
+    s: Onset, probability: float | None, echo_left: float | None, playing: bool, rule: TurnRule
+) -> tuple[int, float]:
     """Frames in a row, and the least probability of the last of them."""
     frames, least = rule.start_frames, BARGE_IN
     if probability is not None and (not playing or echo_left is not None or rule.duck is not None):
@@ -95,4 +103,7 @@ def _needed(probability: float | None, echo_left: float | None, playing: bool, r
         left = min(echo_left, 1.0)
         frames += round((WITH_ECHO * rule.start_frames - frames) * left)
         least += (1 - least) * left
+    longer = rule.start_frames + LONGER
+    if s.held >= longer and not playing and probability is not None and probability < least:
+        return longer, HELD
     return frames, least

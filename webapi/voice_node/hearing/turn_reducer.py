@@ -144,7 +144,7 @@ def _await_onset(
         # Whoever is still talking then starts when the reply is over.
         return s if s.onset is NO_RUN else s._replace(onset=NO_RUN), NO_DECISION
     doubted = probability is not None and probability < END
-    run = NO_RUN if ignored else onset.frame(s.onset, voiced, doubted, number, t_us, rule)
+    run = NO_RUN if ignored else onset.frame(s.onset, voiced, doubted, number, t_us, rule, probability)
     loud = s.loudness
     if rule.duck is not None and not run.pause_needed:
         voice = voiced and not doubted and not ignored
@@ -180,7 +180,7 @@ def _continue(
     """The utterance has one more frame: it may interrupt a halted reply, or be over."""
     doubted = probability is not None and probability < END
     voice = voiced if probability is None else not doubted
-    run = onset.frame(s.onset, voiced, doubted, number, t_us, rule)
+    run = onset.frame(s.onset, voiced, doubted, number, t_us, rule, probability)
     silence = endpoint.frame(s.endpoint, voice, voiced, rule)
     loud = s.loudness
     if voice:

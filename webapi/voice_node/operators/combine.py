@@ -9,6 +9,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
 from webapi.voice_node.events import AudioGap, Voiced
+from webapi.voice_node.hearing.onset import HELD
 from webapi.voice_node.operators.kinds import VOICED, Stage, operator
 from webapi.voice_node.reactive.direct import DirectObservable
 
@@ -82,6 +83,12 @@ class _Pairing:
         if isinstance(a, Voiced):
             agrees = isinstance(b, Voiced) and b.voiced
             voiced = a.voiced and agrees if self._both else a.voiced or agrees
-            self._observer.on_next(Voiced(a.frame, voiced, a.probability, a.done))
+            second = self._second(a, b) if isinstance(b, Voiced) else None
+            self._observer.on_next(Voiced(a.frame, voiced, a.probability, a.done, second))
         elif isinstance(b, AudioGap):
             self._observer.on_next(a)
+
+    def _second(self, a: Voiced, b: Voiced) -> float | None:
+        if self._both:
+            return a.second if b.voiced or (b.second is not None and b.second >= HELD) else None
+        return max((each for each in (a.second, b.second) if each is not None), default=None)

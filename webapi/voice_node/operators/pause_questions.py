@@ -21,6 +21,8 @@ from webapi.voice_node.events import (
     Voiced,
     is_bot,
 )
+from webapi.voice_node.hearing import bot_heard
+from webapi.voice_node.hearing.bot_heard import BotHeard
 from webapi.voice_node.hearing.endpoint import is_voice
 from webapi.voice_node.inputs import EndOfTurnAnswered
 from webapi.voice_node.operators.kinds import Kind
@@ -63,6 +65,7 @@ class PauseQuestions:
         self._silent = 0  # unvoiced frames in a row
         self._question: Question | None = None  # of this pause
         self._latest: Question | None = None  # of any pause
+        self._bot = BotHeard()
         self._done: float | None = None  # the answer that counts in this pause
         self._words = WordsSoFar()
         self._words_asked = ""  # those that the question had
@@ -77,7 +80,8 @@ class PauseQuestions:
             self._begin_anew()
             self._silent = 0
             return value
-        voice = not is_bot(value.frame.echo_left) and is_voice(value.voiced, value.probability)
+        evidence = bot_heard.counted(self._bot, value)
+        voice = not is_bot(value.frame.echo_left) and is_voice(evidence.voiced, evidence.probability)
         if voice and self._silent:
             self._end_pause()
         self._kept.append(value.frame.pcm)
@@ -104,6 +108,7 @@ class PauseQuestions:
 
     def on_playback(self, event: Playback) -> None:
         """A reply is heard: what the caller says from now on is something new, and not more of the same."""
+        self._bot = bot_heard.at_playback(self._bot, event)
         if isinstance(event, (PlaybackStarted, FillerStarted)):
             self._words.answered(event.turn)
             self._begin_anew()

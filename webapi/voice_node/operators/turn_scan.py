@@ -34,7 +34,8 @@ from webapi.voice_node.events import (
     Voiced,
     length_us,
 )
-from webapi.voice_node.hearing import endpoint, onset, turn_reducer
+from webapi.voice_node.hearing import bot_heard, endpoint, onset, turn_reducer
+from webapi.voice_node.hearing.bot_heard import BotHeard
 from webapi.voice_node.hearing.decisions import (
     Decision,
     Ducked,
@@ -77,6 +78,7 @@ class TurnScan:
         self._expects: Expected = ""
         self._done: float | None = None  # as of the present frame
         self._state = TurnState()
+        self._bot = BotHeard()
         self._speaking = name(0)  # the turn of the last utterance that started
         self._said: Turn | None = None  # the last turn that the orchestrator asked for: it has its own trace_id
         self._telling = False
@@ -90,7 +92,8 @@ class TurnScan:
         if isinstance(value, AudioGap):
             self._on_gap(value)
             return
-        frame, voiced, probability, done = value
+        value = bot_heard.counted(self._bot, value)
+        frame, voiced, probability, done, _ = value
         kept, before = self._kept, self._state
         rule = self._rule or self._begin(frame)
         kept.append(value)
@@ -124,6 +127,7 @@ class TurnScan:
 
     def on_playback(self, event: Playback) -> None:
         """What the speaker reports."""
+        self._bot = bot_heard.at_playback(self._bot, event)
         self._state = turn_reducer.playback(self._state, event)
         if self._state.requests:
             self._meet_requests(event.t_us)
@@ -252,7 +256,7 @@ class TurnScan:
 
 def _margin(before: TurnState, after: TurnState, value: Voiced, rule: TurnRule) -> Margin | None:
     """How narrow the decisions of a frame were, that are a start or the interruption of a halted reply."""
-    frame, _, probability, _ = value
+    frame, probability = value.frame, value.probability
     if before.utterance is None:
         playing = before.reply is not None and before.reply.playing
         return onset.margin(after.onset, probability, frame.echo_left, playing, rule)

@@ -42,7 +42,7 @@ def vad(*, backend: BackendName = "webrtc", info: BuildInfo) -> Stage[Any]:
         def on_next(value: Any) -> None:
             if type(value) is Frame:
                 voiced = detector.is_speech(value.pcm)
-                observer.on_next(Voiced(value, voiced, detector.probability))
+                observer.on_next(Voiced(value, voiced, detector.probability, second=detector.second))
             else:
                 detector.reset()
                 observer.on_next(value)

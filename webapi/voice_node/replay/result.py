@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from webapi.voice_node.events import Voiced, length_us
+from webapi.voice_node.events import Event, Voiced, length_us, record
+from webapi.voice_node.hearing import bot_heard
+from webapi.voice_node.hearing.bot_heard import BotHeard
 from webapi.voice_node.replay.event_diff import first_difference
 from webapi.voice_node.replay.event_letters import REPLY_FAILED, kind_of
 
@@ -37,6 +39,7 @@ class ReplayResult:
     without_effect: list[str] = field(default_factory=list)  # why some of the changes can make no difference
 
     def __post_init__(self) -> None:
+        self._bot = BotHeard()
         self.name = self.name.encode("utf-8", "replace").decode()  # a file may have a name that no text can hold
 
     @property
@@ -51,10 +54,16 @@ class ReplayResult:
             for event in self.events[self.diverged :]:
                 event["parted"] = True
 
+    def add(self, event: Event) -> None:
+        """Add an event."""
+        self.events.append(record(event, self.origin_us))
+        self._bot = bot_heard.at_playback(self._bot, event)
+
     def watch(self, value: Any) -> None:
         """Note whether a frame was voiced, and how likely: a probe of the graph."""
         if type(value) is Voiced:
-            (t_us, pcm, rate, at, _), voiced, probability, _ = value
+            value = bot_heard.counted(self._bot, value)
+            (t_us, pcm, rate, at, _), voiced, probability, _, _ = value
             if at >= len(self.voiced):
                 self.voiced.append(voiced)
                 self.likely.append(probability)

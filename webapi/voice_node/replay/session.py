@@ -10,7 +10,7 @@ from webapi.voice_node.clock.replay_loops import this_loop
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import Settings
 from webapi.voice_node.context import ReplyScript
-from webapi.voice_node.events import Event, HungUp, record
+from webapi.voice_node.events import Event, HungUp
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.metrics import Metrics
@@ -59,7 +59,7 @@ class ReplaySession:
         )
 
         def take(event: Event) -> None:
-            result.events.append(record(event, identity.origin_us))
+            result.add(event)
             self.hung_up = self.hung_up or isinstance(event, HungUp)
 
         self.session = Session(

@@ -76,8 +76,8 @@ class HeardRecording:
         if judged is not None:
             return _with_verdicts(before, judged)
         heard = self._compute(section, before, None, on_progress)
-        verdicts = [Judged(value.voiced, value.probability) for value in _all(heard) if type(value) is Voiced]
-        self._cache.write(file, verdicts)
+        judged = [Judged(each.voiced, each.probability, each.second) for each in _all(heard) if type(each) is Voiced]
+        self._cache.write(file, judged)
         if self._cache.problem:
             self.problems[self._cache.problem] = None
         return heard
@@ -146,7 +146,10 @@ def _with_verdicts(before: Heard, judged: list[Judged]) -> Heard:
     each = iter(judged)
 
     def voiced(value: Any) -> Any:
-        return Voiced(value, *next(each)) if type(value) is Frame else value
+        if type(value) is not Frame:
+            return value
+        flag, probability, second = next(each)
+        return Voiced(value, flag, probability, second=second)
 
     values = [(t_us, voiced(value)) for t_us, value in before.values]
     return Heard(values, [voiced(value) for value in before.tail], before.end_us)

@@ -21,9 +21,9 @@ from webapi.voice_node.errors import why_unwritable
 from webapi.voice_node.files.user_cache import cache_dir
 
 MAX_BYTES = 200_000_000  # of all files: an hour of audio takes some 100 kB
-MAGIC = b"voice-node heard 1\n"
+MAGIC = b"voice-node heard 2\n"
 HASH_BYTES = 32
-FRAME_BYTES = 9  # uncompressed: a flag and a float64
+FRAME_BYTES = 17  # uncompressed: a flag and two float64
 
 
 class Judged(NamedTuple):
@@ -31,6 +31,7 @@ class Judged(NamedTuple):
 
     voiced: bool
     probability: float | None
+    second: float | None = None
 
 
 class HeardCache:
@@ -110,11 +111,18 @@ def _stats(paths: Iterable[Path]) -> Iterable[tuple[Path, os.stat_result]]:
 
 def _packed(judged: Sequence[Judged]) -> bytes:
     flags = np.array([each.voiced for each in judged], np.uint8)
-    likely = np.array([np.nan if each.probability is None else each.probability for each in judged], "<f8")
-    return flags.tobytes() + likely.tobytes()
+    return flags.tobytes() + _floats(each.probability for each in judged) + _floats(each.second for each in judged)
 
 
 def _unpacked(raw: bytes, count: int) -> list[Judged]:
     flags = np.frombuffer(raw, np.uint8, count).astype(bool).tolist()
-    likely = np.frombuffer(raw, "<f8", count, count).tolist()
-    return [Judged(flag, None if p != p else p) for flag, p in zip(flags, likely, strict=True)]
+    likely, second = (np.frombuffer(raw, "<f8", count, at * count).tolist() for at in (1, 9))
+    return [Judged(flag, _known(p), _known(also)) for flag, p, also in zip(flags, likely, second, strict=True)]
+
+
+def _floats(values: Iterable[float | None]) -> bytes:
+    return np.array([np.nan if each is None else each for each in values], "<f8").tobytes()
+
+
+def _known(value: float) -> float | None:
+    return None if value != value else value

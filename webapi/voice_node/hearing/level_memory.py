@@ -1,0 +1,26 @@
+"""The levels of the last seconds, in order of their loudness: what part of the time was below which level."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections import deque
+
+
+class LevelMemory:
+    """Remembers the last `longest` levels. At first it has `quiet` levels of 0, so that it is not learnt at once."""
+
+    def __init__(self, longest: int, quiet: int) -> None:
+        self._longest = longest
+        self._levels: deque[int] = deque([0] * quiet)
+        self._in_order = list(self._levels)
+
+    def add(self, level: int) -> None:
+        """One more level."""
+        self._levels.append(level)
+        insort(self._in_order, level)
+        if len(self._levels) > self._longest:
+            del self._in_order[bisect_left(self._in_order, self._levels.popleft())]
+
+    def below(self, share: int) -> int:
+        """The level that 1/`share` of the memory is below."""
+        return self._in_order[len(self._in_order) // share]
