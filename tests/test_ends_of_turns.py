@@ -219,6 +219,26 @@ def test_with_another_graph_words_come_at_their_recorded_time(tmp_path: Path) ->
     assert ended["done"] == pytest.approx(0.1, abs=0.001)
 
 
+def test_final_words_come_in_a_changed_replay_while_the_caller_speaks_where_they_did_so(tmp_path: Path) -> None:
+    played = recorded(tmp_path / "call", "words", ONCE, orchestrator=f"{HERE}:UnderstandsAtOnce")
+    told_at = played.names.index("transcript")
+    assert played.of("transcript")[0].text == "Yes."
+    assert told_at < played.names.index("speech_ended")
+    result = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"publish_track_name": "another"}))
+    assert result.diverged is None
+    assert result.events == replay_call(tmp_path / "call").events
+
+
+def test_final_words_of_a_turn_that_never_ended_keep_their_time(tmp_path: Path) -> None:
+    played = recorded(
+        tmp_path / "call", "words", [("quiet", 0.5), ("speech", 0.8)], orchestrator=f"{HERE}:UnderstandsAtOnce"
+    )
+    assert "speech_ended" not in played.names
+    result = replay_call(tmp_path / "call", changes=ReplayChanges(settings={"publish_track_name": "another"}))
+    assert [event["text"] for event in result.events if event["event"] == "transcript"] == ["Yes."]
+    assert result.diverged is None
+
+
 @pytest.mark.parametrize(("recorded_hold", "hold"), [(400, 1500), (1500, 400)])
 def test_words_belong_to_the_turns_of_the_replay_also_where_it_has_fewer_or_more(
     tmp_path: Path, recorded_hold: int, hold: int

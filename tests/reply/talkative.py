@@ -276,6 +276,12 @@ class UnderstandsLate(Understands):
     TOLD = ((0.3, "a table for", False), (1.4, "a table for four, please.", True))
 
 
+class UnderstandsAtOnce(Understands):
+    """Tells its final words while the caller still speaks."""
+
+    TOLD = ((0.4, "Yes.", True),)
+
+
 class Listens(Understands):
     """Tells nothing but what it understands while the caller speaks."""
 

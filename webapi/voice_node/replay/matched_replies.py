@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from webapi.voice_node.events import (
     SAY,
@@ -16,9 +17,18 @@ from webapi.voice_node.events import (
 from webapi.voice_node.inputs import ASKED, FROM_CALLER, Input, OrchestratorOutput, PlayedOut, SpeakerActed
 from webapi.voice_node.recording.recorded_call import RecordedCall
 from webapi.voice_node.replay.recorded_replies import RecordedReplies
-from webapi.voice_node.replay.recorded_reply import RecordedReply, comes_by_itself, is_of_reply, read_replies
+from webapi.voice_node.replay.recorded_reply import RecordedReply, read_output
 
 LAST = 1 << 60  # in the order of inputs: after everything else of the same moment
+
+
+class _Due(NamedTuple):
+    """What comes into the graph at `t_us`."""
+
+    t_us: int
+    order: int  # of inputs
+    given: Input
+    reply: Turn | None  # whose reply it is part of; None: of none, so no cut takes it
 
 
 class MatchedReplies(RecordedReplies):
@@ -32,18 +42,16 @@ class MatchedReplies(RecordedReplies):
 
     def __init__(self, call: RecordedCall, origin_us: int) -> None:
         super().__init__()
-        asked: set[int] = set()  # the order of requests that belong to a reply
-        self._recorded = read_replies(call, origin_us, asked)
-        self._due: list[tuple[int, int, Input]] = []  # a heap of (time in µs, order, input)
+        output = read_output(call, origin_us)
+        self._recorded = output.replies
+        self._due: list[_Due] = []  # a heap
         self._sequence = LAST
         self._turn: Turn | None = None  # of the utterance that goes on, or was the last one
-        for order, given in enumerate(call.inputs()):
-            if isinstance(given, OrchestratorOutput) and comes_by_itself(given):
-                self._schedule(given.value.t_us, given, order)
-            elif isinstance(given, ASKED) and order not in asked:
-                self._schedule(given.t_us, given, order)
-            elif isinstance(given, SpeakerActed):
-                self.learn_act(given)
+        for order, given in output.alone:
+            self._schedule(given.value.t_us if isinstance(given, OrchestratorOutput) else given.t_us, given, order)
+        for act in call.inputs():
+            if isinstance(act, SpeakerActed):
+                self.learn_act(act)
 
     def begin(self, turn: Turn) -> None:
         """What is understood of the caller belongs to this turn from now on."""
@@ -66,7 +74,7 @@ class MatchedReplies(RecordedReplies):
 
     def cut(self, turn: Turn) -> None:
         """Drop what is still scheduled of this turn's reply."""
-        self._due = [due for due in self._due if not is_of_reply(due[2], turn)]
+        self._due = [due for due in self._due if due.reply != turn]
         heapq.heapify(self._due)
 
     def merged_into(self, inputs: Iterator[Input]) -> Iterator[Input]:
@@ -81,15 +89,16 @@ class MatchedReplies(RecordedReplies):
             if not isinstance(given, FROM_CALLER):
                 continue
             while self._due and self._due[0][:2] < (came_us, order):
-                yield self._of_this_replay(heapq.heappop(self._due)[2])
+                yield self._of_this_replay(heapq.heappop(self._due))
             yield given
 
-    def _of_this_replay(self, given: Input) -> Input:
+    def _of_this_replay(self, due: _Due) -> Input:
         """What was understood so far, with the turn that it belongs to here: utterances may be others than recorded."""
-        if self._turn is None or not isinstance(given, OrchestratorOutput):
+        given = due.given
+        if self._turn is None or due.reply is not None or not isinstance(given, OrchestratorOutput):
             return given
         value = given.value
-        if isinstance(value, Transcript) and comes_by_itself(given):
+        if isinstance(value, Transcript):
             return OrchestratorOutput(replace(value, turn=self._turn))
         return given
 
@@ -106,10 +115,10 @@ class MatchedReplies(RecordedReplies):
             else:
                 value = replace(given.value, turn=turn, t_us=given.value.t_us + shift_us)
                 moved, came_us = OrchestratorOutput(value), max(came_us, value.t_us)
-            self._schedule(came_us, moved, order)
+            self._schedule(came_us, moved, order, None if isinstance(given, ASKED) else turn)
 
-    def _schedule(self, t_us: int, given: Input, order: int | None) -> None:
+    def _schedule(self, t_us: int, given: Input, order: int | None, reply: Turn | None = None) -> None:
         if order is None:
             self._sequence += 1
             order = self._sequence
-        heapq.heappush(self._due, (t_us, order, given))
+        heapq.heappush(self._due, _Due(t_us, order, given, reply))

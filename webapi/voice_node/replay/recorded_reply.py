@@ -13,6 +13,7 @@ from webapi.voice_node.events import (
     US_PER_S,
     Asked,
     HookFailed,
+    Reply,
     ReplyAudio,
     ReplyEnded,
     ReplyStarted,
@@ -21,7 +22,7 @@ from webapi.voice_node.events import (
     Turn,
     length_us,
 )
-from webapi.voice_node.inputs import ASKED, Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.inputs import ASKED, FROM_CALLER, Input, OrchestratorOutput, PlayedOut
 from webapi.voice_node.recording.call_file import EVENTS
 from webapi.voice_node.recording.recorded_call import RecordedCall
 
@@ -81,11 +82,45 @@ def _played_out_us(audio: list[ReplyAudio]) -> int:
     return played_us
 
 
-def read_replies(call: RecordedCall, origin_us: int, asked: set[int]) -> dict[int, RecordedReply]:
-    """Return the recorded utterances and prompts by turn number. Raises UserError for events of another format.
+@dataclass
+class RecordedOutput:
+    """What the orchestrator gave in a recorded call."""
 
-    What the orchestrator asked for while it answered belongs to that reply: `asked` gets the order of these inputs.
+    replies: dict[int, RecordedReply]  # by turn number
+    alone: list[tuple[int, Given]]  # (order of inputs, value): what is no part of a reply and keeps its recorded time
+
+
+def read_output(call: RecordedCall, origin_us: int) -> RecordedOutput:
+    """Return what the orchestrator gave. Raises UserError for events of another format.
+
+    What the orchestrator asked for while it answered belongs to that reply.
     """
+    found = RecordedOutput(_turns(call, origin_us), [])
+    replying: RecordedReply | None = None
+    heard_us = 0  # the latest of what came from the caller: an utterance is over when the graph has got its end
+    for order, given in enumerate(call.inputs()):
+        if isinstance(given, FROM_CALLER):
+            heard_us = max(heard_us, given.t_us)
+        elif isinstance(given, ASKED):
+            if replying is not None and (replying.cut_us is None or given.t_us <= replying.cut_us):
+                replying.values.append((order, given))
+            else:
+                found.alone.append((order, given))
+        elif isinstance(given, (OrchestratorOutput, PlayedOut)):
+            turn = turn_of(given).number
+            if isinstance(given, PlayedOut):
+                replying = None
+            elif isinstance(given.value, ReplyStarted):
+                replying = found.replies.get(turn)
+            if isinstance(given, OrchestratorOutput) and _comes_alone(given.value, found.replies.get(turn), heard_us):
+                found.alone.append((order, given))
+            elif turn in found.replies:
+                found.replies[turn].values.append((order, given))
+    return found
+
+
+def _turns(call: RecordedCall, origin_us: int) -> dict[int, RecordedReply]:
+    """The recorded utterances and prompts by turn number, without what was given for them."""
 
     def us(line: dict[str, Any], name: str) -> int:
         if type(line[name]) not in (int, float):
@@ -113,21 +148,6 @@ def read_replies(call: RecordedCall, origin_us: int, asked: set[int]) -> dict[in
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         where = f"{call.folder / EVENTS}:{max(1, number)}"
         raise UserError(f"{where}: not what a recording has there: {error}") from None
-    replying: RecordedReply | None = None
-    for order, given in enumerate(call.inputs()):
-        if isinstance(given, ASKED):
-            if replying is not None and (replying.cut_us is None or given.t_us <= replying.cut_us):
-                replying.values.append((order, given))
-                asked.add(order)
-            continue
-        if isinstance(given, PlayedOut):
-            replying = None
-        elif isinstance(given, OrchestratorOutput) and isinstance(given.value, ReplyStarted):
-            replying = found.get(given.value.turn.number)
-        if isinstance(given, (OrchestratorOutput, PlayedOut)) and not comes_by_itself(given):
-            turn = turn_of(given).number
-            if turn in found:
-                found[turn].values.append((order, given))
     return found
 
 
@@ -142,17 +162,15 @@ def turn_of(given: Input) -> Turn:
     return given.value.turn if isinstance(given, OrchestratorOutput) else given.turn
 
 
-def is_of_reply(given: Input, turn: Turn) -> bool:
-    """Whether this was given for the reply of that turn."""
-    if not isinstance(given, (OrchestratorOutput, PlayedOut)) or comes_by_itself(given):
-        return False
-    return turn_of(given) == turn
+def _comes_alone(value: Reply, reply: RecordedReply | None, heard_us: int) -> bool:
+    """Whether this is no part of the turn's reply: a hook that has failed, or what was understood while it was said.
 
-
-def comes_by_itself(given: Input) -> bool:
-    """Whether this is no part of the reply: a hook that has failed, or what a recogniser has understood so far."""
-    if not isinstance(given, OrchestratorOutput):
+    Final words that were told after the end of the utterance are part of the reply. Interim ones are not: a recogniser
+    that hears the caller all the time is still behind the voice then.
+    """
+    if not isinstance(value, Transcript):
+        return isinstance(value, HookFailed)
+    if value.speaker != "caller":
         return False
-    value = given.value
-    interim = isinstance(value, Transcript) and value.speaker == "caller" and not value.final
-    return interim or isinstance(value, HookFailed)
+    speaking = reply is None or (not reply.prompt and heard_us < reply.ended_us)
+    return speaking or not value.final
