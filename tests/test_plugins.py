@@ -17,8 +17,10 @@ import pytest
 from tests.speech import silence, vowel
 from webapi.voice_node import operators, orchestrator, vad
 from webapi.voice_node.audio.wav import write_wav
+from webapi.voice_node.cli.doctor.node import check_vad
 from webapi.voice_node.config import load_settings
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.orchestrator import load_orchestrator
 from webapi.voice_node.plugins import LazyTable, Plugins
 
@@ -120,6 +122,55 @@ def test_the_tables_know_their_groups() -> None:
         UserError, match=r"ORCHESTRATOR=mok: there is none .* Did you mean 'mock'\? There are: .*; or pack"
     ):
         load_orchestrator("mok", load_settings())
+
+
+BROKEN_VADS = {
+    "when it is imported": (
+        "raise RuntimeError('no such device')",
+        "of the package plugin_vad_1 1.2 can't be used: Runtime",
+    ),
+    "when it is made": (
+        "def broken(rate, frame_ms):\n    raise SystemExit('no licence')",
+        "no detector can be made for frames of 20 ms at 8000 Hz: SystemExit: no licence",
+    ),
+    "as it takes other arguments": (
+        "def broken(rate): ...",
+        "TypeError: broken() takes 1 positional argument but 2 were",
+    ),
+}
+
+
+@pytest.mark.parametrize("number", range(len(BROKEN_VADS)), ids=BROKEN_VADS.keys())
+def test_a_broken_vad_is_found_before_the_first_caller(
+    install: Install, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    module, reason = list(BROKEN_VADS.values())[number]
+    package = f"plugin_vad_{number + 1}"
+    install(package, {f"broken{number}": f"{package}:broken"}, module, group=vad.ENTRY_POINTS)
+    monkeypatch.setattr(vad, "BACKENDS", Plugins("VAD backend", vad.ENTRY_POINTS, vad.BUILT_IN))
+    with pytest.raises(UserError, match=f"default.yaml:.*: vad: VAD backend 'broken{number}'") as caught:
+        load_graph("default", load_settings(vad_backend=f"broken{number}"))
+    assert reason in str(caught.value)
+    result = check_vad(load_settings(vad_backend=f"broken{number}"))
+    assert result.state == "fail"
+    assert reason in result.found
+    assert f"broken{number}" not in result.advice
+
+
+def test_a_vad_of_another_package_is_made_once_before_the_first_caller(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = (
+        "made = []\n"
+        "class Loud:\n"
+        "    def __init__(self, rate, frame_ms): made.append((rate, frame_ms))\n"
+        "    def is_speech(self, frame): return True\n"
+    )
+    install("plugin_loud", {"plugged_loud": "plugin_loud:Loud"}, module, group=vad.ENTRY_POINTS)
+    monkeypatch.setattr(vad, "BACKENDS", Plugins("VAD backend", vad.ENTRY_POINTS, vad.BUILT_IN))
+    for _ in range(3):
+        load_graph("default", load_settings(vad_backend="plugged_loud"))
+    assert sys.modules["plugin_loud"].made == [(8000, 20)]
 
 
 def test_the_example_package_installs_and_all_three_are_used(tmp_path: Path) -> None:

@@ -6,13 +6,14 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 import webrtcvad
 
 from webapi.voice_node.errors import UserError, describe, nearest
 from webapi.voice_node.errors.advice import install
+from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.hearing import silero
 from webapi.voice_node.hearing.endpoint import END
@@ -205,6 +206,25 @@ def unknown(backend: str) -> str:
         return ""
     there = sorted({*BACKENDS, SLOT})
     return f"there is no such backend.{nearest(backend, there)} There are: {', '.join(there)}."
+
+
+@cache  # of those that could be made: a graph is read for each call, and to make one may take long
+def check_backend(backend: str, rate: int = 8000, frame_ms: int = 20) -> None:
+    """Load the backend and, where it is not one of the project's, make a detector once: better now than for a caller.
+
+    Raises UserError, with the reason, where that fails.
+    """
+    name = used_backend(backend)
+    factory = _factory(name)
+    if name in BUILT_IN:
+        return
+
+    def failed(error: BaseException) -> None:
+        what = f"no detector can be made for frames of {frame_ms} ms at {rate} Hz"
+        raise UserError(f"VAD backend {name!r}: {what}: {describe(error)}") from error
+
+    with contained(failed):
+        factory(rate, frame_ms)
 
 
 def _factory(name: str) -> BackendFactory:

@@ -9,7 +9,7 @@ from webapi.voice_node.files.preflight import check_writable
 from webapi.voice_node.graph.check import make_orchestrators, orchestrators_of
 from webapi.voice_node.graph.files import load_graph
 from webapi.voice_node.orchestrator import load_orchestrator
-from webapi.voice_node.vad import VoiceActivityDetector, available_backends
+from webapi.voice_node.vad import VoiceActivityDetector, available_backends, check_backend
 
 
 def check_graph(settings: Settings) -> CheckResult:
@@ -42,11 +42,12 @@ def check_orchestrator(settings: Settings) -> CheckResult:
 def check_vad(settings: Settings) -> CheckResult:
     """The VAD backend can be made. The result names the others that can."""
     backends = ", ".join(name for name, why_not in available_backends().items() if not why_not)
+    rate, frame_ms = settings.audio_target_rate, settings.audio_frame_ms
     try:
-        detector = VoiceActivityDetector(
-            settings.vad_backend, rate=settings.audio_target_rate, frame_ms=settings.audio_frame_ms
-        )
+        check_backend(settings.vad_backend, rate, frame_ms)
+        detector = VoiceActivityDetector(settings.vad_backend, rate=rate, frame_ms=frame_ms)
     except (UserError, ValueError) as error:
+        backends = ", ".join(name for name in backends.split(", ") if name != settings.vad_backend)
         return CheckResult("VAD", "fail", str(error), f"Set VAD_BACKEND to one of: {backends}")
     if detector.fallback:
         return CheckResult("VAD", "ok", f"{detector.backend}, because {detector.fallback.partition(';')[0]}")
