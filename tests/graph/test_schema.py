@@ -30,7 +30,7 @@ NOT_SEEN = {  # what needs more than one place of the file, or what is installed
     "an utterance shorter than what ends it", "an utterance shorter than the patience",
     "a hold that is none", "a longest hold that is not the longest", "done before it is open",
     "an utterance shorter than its longest hold", "an end of turn that is not there",
-    "an end of turn asked twice",
+    "an end of turn asked twice", "a longest hold that nothing asks for", "answers that come too late",
     "a model that is not there", "a language that is not there", "a language for silence",
     "less patience than with everybody", "an utterance shorter than what is no cough",
     "a VAD that is not there", "an orchestrator that is not there",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from tests.graph.good_graph import assert_refused, changed
+from tests.graph.good_graph import assert_refused, changed, read
+from webapi.voice_node.config import load_settings
+from webapi.voice_node.graph.reader import read_graph
 
 WRONG = {
     "unknown operator": (
@@ -146,6 +150,18 @@ WRONG = {
         changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words}\n      - end_of_turn\n"),
         "g.yaml:11:9: end_of_turn: there is one in line 10 already: a turn has one answer with each frame",
     ),
+    "a longest hold that nothing asks for": (
+        changed("end_frames: 10,", "end_frames: 10, longest_hold_ms: 2000,"),
+        "g.yaml:10:9: turn_events: longest_hold_ms: 2000: nothing waits so long without an answer, and no end_of_turn",
+    ),
+    "answers that come too late": (
+        changed(
+            "- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words, ask_ms: 150, answer_ms: 300}\n"
+        ),
+        "g.yaml:10:9: end_of_turn: no answer is ever in time: it counts 460 ms after the voice (ask_ms 160, answer_ms "
+        "300), and turn_events in line 11 ends the turn after 200 ms (end_frames). Make these two shorter, or give "
+        "hold_ms: 460",
+    ),
     "a language that is not there": (
         changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words, language: xx}\n"),
         "end_of_turn: language: 'xx': there is no such language. There are: en, de, es",
@@ -185,3 +201,34 @@ WRONG = {
 @pytest.mark.parametrize(("text", "expected"), WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_operator_is_refused_with_place_and_reason(text: str, expected: str) -> None:
     assert_refused(text, expected)
+
+
+LATE = "end_of_turn: {backend: words, ask_ms: 100, answer_ms: 300}"
+
+
+@pytest.mark.parametrize(
+    ("stage", "waits"),
+    [
+        (LATE, "hold_ms: 400"),
+        (LATE, "patience_ms: 400"),
+        (LATE.replace("words", "silence"), ""),  # it asks nobody
+        ("end_of_turn: {backend: words}", "longest_hold_ms: 900"),  # just in time for end_frames
+        ("end_of_turn", "longest_hold_ms: 900"),  # the backend is what is tried out
+    ],
+)
+def test_answers_that_can_be_used_are_right(stage: str, waits: str) -> None:
+    text = changed("- vad: {backend: webrtc}\n", f"- vad\n      - {stage}\n")
+    read(text.replace("end_frames: 10,", f"end_frames: 10, {waits}{',' if waits else ''}"))
+
+
+def test_the_end_of_turn_may_be_in_another_stream() -> None:
+    split = "- vad\n      - end_of_turn: {backend: words}\n  turns:\n    from: voiced\n    through:\n"
+    text = changed("- vad: {backend: webrtc}\n", split).replace(
+        "  turns:\n    from: frames", "  voiced:\n    from: frames", 1
+    )
+    read(text.replace("end_frames: 10,", "end_frames: 10, longest_hold_ms: 900,"))
+
+
+def test_in_a_recorded_call_a_useless_wait_is_no_mistake() -> None:
+    text = changed("end_frames: 10,", "end_frames: 10, longest_hold_ms: 2000,")
+    assert read_graph(text, Path("g.yaml"), load_settings(), recorded=True).streams

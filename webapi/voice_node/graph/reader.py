@@ -13,6 +13,7 @@ from webapi.voice_node.graph.problem_list import Problems
 from webapi.voice_node.graph.spec import INPUTS, OUTPUTS, GraphSpec, StreamSpec
 from webapi.voice_node.graph.step_reader import StepReader
 from webapi.voice_node.graph.variable_names import hide_variables
+from webapi.voice_node.graph.waits import check_waits
 from webapi.voice_node.graph.yaml_parser import Marked, parse
 from webapi.voice_node.operators.kinds import Kind
 
@@ -35,6 +36,8 @@ def read_graph(
     streams = reader.read(steps)
     _check_outputs(draft, streams, problems)
     _check_unused(draft, problems)
+    if not recorded:  # it costs a replay nothing that an answer was of no use in the call
+        check_waits(streams, problems)
     problems.raise_any()
     outputs = {port: tuple(str(name.value) for name in names) for port, names in draft.outputs.items()}
     return GraphSpec(path.stem, path, tuple(streams.values()), outputs, text)
