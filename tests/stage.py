@@ -161,6 +161,7 @@ def play(
         if record:
             header: dict[str, Any] = {"session_id": "s", "room": "demo", "graph": spec.name, "origin_us": origin_us}
             header["settings"] = public(made)
+            header["graph_folder"] = str(spec.folder.resolve())
             recorder = CallRecorder(record, header, spec.text, lambda why: failures.append(OSError(why)))
             events_to = recorder
         session = Session(

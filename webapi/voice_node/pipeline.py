@@ -120,7 +120,7 @@ class Session:
         self._on_trouble = on_trouble or on_failure
         self._closed = False
         tell, trouble = self._tell_words, self._on_trouble
-        first = (session_id, room, settings, loop, self._now, note, script, graph.path.parent, tap_file, caller)
+        first = (session_id, room, settings, loop, self._now, note, script, graph.folder, tap_file, caller)
         self.context = Context(*first, self.ask, tell_words=tell, compute=compute, trouble=trouble, unheard=unheard)
         self.origin_us = clock() if origin_us is None else origin_us
         self._fed_us = self.origin_us  # the stamp of the caller's last chunk or gap

@@ -21,18 +21,25 @@ CALL = "the call's metadata"  # in place of a file, in errors
 
 
 def read_graph(
-    text: str, path: Path, settings: Settings, *, recorded: bool = False, given: Mapping[str, Any] | None = None
+    text: str,
+    path: Path,
+    settings: Settings,
+    *,
+    recorded: bool = False,
+    given: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
 ) -> GraphSpec:
     """The graph in `text`; `path` gives its name and the file in errors.
 
     `recorded`: a recording answers in it, so its orchestrator need not be installed. `given`: arguments of one call,
-    over those under `reply: with`. Raises UserError.
+    over those under `reply: with`. `folder`: where its sounds and models lie, if not beside `path`. Raises UserError.
     """
     problems = Problems()
+    folder = path.parent if folder is None else folder
     document = parse(hide_variables(text), str(path))
     draft = read_draft(with_call_arguments(document, given, CALL) if given else document, problems)
     reader = _StreamReader(draft, problems)
-    steps = StepReader(settings, problems, reader.kind_of, folder=path.parent, recorded=recorded)
+    steps = StepReader(settings, problems, reader.kind_of, folder=folder, recorded=recorded)
     streams = reader.read(steps)
     _check_outputs(draft, streams, problems)
     _check_unused(draft, problems)
@@ -40,7 +47,7 @@ def read_graph(
         check_waits(streams, problems)
     problems.raise_any()
     outputs = {port: tuple(str(name.value) for name in names) for port, names in draft.outputs.items()}
-    return GraphSpec(path.stem, path, tuple(streams.values()), outputs, text)
+    return GraphSpec(path.stem, path, tuple(streams.values()), outputs, text, folder)
 
 
 class _StreamReader:

@@ -126,7 +126,8 @@ def _backend(name: str, folder: Path, model: str, language: str) -> Backend | No
     if path and not Path(path).is_file():
         raise UserError(
             f"end_of_turn: model: there is no file {path}\n"
-            "A path is looked for beside the graph. A recorded call keeps no model: name the graph with --against."
+            "A path is looked for beside the graph. A recorded call keeps no model: put the file there, or name "
+            "a graph that has one with --against."
         )
     lacking = needs(name, path)
     if lacking:

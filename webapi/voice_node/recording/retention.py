@@ -65,6 +65,7 @@ def new_recording(
         "origin_us": origin_us,
         "caller": asdict(caller),
         "graph": graph.name,
+        "graph_folder": str(graph.folder.resolve()),
         "settings": public(settings),
         "vads": {name: used_backend(name) for name in vad_backends(graph)},
         "versions": {"python": platform.python_version(), **_versions()},
