@@ -6,13 +6,43 @@ import asyncio
 import threading
 from functools import partial
 
-from webapi.voice_node.clock.off_loop import MOST_WAITING, _Threads, at_once, in_threads
+import pytest
+
+from webapi.voice_node.clock import off_loop
+from webapi.voice_node.clock.off_loop import MOST_WAITING, _Threads, at_once, in_threads, within_limit
 
 
 def test_at_once_it_is_done_when_the_call_returns() -> None:
     found: list[int] = []
     at_once(lambda: 5, found.append)
     assert found == [5]
+
+
+def test_within_the_limit_it_is_as_at_once() -> None:
+    found: list[int] = []
+    within_limit(lambda: 5, found.append)
+    assert found == [5]
+    with pytest.raises(KeyboardInterrupt):
+        within_limit(_interrupted, found.append)
+    with pytest.raises(ValueError, match="done"):
+        within_limit(lambda: 5, _fails)
+
+
+def _interrupted() -> int:
+    raise KeyboardInterrupt
+
+
+def _fails(_: object) -> None:
+    raise ValueError("done")
+
+
+def test_what_never_ends_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(off_loop, "LIMIT_S", 0.1)
+    gate, found = threading.Event(), list[bool]()
+    with pytest.raises(off_loop.TookTooLongError, match=r"it has not ended within 0\.1 s"):
+        within_limit(gate.wait, found.append)
+    gate.set()
+    assert found == []  # also when it ends after all
 
 
 def test_in_threads_the_loop_goes_on_and_gets_the_results_in_its_own_thread() -> None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 MOST_THREADS = 2  # of the process: the computations of all its calls take no more cores than these
+LIMIT_S = 30  # of a computation in a replay: some load a large model first
 MOST_WAITING = 100  # computations; only where some hang do more come, and those are dropped
 
 
@@ -24,6 +25,31 @@ class Compute(Protocol):
 def at_once(job: Callable[[], T], done: Callable[[T], None]) -> None:
     """A `Compute` for virtual time: it has run when this returns, and no time has passed."""
     done(job())
+
+
+class TookTooLongError(Exception):
+    """A computation has not ended within LIMIT_S."""
+
+
+def within_limit(job: Callable[[], T], done: Callable[[T], None]) -> None:
+    """As `at_once`, but one that never ends does not hang the program: after LIMIT_S it raises TookTooLongError."""
+    results: list[T] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(job())
+        except BaseException as error:  # it is raised where it was asked for
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name="off-loop-limited", daemon=True)
+    thread.start()
+    thread.join(LIMIT_S)
+    if raised:
+        raise raised[0]
+    if not results:
+        raise TookTooLongError(f"it has not ended within {LIMIT_S} s")
+    done(results[0])
 
 
 def in_threads(loop: asyncio.AbstractEventLoop) -> Compute:

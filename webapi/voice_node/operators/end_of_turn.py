@@ -16,7 +16,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import Asked, AudioGap, Playback, Transcript, Voiced
 from webapi.voice_node.hearing.last_words import OPEN_WORDS
 from webapi.voice_node.operators.kinds import ASKED, PLAYBACK, VOICED, WORDS, BuildInfo, Kind, Stage, operator
-from webapi.voice_node.operators.pause_questions import PauseQuestions, load
+from webapi.voice_node.operators.pause_questions import PauseQuestions, compute, load
 from webapi.voice_node.reactive.direct import DirectObservable
 
 AskMs = Annotated[int, Field(ge=20, le=1000)]
@@ -102,7 +102,7 @@ def end_of_turn(
             replayed = context.script is not None and not context.script.asks_again
             asks = None if replayed else _backend(backend, context.folder, model, language)
             if asks is not None:
-                context.compute(partial(load, asks), _ignore)
+                compute(context, backend, partial(load, asks), _ignore)
             questions = PauseQuestions(backend, asks, context, info.gives, ask_ms, answer_ms)
 
             def on_next(value: Voiced | AudioGap) -> None:

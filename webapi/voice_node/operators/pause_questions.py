@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
+from webapi.voice_node.clock.off_loop import TookTooLongError
 from webapi.voice_node.context import Context
 from webapi.voice_node.end_of_turn import Backend, Said, probability_of
 from webapi.voice_node.errors import UserError, as_exception, describe
@@ -28,6 +31,7 @@ from webapi.voice_node.inputs import EndOfTurnAnswered
 from webapi.voice_node.operators.kinds import Kind
 from webapi.voice_node.operators.words_so_far import WordsSoFar
 
+T = TypeVar("T")
 LONGEST_MS = 8000  # of audio that a backend gets
 FORGET_MS = 4000  # of silence after which a voice begins something new; longer than any hold
 PREROLL_MS = 200  # kept of what came before
@@ -142,7 +146,7 @@ class PauseQuestions:
             question.answer = answer
 
         said = Said(b"".join(self._kept), self._rate, self._words_asked, self._expects)
-        self._context.compute(partial(answer_of, backend, said), take)
+        compute(self._context, self._name, partial(answer_of, backend, said), take)
 
     def _use_answer(self, number: int, t_us: int) -> None:
         """Use the answer from frame `number` on, where it is due and there."""
@@ -171,6 +175,17 @@ class PauseQuestions:
             trouble = UserError(text)
             trouble.__cause__ = error
             self._context.trouble(trouble)
+
+
+def compute(context: Context, name: str, job: Callable[[], T], done: Callable[[T], None]) -> None:
+    """Run `job` of the backend `name` beside the loop. Raises UserError where a replay has waited too long for it."""
+    try:
+        context.compute(job, done)
+    except TookTooLongError as error:
+        raise UserError(
+            f"end_of_turn: {name}: {error}, and without its answer a replay decides nothing. "
+            "Give the backend a time limit of its own, or replay with --pace real, which does not wait for it."
+        ) from error
 
 
 def answer_of(backend: Backend, said: Said) -> float | Exception:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from webapi.voice_node.clock.off_loop import at_once, in_threads
+from webapi.voice_node.clock.off_loop import in_threads, within_limit
 from webapi.voice_node.clock.replay_loops import this_loop
 from webapi.voice_node.clock.virtual_time import VirtualTimeLoop
 from webapi.voice_node.config import Settings
@@ -74,7 +74,7 @@ class ReplaySession:
             on_trouble=lambda error: result.problems.append(str(error)),
             probe=result.watch,
             script=script,
-            compute=at_once if isinstance(self.loop, VirtualTimeLoop) else in_threads(self.loop),
+            compute=within_limit if isinstance(self.loop, VirtualTimeLoop) else in_threads(self.loop),
             tap_file=TapFiles(taps, result),
             caller=identity.caller,
             unheard=unheard,
