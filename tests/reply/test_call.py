@@ -170,8 +170,18 @@ def test_a_turn_that_is_not_there_is_told_as_a_failed_hook() -> None:
         ("send", ({"x": "y" * 20_000},), "at most 15000 can be sent"),
         ("say", (17,), "chunks is int"),
         ("hang_up", (None,), "reason is None"),
-        ("expects", ("letters",), "what is 'letters'; 'digits', 'email' or '' is needed"),
-        ("expects", (None,), "what is None"),
+        (
+            "expects",
+            ("digit",),
+            r"expects\('digit'\): there is no such value\. Did you mean 'digits'\? Allowed: ",
+        ),
+        (
+            "expects",
+            ("names",),
+            r"expects\('names'\): there is no such value\. Allowed: '', 'digits', 'email'",
+        ),
+        ("expects", (None,), r"expects\(None\): there is no such value\. Allowed: "),
+        ("expects", (["digits"],), r"expects\(list\): there is no such value\. Allowed: "),
     ],
 )
 def test_a_wrong_argument_is_told_where_it_is_given(method: str, args: tuple[Any, ...], told: str) -> None:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from webapi.voice_node.context import Context
+from webapi.voice_node.errors import nearest
 from webapi.voice_node.errors.contained import contained
 from webapi.voice_node.events import (
     Expected,
@@ -113,7 +114,9 @@ class OrchestratorCall:
     def expects(self, what: Expected = "") -> None:
         """Give the caller time for digits, or for an e-mail address. It holds until it is called again."""
         if what not in get_args(Expected):
-            raise ValueError(f"what is {_shown(what)}; 'digits', 'email' or '' is needed")
+            hint = nearest(what, filter(None, get_args(Expected))) if isinstance(what, str) else ""
+            allowed = ", ".join(map(repr, get_args(Expected)))
+            raise ValueError(f"expects({_shown(what)}): there is no such value.{hint} Allowed: {allowed}")
         self._soon(lambda: self._context.ask(ExpectsAsked(self._context.clock(), what)))
 
     def hang_up(self, reason: str = "") -> None:
