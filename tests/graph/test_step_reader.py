@@ -166,6 +166,10 @@ WRONG = {
         changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words, language: xx}\n"),
         "end_of_turn: language: 'xx': there is no such language. There are: en, de, es",
     ),
+    "a language that is another's code": (
+        changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: words, language: eng-US}\n"),
+        "end_of_turn: language: 'eng-US': there is no such language. Did you mean 'en'? There are: en, de, es",
+    ),
     "a language for silence": (
         changed("- vad: {backend: webrtc}\n", "- vad\n      - end_of_turn: {backend: silence, language: en}\n"),
         "g.yaml:10:9: end_of_turn: language: only the backend words takes one",

@@ -280,6 +280,18 @@ def test_the_backend_is_told_what_is_expected(stage: Stage) -> None:
     assert [said.expects for said in stage.asked] == ["digits", "email", ""]
 
 
+@pytest.mark.parametrize("written", ["de", "de-AT", "de_CH", "DE"])
+def test_a_language_may_have_a_region(written: str) -> None:
+    backend = MODULE.backend_named("words", language=written)
+    assert backend(Said(b"", 8000, "einen Tisch für")) < 0.2
+    assert backend(Said(b"", 8000, "a table for")) > 0.7  # no German
+
+
+def test_a_language_that_is_not_there_is_told_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"words: language: 'deu': there is no such language\. Did you mean 'de'\?"):
+        MODULE.backend_named("words", language="deu")
+
+
 def test_silence_is_no_operator_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     source: Subject[Any] = Subject()
     never: Subject[Any] = Subject()

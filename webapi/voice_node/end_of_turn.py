@@ -7,6 +7,7 @@ speech, `words` by what a recogniser has understood so far. Packages add others.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -54,18 +55,28 @@ class SmartTurn:
 
 
 class Words:
-    """The words so far: an open sentence, digits that still come. `language`: as of `last_words.done`."""
+    """The words so far: an open sentence, digits that still come. `language`: as of `language_of`."""
 
     reads_words = True
 
     def __init__(self, language: str = "") -> None:
-        if language and language not in last_words.OPEN_WORDS:
-            raise UserError(f"words: there is no language {language!r}; there are: {', '.join(last_words.OPEN_WORDS)}")
-        self._language = language
+        try:
+            self._language = language_of(language)
+        except ValueError as error:
+            raise UserError(f"words: language: {language!r}: {error}") from None
 
     def __call__(self, said: Said) -> float:
         """Return the probability by the last words. The audio does not count."""
         return last_words.done(said.words, said.expects, self._language)
+
+
+def language_of(written: str) -> str:
+    """The language of the backend `words` that is meant: `en` by `en-US` too; "", any, by "". ValueError for others."""
+    language = re.split("[-_]", written.lower())[0]
+    there = last_words.OPEN_WORDS
+    if language in there or not written:
+        return language
+    raise ValueError(f"there is no such language.{nearest(language, there)} There are: {', '.join(there)}")
 
 
 def _wrong(_: str, loaded: Any) -> str:

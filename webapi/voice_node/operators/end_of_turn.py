@@ -11,10 +11,9 @@ from pydantic import AfterValidator, Field, ValidationInfo
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
-from webapi.voice_node.end_of_turn import SILENCE, Backend, backend_named, needs, unknown
+from webapi.voice_node.end_of_turn import SILENCE, Backend, backend_named, language_of, needs, unknown
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import Asked, AudioGap, Playback, Transcript, Voiced
-from webapi.voice_node.hearing.last_words import OPEN_WORDS
 from webapi.voice_node.operators.kinds import ASKED, PLAYBACK, VOICED, WORDS, BuildInfo, Kind, Stage, operator
 from webapi.voice_node.operators.pause_questions import PauseQuestions, compute, load
 from webapi.voice_node.reactive.direct import DirectObservable
@@ -53,12 +52,6 @@ def _file(model: str, info: ValidationInfo) -> str:
     return model
 
 
-def _language(language: str) -> str:
-    if language and language not in OPEN_WORDS:
-        raise ValueError(f"there is no such language. There are: {', '.join(OPEN_WORDS)}")
-    return language
-
-
 def _do_not_go_together(_: Kind, arguments: Mapping[str, Any]) -> str:
     for argument, of in (("model", "smart-turn"), ("language", "words")):
         if arguments[argument] and arguments["backend"] != of:
@@ -73,7 +66,7 @@ BackendName = Annotated[str, AfterValidator(_known)]
 def end_of_turn(
     *,
     model: Annotated[str, AfterValidator(_file)] = "",
-    language: Annotated[str, AfterValidator(_language)] = "",
+    language: Annotated[str, AfterValidator(language_of)] = "",
     backend: BackendName = SILENCE,
     ask_ms: AskMs = 100,
     answer_ms: AnswerMs = 100,
