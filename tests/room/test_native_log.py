@@ -52,6 +52,15 @@ def test_who_debugs_gets_it_in_the_log(captures: list[Told], monkeypatch: pytest
     assert captures == []
 
 
+@pytest.mark.parametrize("value", ["0", "false", "False", "", "no"])
+def test_who_has_switched_debugging_off_does_not_debug(
+    captures: list[Told], monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("LIVEKIT_RTC_DEBUG", value)
+    keep_native_log_out()
+    assert captures == [(False, "off")]
+
+
 def test_a_log_that_passes_its_records_on_gets_it(captures: list[Told]) -> None:
     livekit = logging.getLogger("livekit")
     before = livekit.level

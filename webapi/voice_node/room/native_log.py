@@ -22,9 +22,10 @@ FILTER = "RUST_LOG"  # what the native side writes to stderr of what it does not
 def keep_native_log_out() -> None:
     """Call it before the first room. Does nothing where somebody wants to see that log.
 
-    That is where the logger `livekit` passes INFO on, as with LOG_LEVEL=DEBUG, or LIVEKIT_RTC_DEBUG is set.
+    That is where the logger `livekit` passes INFO on, as with LOG_LEVEL=DEBUG, or LIVEKIT_RTC_DEBUG is `1` or `true`.
     """
-    if logging.getLogger("livekit").isEnabledFor(logging.INFO) or os.environ.get("LIVEKIT_RTC_DEBUG"):
+    debugs = os.environ.get("LIVEKIT_RTC_DEBUG", "").strip().lower() in ("1", "true")  # as the SDK reads it
+    if logging.getLogger("livekit").isEnabledFor(logging.INFO) or debugs:
         return
     asked = FILTER in os.environ
     os.environ.setdefault(FILTER, "off")  # by default errors, as they are: with a refused token, for example
