@@ -25,7 +25,7 @@ from rich.table import Table
 
 from bench.turns import sources
 from bench.turns.measure import CUT_OFFS, GOAL_WAIT_S, Measured, as_json, figures, measure
-from bench.turns.pauses import Recording, pauses
+from bench.turns.pauses import Pause, Recording, pauses
 from bench.turns.scoring import Point, at_wait
 from webapi.voice_node.end_of_turn import Backend, backend_named, needs
 from webapi.voice_node.errors import UserError
@@ -59,7 +59,11 @@ def main() -> int:
             )
         if given.out and given.out.exists() and not given.out.is_dir():
             raise UserError(f"--out {given.out}: it is no folder")
-        measured = measure(labelled, backends(given.backends, given.model))
+        asked = backends(given.backends, given.model)
+        if "words" in asked and (wordless := without_words(labelled)):
+            told = f"words has no words to judge by in: {', '.join(wordless)}. --recognise hears them (English)"
+            Console(stderr=True).print(told, soft_wrap=True)
+        measured = measure(labelled, asked)
     except UserError as error:
         console.print(f"[red]{error}[/red]")
         return 2
@@ -103,6 +107,11 @@ def backends(names: Sequence[str], model: str) -> Mapping[str, Backend]:
         elif backend := backend_named(name, model=model if name == "smart-turn" else ""):
             found[name] = backend
     return found
+
+
+def without_words(pauses: Sequence[Pause]) -> list[str]:
+    """The sources of which nobody knows what is said: there the backend `words` gives the same answer everywhere."""
+    return sorted({p.of.source for p in pauses} - {p.of.source for p in pauses if p.words})
 
 
 def sizes(measured: Measured) -> Table:

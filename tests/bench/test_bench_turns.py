@@ -354,12 +354,23 @@ def test_the_command_prints_judges_and_draws(
     given = ["--digits", f"{folder}/digits", "--labelled", f"{folder}/own", "--backends", "words"]
     monkeypatch.setattr(sys, "argv", ["bench.turns", *given, "--out", f"{folder}/out"])
     assert command.main() in (0, 1)
-    told = capsys.readouterr().out
+    told, noted = capsys.readouterr()
+    assert noted == "words has no words to judge by in: own. --recognise hears them (English)\n"  # digits have some
     assert "goal: at most 5% cut off at a mean wait of 800 ms" in told
     made = json.loads((folder / "out" / "turns.json").read_text())
     assert {"silence", "patience", "words", "words, graded", "sound"} == set(made["curves"])
     assert (folder / "out" / "turns.svg").read_bytes()[:5] == b"<?xml"
     assert (folder / "out" / "turns-by-source.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("given", [["--digits", "digits", "--backends", "words"], ["--labelled", "own", "--backends"]])
+def test_where_words_are_known_or_not_asked_for_nothing_is_noted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["bench.turns", *given])
+    assert command.main() in (0, 1)
+    assert capsys.readouterr().err == ""
 
 
 def test_nothing_to_measure_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
