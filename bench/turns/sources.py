@@ -109,21 +109,12 @@ def labelled(folder: Path, rate: int) -> list[Recording]:
             print(f"{wav} is left out: there is no {wav.stem}.txt", file=sys.stderr)
             continue
         pcm = _read(wav, rate)
-        spans = read_labels(labels, len(pcm) / 2 / rate)
-        texts = _texts(labels)
-        segments = tuple(Segment(text, s.start_s, s.end_s) for s, text in zip(spans, texts, strict=True))
+        read = read_labels(labels, len(pcm) / 2 / rate)
+        segments = tuple(Segment(label.text, label.span.start_s, label.span.end_s) for label in read)
         found.append(Recording(wav.stem, "own", wav.stem, True, pcm, rate, segments, closed=True))
     if not found:
         raise UserError(f"{folder}: no recordings there. Needed: NAME.wav and NAME.txt, a label track")
     return found
-
-
-def _texts(path: Path) -> list[str]:
-    """The texts of a label track, in the order of its spans."""
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
-    rows = [line.split("\t") for line in lines if line.strip() and not line.startswith("\\")]
-    numbered = [(float(r[0]), float(r[1]), r[2].strip() if len(r) > 2 else "") for r in rows]
-    return [text for _, _, text in sorted(numbered)]
 
 
 def digits(folder: Path, rate: int, seed: int) -> list[Recording]:

@@ -184,4 +184,4 @@ def test_the_corpus_can_be_written_for_a_sweep(tmp_path: Path) -> None:
     ]
     assert read_wav(tmp_path / "out" / "aa-clean-00.wav") == (made.pcm, 8000)
     labels = read_labels(tmp_path / "out" / "aa-clean-00.txt", 60.0)
-    assert [span.start_s for span in labels] == [pytest.approx(span.start_s, abs=0.001) for span in made.spans]
+    assert [label.span.start_s for label in labels] == [pytest.approx(span.start_s, abs=0.001) for span in made.spans]

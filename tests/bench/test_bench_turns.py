@@ -383,9 +383,3 @@ def test_nothing_to_measure_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def test_an_answer_that_is_no_probability_is_an_error(answer: Any) -> None:
     with pytest.raises(UserError, match="the backend odd"):
         ask._answer("odd", lambda _: cast(float, answer), Said(b"", 8000))
-
-
-def test_a_label_track_of_blanks_and_frequencies_is_read_as_by_a_sweep(tmp_path: Path) -> None:
-    track = tmp_path / "call.txt"
-    track.write_text("0.5\t1.0\tfirst \n\t\n\\10.0\t20.0\n1.5\t2.0\tfirst\n")
-    assert sources._texts(track) == ["first", "first"]

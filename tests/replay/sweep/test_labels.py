@@ -14,7 +14,7 @@ from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 def labels(tmp_path: Path, text: str | bytes, length_s: float = 10.0) -> tuple[SpeechSpan, ...]:
     path = tmp_path / "a.txt"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return read_labels(path, length_s)
+    return tuple(label.span for label in read_labels(path, length_s))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,12 @@ def labels(tmp_path: Path, text: str | bytes, length_s: float = 10.0) -> tuple[S
 )
 def test_labels_are_read(tmp_path: Path, text: str, spans: list[tuple[float, float]]) -> None:
     assert labels(tmp_path, text) == tuple(SpeechSpan(*span) for span in spans)
+
+
+def test_each_has_its_text_in_the_order_of_the_spans(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("3\t4\tyes please \n\t\n\\10.0\t20.0\n0\t1.5\n5\t6\tyes\tplease\n", encoding="utf-8")
+    assert [label.text for label in read_labels(path, 10.0)] == ["", "yes please", "yes"]
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,6 @@ def find_corpus(given: Sequence[str], labels: Path | None, problems: list[str] |
         wav = path / CALLER if is_call(path) else path
         seconds = length_s(wav)
         marked = find_labels(wav, path.name if is_call(path) and labels else wav.stem, labels)
-        spans = read_labels(marked, seconds) if marked and seconds else None
+        spans = tuple(label.span for label in read_labels(marked, seconds)) if marked and seconds else None
         corpus.append(Recording(wav, seconds, spans))
     return corpus

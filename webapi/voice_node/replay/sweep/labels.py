@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.errors.plain_text import shortened
@@ -12,6 +13,13 @@ from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 
 LABELS = (".labels", ".txt")  # looked for in this order: another program may have its own .txt there
 SLACK_S = 0.1  # how far the last label may reach beyond the recording
+
+
+class Label(NamedTuple):
+    """A label of a track: where somebody speaks, and its text."""
+
+    span: SpeechSpan
+    text: str
 
 
 def find_labels(wav: Path, name: str, folder: Path | None) -> Path | None:
@@ -23,7 +31,7 @@ def find_labels(wav: Path, name: str, folder: Path | None) -> Path | None:
     return None
 
 
-def read_labels(path: Path, length_s: float) -> tuple[SpeechSpan, ...]:
+def read_labels(path: Path, length_s: float) -> tuple[Label, ...]:
     """Return the labels, in order, of a recording of `length_s`; an empty file means that nobody speaks.
 
     A line is `start<TAB>end` or `start<TAB>end<TAB>text`, in seconds; whatever the text is, somebody speaks there.
@@ -39,18 +47,18 @@ def read_labels(path: Path, length_s: float) -> tuple[SpeechSpan, ...]:
     found = []
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip() and not line.startswith("\\"):
-            found.append((_span(line, f"{path}:{number}"), number))
+            found.append((_label(line, f"{path}:{number}"), number))
     found.sort()
-    for (span, line_of), (after, number) in pairwise(found):
-        if after.start_s < span.end_s:
+    for (label, line_of), (after, number) in pairwise(found):
+        if after.span.start_s < label.span.end_s:
             raise UserError(f"{path}:{number}: overlaps the label of line {line_of}; make one label of the two")
-    if found and found[-1][0].end_s > length_s + SLACK_S:
-        span, number = found[-1]
-        raise UserError(f"{path}:{number}: ends at {span.end_s:g} s, and the recording after {length_s:g} s")
-    return tuple(span for span, _ in found)
+    if found and found[-1][0].span.end_s > length_s + SLACK_S:
+        label, number = found[-1]
+        raise UserError(f"{path}:{number}: ends at {label.span.end_s:g} s, and the recording after {length_s:g} s")
+    return tuple(label for label, _ in found)
 
 
-def _span(line: str, where: str) -> SpeechSpan:
+def _label(line: str, where: str) -> Label:
     fields = line.split("\t")
     try:
         start_s, end_s = float(fields[0]), float(fields[1])
@@ -64,4 +72,4 @@ def _span(line: str, where: str) -> SpeechSpan:
         raise UserError(
             f"{where}: from {start_s:g} s to {end_s:g} s: a label begins at 0 or later, and ends after that"
         )
-    return SpeechSpan(start_s, end_s)
+    return Label(SpeechSpan(start_s, end_s), fields[2].strip() if len(fields) > 2 else "")
