@@ -13,10 +13,9 @@ import numpy as np
 
 from webapi.voice_node.audio.fir_resampler import Fir
 from webapi.voice_node.events import BYTES_PER_SAMPLE
+from webapi.voice_node.hearing.coarse import coarse
 from webapi.voice_node.hearing.second_opinion import SecondOpinion
 from webapi.voice_node.hearing.silero_network import PACKAGE, RATE_HZ, WINDOW, new_model
-
-STEPS = 1024  # probabilities are multiples of 1/STEPS: processors differ in the last bits, and no decision should
 
 
 def installed() -> bool:
@@ -57,10 +56,9 @@ class Silero:
             samples = np.frombuffer(self._pending, "<i2", WINDOW)
             window = samples.astype(np.float32) / np.float32(32768)
             self._pending = self._pending[size:]
-            self.probability = round(self._model.process(window) * STEPS) / STEPS
+            self.probability = coarse(self._model.process(window))
             if self._second:
-                second = self._second.window(samples, window, self.probability)
-                self.second = round(second * STEPS) / STEPS
+                self.second = coarse(self._second.window(samples, window, self.probability))
                 if self._second.first_is_spoilt:
                     self._model.reset()
         return self.probability

@@ -26,6 +26,7 @@ from webapi.voice_node.events import (
 )
 from webapi.voice_node.hearing import bot_heard
 from webapi.voice_node.hearing.bot_heard import BotHeard
+from webapi.voice_node.hearing.coarse import coarse
 from webapi.voice_node.hearing.endpoint import is_voice
 from webapi.voice_node.inputs import EndOfTurnAnswered
 from webapi.voice_node.operators.kinds import Kind
@@ -36,7 +37,6 @@ LONGEST_MS = 8000  # of audio that a backend gets
 FORGET_MS = 4000  # of silence after which a voice begins something new; longer than any hold
 PREROLL_MS = 200  # kept of what came before
 LEAST_VOICED_MS = 80  # less voice than this is no utterance, and is not asked about
-STEPS = 1024  # answers are multiples of 1/STEPS: processors differ in the last bits, and no decision should
 
 
 @dataclass
@@ -189,10 +189,10 @@ def compute(context: Context, name: str, job: Callable[[], T], done: Callable[[T
 
 
 def answer_of(backend: Backend, said: Said) -> float | Exception:
-    """Return what the backend answers, rounded to 1/STEPS; or what it raises, or why its answer is none."""
+    """Return what the backend answers, as of `coarse`; or what it raises, or why its answer is none."""
     raised: list[BaseException] = []
     with contained(raised.append):
-        return round(probability_of(backend, said) * STEPS) / STEPS
+        return coarse(probability_of(backend, said))
     return as_exception(raised[0])
 
 
