@@ -105,11 +105,8 @@ class TrackSink:
         """Drop all audio that was pushed and is not played yet; its first 10 ms are played with a fade-out."""
         if self._source is None or self._queue is None:
             return
-        self._source.clear_queue()
-        self._clears += 1
-        left = self._queue.clear(time.monotonic())
-        fade = b"" if left is None else fade_out(left + b"".join(self._waiting))
-        self._waiting.clear()
+        left, waiting = self._drop(self._source, self._queue, time.monotonic())
+        fade = b"" if left is None else fade_out(left + waiting)
         if left is None or fade:
             self.push(fade + bytes(-len(fade) % TICK_BYTES) + QUIET)
 
@@ -120,13 +117,18 @@ class TrackSink:
         """
         if self._source is None or self._queue is None:
             return 0
-        self._source.clear_queue()
-        self._clears += 1
         now_s = time.monotonic()
-        size = len(self._queue.left(now_s)) + sum(map(len, self._waiting)) - self._padded
-        self._queue.clear(now_s)
+        left = len(self._queue.left(now_s))
+        _, waiting = self._drop(self._source, self._queue, now_s)
+        return max(0, left + len(waiting) - self._padded) // BYTES_PER_SAMPLE
+
+    def _drop(self, source: rtc.AudioSource, queue: TrackQueue, now_s: float) -> tuple[bytes | None, bytes]:
+        """Drop what is not played yet: what was in the queue, as of `TrackQueue.clear`, and what waited for it."""
+        source.clear_queue()
+        self._clears += 1
+        waiting = b"".join(self._waiting)
         self._waiting.clear()
-        return max(0, size) // BYTES_PER_SAMPLE
+        return queue.clear(now_s), waiting
 
     def _log_dropped(self, frames: int) -> None:
         if frames:
