@@ -7,32 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.caller import LOUD
-from tests.e2e.process import NodeProcess
+from tests.e2e.over_reply import REPLY_MS, SHORT_S, UNSURE_MS, alice_and_bot, talk_over
 from tests.e2e.retries import Retries
-from tests.e2e.rooms import caller, run
-from tests.speech import silence, vowel
+from tests.e2e.rooms import run
 
 pytestmark = pytest.mark.e2e
-
-REPLY_MS = 4000
-UNSURE_MS = 150  # of audio, not of time: what the way through the room stretches
-COUGH_S = 0.2
 
 
 def test_a_cough_halts_the_bot_and_nothing_of_its_reply_is_lost(
     livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
-        node = NodeProcess(tmp_path, livekit_url, room, "--graph", "cough", MOCK_REPLY=f"tone:{REPLY_MS // 1000}")
-        async with node, caller(livekit_url, room) as alice:
-            await alice.wait_for_event("listening_to", identity="alice")
+        async with alice_and_bot(livekit_url, room, tmp_path, "cough") as alice:
 
             async def coughed() -> None:
                 told, heard = len(alice.events), len(alice.heard)
-                await alice.say(vowel(0.8) + silence(0.5), wait=False)
-                asked = (await alice.wait_for_event("playback_started", after=told))["trace_id"]
-                await alice.wait_for_sound()
-                await alice.say(vowel(COUGH_S) + silence(0.5), wait=False)
+                asked = await talk_over(alice, SHORT_S)
                 await alice.wait_for_event("playback_paused", after=told, trace_id=asked)
                 await alice.wait_for_silence(0.1)
                 await alice.wait_for_event("playback_resumed", after=told, trace_id=asked)

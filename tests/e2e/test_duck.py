@@ -8,32 +8,22 @@ import numpy as np
 import pytest
 
 from tests.e2e.caller import LOUD, QUIET
-from tests.e2e.process import NodeProcess
+from tests.e2e.over_reply import REPLY_MS, SHORT_S, UNSURE_MS, alice_and_bot, talk_over
 from tests.e2e.retries import Retries
-from tests.e2e.rooms import caller, run
-from tests.speech import silence, vowel
+from tests.e2e.rooms import run
 
 pytestmark = pytest.mark.e2e
-
-REPLY_MS = 4000
-UNSURE_MS = 150  # of audio, not of time: what the way through the room stretches
-SHORT_S = 0.2
 
 
 def test_a_backchannel_makes_the_bot_soft_and_a_turn_stops_it(
     livekit_url: str, room: str, tmp_path: Path, retries: Retries
 ) -> None:
     async def scenario() -> None:
-        node = NodeProcess(tmp_path, livekit_url, room, "--graph", "duck", MOCK_REPLY=f"tone:{REPLY_MS // 1000}")
-        async with node, caller(livekit_url, room) as alice:
-            await alice.wait_for_event("listening_to", identity="alice")
+        async with alice_and_bot(livekit_url, room, tmp_path, "duck") as alice:
 
             async def agreed() -> None:
                 told, heard = len(alice.events), len(alice.heard)
-                await alice.say(vowel(0.8) + silence(0.5), wait=False)
-                asked = (await alice.wait_for_event("playback_started", after=told))["trace_id"]
-                await alice.wait_for_sound()
-                await alice.say(vowel(SHORT_S) + silence(0.5), wait=False)
+                asked = await talk_over(alice, SHORT_S)
                 await alice.wait_for_event("playback_ducked", after=told, trace_id=asked)
                 await alice.wait_for_event("playback_restored", after=told, trace_id=asked)
                 turn = await alice.wait_for_event("turn", after=told, trace_id=asked)
@@ -48,10 +38,7 @@ def test_a_backchannel_makes_the_bot_soft_and_a_turn_stops_it(
 
             async def took_over() -> None:
                 told = len(alice.events)
-                await alice.say(vowel(0.8) + silence(0.5), wait=False)
-                asked = (await alice.wait_for_event("playback_started", after=told))["trace_id"]
-                await alice.wait_for_sound()
-                await alice.say(vowel(1.2) + silence(0.5), wait=False)
+                asked = await talk_over(alice, 1.2)
                 turn = await alice.wait_for_event("turn", after=told, trace_id=asked)
                 assert (turn["outcome"], turn["duck_stopped"]) == ("barged_in", 1)
 
