@@ -23,15 +23,46 @@ CYCLE = chatter(1.4) + silence(2.0) + chatter(1.0) + silence(3.6)
 TURNS = 2  # in a cycle
 RATE_HZ, PIECE_MS = 48_000, 20
 PIECE_BYTES = RATE_HZ * PIECE_MS // 1000 * 2
+PIECES = len(CYCLE) // PIECE_BYTES
+SENTENCES = ((0, 70), (170, 220))  # first piece, and the one behind the last
 SHIFT = 37  # pieces by which a caller is ahead of the one before, so that they don't talk in unison
+QUIET = 50  # pieces: until the bot hears the caller
+
+
+class Speech:
+    """What a caller says, a piece at a time: CYCLE again and again, in whole sentences.
+
+    A sentence that the bot would hear from its middle is left out. Silero is in doubt about such a piece of `chatter`,
+    and it remembers that: of 230 sentences that followed, 10 were missed. (Of 600 of recorded voices, none.)
+    """
+
+    def __init__(self, number: int) -> None:
+        self._at = number * SHIFT % PIECES
+        self._passed = 0  # pieces
+        self._began_s: float | None = None  # of the sentence that is said
+        self.said: list[tuple[float, float]] = []  # begin and end of each sentence that is over
+
+    def piece(self, now_s: float) -> bytes:
+        """The next piece, which is said at `now_s`."""
+        at = self._at
+        self._at, self._passed = (at + 1) % PIECES, self._passed + 1
+        for first, end in SENTENCES:
+            if at == first and self._passed > QUIET:
+                self._began_s = now_s
+            if at == end and self._began_s is not None:
+                self.said.append((self._began_s, now_s))
+                self._began_s = None
+        return bytes(PIECE_BYTES) if self._began_s is None else CYCLE[at * PIECE_BYTES : (at + 1) * PIECE_BYTES]
 
 
 class TalkingCaller:
-    """A participant who says CYCLE again and again."""
+    """A participant who talks as soon as there is a bot."""
 
     def __init__(self, number: int) -> None:
-        self._at = number * SHIFT * PIECE_BYTES % len(CYCLE)
+        self._speech = Speech(number)
+        self._bot = asyncio.Event()  # its track is there
         self._room = rtc.Room()
+        self._room.on("track_subscribed", lambda *_: self._bot.set())
         self._source = rtc.AudioSource(RATE_HZ, 1, queue_size_ms=100)
         self._talking: asyncio.Task[None] | None = None
 
@@ -53,8 +84,7 @@ class TalkingCaller:
     async def _talk(self) -> None:
         due_s = time.monotonic()
         while True:
-            piece = CYCLE[self._at : self._at + PIECE_BYTES]
-            self._at = (self._at + PIECE_BYTES) % len(CYCLE)
+            piece = self._speech.piece(time.monotonic()) if self._bot.is_set() else bytes(PIECE_BYTES)
             await self._source.capture_frame(rtc.AudioFrame(piece, RATE_HZ, 1, len(piece) // 2))
             due_s = max(due_s + PIECE_MS / 1000, time.monotonic() - 0.1)
             await asyncio.sleep(due_s - time.monotonic())

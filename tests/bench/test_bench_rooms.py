@@ -1,4 +1,4 @@
-"""The arithmetic of bench.rooms: slopes over the number of calls, and the goals."""
+"""bench.rooms: what its callers say, which of it is a turn; slopes over the number of calls, and the goals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.rooms import Cost, Step, cost, missed
+from bench.rooms_callers import CYCLE, PIECE_BYTES, PIECE_MS, PIECES, QUIET, SENTENCES, Speech
 
 ONE = Step("needed", 1, 14.0, 5.0, 60.0, (0.4, 2.0, 9.0), 1.0, 100.0, 20, 40, 30, 50.0)
 STEPS = [
@@ -38,3 +39,27 @@ def test_missed_goals_are_named() -> None:
     ]
     assert missed([replace(found, cpu=8.9, late_p99_ms=9.9)]) == []
     assert missed([replace(found, variant="bare")]) == []
+
+
+def spoken(number: int, pieces: int) -> tuple[Speech, list[bytes]]:
+    """What the caller of that number says in so many pieces. The time of a piece is its number."""
+    speech = Speech(number)
+    return speech, [speech.piece(at) for at in range(pieces)]
+
+
+def test_a_sentence_is_what_is_no_silence_in_the_cycle() -> None:
+    heard = [any(CYCLE[at * PIECE_BYTES : (at + 1) * PIECE_BYTES]) for at in range(PIECES)]
+    assert heard == [any(first <= at < end for first, end in SENTENCES) for at in range(PIECES)]
+    assert PIECES * PIECE_MS == 8000
+
+
+@pytest.mark.parametrize("number", range(11))
+def test_a_caller_says_whole_sentences_and_nothing_before_it_can_be_heard(number: int) -> None:
+    speech, pieces = spoken(number, 3 * PIECES)
+    assert not any(map(any, pieces[:QUIET]))
+    loud = [at for at, piece in enumerate(pieces) if any(piece)]
+    begins = [at for at in loud if at - 1 not in loud]
+    ends = [at + 1 for at in loud if at + 1 not in loud]
+    assert speech.said == [(begin, end) for begin, end in zip(begins, ends, strict=True) if end < len(pieces)]
+    assert {end - begin for begin, end in speech.said} == {end - first for first, end in SENTENCES}
+    assert len(speech.said) >= 4
