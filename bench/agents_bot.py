@@ -1,16 +1,18 @@
 """A bot of livekit-agents that does the node's job with its VAD alone: `python -m bench.agents_bot URL AGENT TURNS`.
 
 It answers each utterance with the tone of `bench.rooms_probe`, and stops when it is talked over. Executor and VAD are
-the defaults of livekit-agents; it takes every call. A line is appended to the file TURNS for each reply. It prints
-`Ready` when it is registered.
+the defaults of livekit-agents; it takes every call. A line is appended to the file TURNS for each reply, with the names
+of metrics.jsonl; as the first audio of the reply counts that it is begun. It prints `Ready` when it is registered.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import os
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -36,11 +38,15 @@ async def sound() -> AsyncIterator[rtc.AudioFrame]:
 async def entry(context: JobContext) -> None:
     """One call."""
     session: AgentSession[None] = AgentSession(vad=inference.VAD(), turn_detection="vad")
+    line: dict[str, str | float] = {"room": context.room.name}
 
     def on_state(event: UserStateChangedEvent) -> None:
+        now_s = time.monotonic()
+        if event.new_state == "speaking":
+            line["t1_first_user_audio"] = now_s
         if (event.old_state, event.new_state) == ("speaking", "listening"):
             with Path(os.environ[TURNS]).open("a", encoding="utf-8") as turns:
-                turns.write(f"{context.room.name}\n")
+                turns.write(json.dumps({**line, "t6_first_bot_audio": now_s}) + "\n")
             session.say("a tone", audio=sound(), add_to_chat_ctx=False)
 
     session.on("user_state_changed", on_state)

@@ -24,16 +24,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.rooms_callers import TURNS
-from bench.rooms_probe import CYCLE_S, Sample
+from bench.answered import Sentence, sentences, share, turns_of
+from bench.rooms_probe import CYCLE_S, REPLY_S, Sample
 from webapi.voice_node.dev_server.process import free_port
 from webapi.voice_node.dev_server.server import dev_server
 
 ROOT = Path(__file__).parent.parent
-SETTLE_S = 3.0  # after the callers have come: subscriptions, the detectors' loading, the bot's first words
+SETTLE_S = 6.0  # after the callers have come: subscriptions, their first sentences, the bot's first words
+ANSWERED_S = REPLY_S + 1.0  # after a sentence its reply is over
 END_S = 10.0
 GOALS = {"needed": (9.0, 8.0), "never": (7.5, 8.0)}  # % of a core, MB
 LATE_GOAL_MS = 10.0
+TURNS_GOAL = 0.98  # below that, the process did not do all of the work that was measured
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Step:
     callers_cpu: float
     machine_cpu: float
     late_ms: tuple[float, float, float]  # median, 99th percentile, worst
-    turns: float  # of those that were due, how many there were
+    turns: float  # of the sentences that the callers said, how many are a turn
     pss_mb: float
     threads: int
     files: int
@@ -71,6 +73,10 @@ class Process:
         """The process now."""
         return Sample(**await self.ask("sample"))
 
+    async def said(self, rooms: list[str], from_s: float, to_s: float) -> list[Sentence]:
+        """What the callers in these rooms have said since this was asked last: see `sentences`."""
+        return sentences(await self.ask("said"), rooms, from_s, to_s)
+
 
 @asynccontextmanager
 async def started(checkout: Path, *command: str) -> AsyncIterator[Process]:
@@ -81,6 +87,7 @@ async def started(checkout: Path, *command: str) -> AsyncIterator[Process]:
         stdout=asyncio.subprocess.PIPE,
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout)},
+        limit=1 << 24,  # an answer is a line
     )
     assert process.stdin is not None
     try:
@@ -122,20 +129,26 @@ class Bench:
         probe = (str(ROOT / "bench/rooms_probe.py"), variant.rpartition(":")[2], self.url, prefix, str(rooms))
         async with started(checkout, *probe) as node:
             await node.sample()
-            await self.callers.ask(json.dumps([f"{prefix}-{number}" for number in range(calls)]))
+            names = [f"{prefix}-{number}" for number in range(calls)]
+            await self.callers.ask(json.dumps(names))
             await asyncio.sleep(SETTLE_S)
             before, callers_s, (machine_s, kb) = await node.sample(), cpu_of(self.callers.process.pid), machine()
             await asyncio.sleep(CYCLE_S)
             after, (machine_after_s, kb_after) = await node.sample(), machine()
+            callers_after_s = cpu_of(self.callers.process.pid)
+            if calls:
+                await asyncio.sleep(ANSWERED_S)
+            said = await self.callers.said(names, before.at_s, after.at_s)
+            turns = turns_of(after.turns + (await node.sample()).turns)
         lasted_s = after.at_s - before.at_s
         return Step(
             variant,
             calls,
             100 * (after.cpu_s - before.cpu_s) / lasted_s,
-            100 * (cpu_of(self.callers.process.pid) - callers_s) / lasted_s,
+            100 * (callers_after_s - callers_s) / lasted_s,
             100 * (machine_after_s - machine_s) / lasted_s,
             after.late_ms,
-            (after.turns - before.turns) / (calls * TURNS * lasted_s / CYCLE_S) if calls else 1.0,
+            share(said, turns) if variant != "bare" else 1.0,  # it has none
             after.pss_mb,
             after.threads,
             after.files,
@@ -208,7 +221,7 @@ def cost(variant: str, steps: list[Step]) -> Cost:
         first_mb=at("pss_mb", numbers[0]),
         late_p50_ms=median(step.late_ms[0] for step in most),
         late_p99_ms=median(step.late_ms[1] for step in most),
-        turns=min(step.turns for step in own if step.calls) if variant != "bare" else 1.0,
+        turns=min(step.turns for step in own),
         threads=slope("threads"),
         files=slope("files"),
         sockets=slope("sockets"),
@@ -250,6 +263,8 @@ def missed(costs: list[Cost]) -> list[str]:
                     found.append(f"{each.variant}: {is_:.1f} {name}, goal {goal:g}")
             if each.late_p99_ms > LATE_GOAL_MS:
                 found.append(f"{each.variant}: the loop {each.late_p99_ms:.1f} ms late at p99, goal {LATE_GOAL_MS:g}")
+            if each.turns < TURNS_GOAL:
+                found.append(f"{each.variant}: {each.turns:.2f} of the sentences were a turn, goal {TURNS_GOAL:g}")
     return found
 
 

@@ -3,6 +3,9 @@
 Each line on standard input is a list of rooms, as JSON: from then on there is a caller in each of them and nowhere
 else. The line is answered by a line once all are there. A caller says CYCLE again and again: a sentence, and while the
 bot answers it, another one. Its client announces no echo cancellation.
+
+The line `said` is answered by the sentences that were said since it came last, as JSON: room, begin and end of each, in
+monotonic seconds.
 """
 
 from __future__ import annotations
@@ -20,7 +23,6 @@ from webapi.voice_node.config import load_settings
 from webapi.voice_node.room.tokens import mint
 
 CYCLE = chatter(1.4) + silence(2.0) + chatter(1.0) + silence(3.6)
-TURNS = 2  # in a cycle
 RATE_HZ, PIECE_MS = 48_000, 20
 PIECE_BYTES = RATE_HZ * PIECE_MS // 1000 * 2
 PIECES = len(CYCLE) // PIECE_BYTES
@@ -81,6 +83,11 @@ class TalkingCaller:
         await self._room.disconnect()
         await self._source.aclose()
 
+    def said(self) -> list[tuple[float, float]]:
+        """Begin and end of each sentence since this was asked last."""
+        said, self._speech.said = self._speech.said, []
+        return said
+
     async def _talk(self) -> None:
         due_s = time.monotonic()
         while True:
@@ -96,6 +103,9 @@ async def main(url: str) -> None:
     settings = load_settings(None, livekit_url=url)
     there: dict[str, TalkingCaller] = {}
     while line := await loop.run_in_executor(None, sys.stdin.readline):
+        if line.strip() == "said":
+            print(json.dumps([(room, *each) for room, caller in there.items() for each in caller.said()]), flush=True)
+            continue
         wanted: list[str] = json.loads(line)
         gone = [there.pop(room) for room in list(there) if room not in wanted]
         await asyncio.gather(*(caller.leave() for caller in gone))

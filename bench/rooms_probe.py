@@ -42,7 +42,7 @@ class Sample:
 
     at_s: float = field(default_factory=time.monotonic)
     cpu_s: float = 0.0  # user and system, of all threads
-    turns: int = 0
+    turns: list[dict[str, Any]] = field(default_factory=list)  # their lines of metrics.jsonl, since the sample before
     late_ms: tuple[float, float, float] = (0.0, 0.0, 0.0)  # median, 99th percentile, worst
     pss_mb: float = 0.0
     threads: int = 0
@@ -51,10 +51,10 @@ class Sample:
 
 
 class Meter:
-    """Takes samples of this process. `turns` is counted by others."""
+    """Takes samples of this process. `turns` is filled by others."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self.turns = 0
+        self.turns: list[dict[str, Any]] = []
         self._loop = loop
         self._late_s: list[float] = []
         self._due_s = loop.time() + TICK_S
@@ -70,11 +70,12 @@ class Meter:
         """Now."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         late, self._late_s = sorted(self._late_s) or [0.0], []
+        turns, self.turns = self.turns, []
         lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
         links = [link for path in Path("/proc/self/fd").iterdir() if (link := _link(path))]
         return Sample(
             cpu_s=used.ru_utime + used.ru_stime,
-            turns=self.turns,
+            turns=turns,
             late_ms=(late[len(late) // 2] * 1000, late[len(late) * 99 // 100] * 1000, late[-1] * 1000),
             pss_mb=next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024,
             threads=sum(1 for _ in Path("/proc/self/task").iterdir()),
@@ -106,12 +107,8 @@ def answer_lines(loop: asyncio.AbstractEventLoop, meter: Meter, stop: asyncio.Ev
 
 async def serve_node(settings: Settings, room: str, meter: Meter, stop: asyncio.Event) -> None:
     """One room, as `run` serves it."""
-
-    def on_turn(_: dict[str, Any]) -> None:
-        meter.turns += 1
-
     settings = settings.model_copy(update={"lk_room": room})
-    factory = SessionFactory(load_graph("default", settings), settings, on_turn)
+    factory = SessionFactory(load_graph("default", settings), settings, lambda line: meter.turns.append(line))
     await LiveKitRunner(settings, factory).run(stop)
 
 

@@ -30,10 +30,11 @@ from livekit import api
 from rich.console import Console
 from rich.table import Table
 
+from bench.answered import share, turns_of
 from bench.executors import megabytes
-from bench.rooms import ROOT, Process, started
-from bench.rooms_callers import TURNS
+from bench.rooms import ANSWERED_S, ROOT, Process, started
 from bench.rooms_probe import CYCLE_S, REPLY_S
+from tests.e2e.process import json_lines
 from webapi.voice_node.config import DEV_KEY, DEV_SECRET
 from webapi.voice_node.dev_server.process import free_port
 from webapi.voice_node.dev_server.server import dev_server
@@ -53,7 +54,7 @@ class Step:
     calls: int
     cpu: float  # % of a core
     mb: float
-    turns: float  # of those that were due
+    turns: float  # of the sentences that the callers said, how many are a turn
 
 
 @asynccontextmanager
@@ -108,11 +109,6 @@ def used_s(process: psutil.Process) -> float:
     return total
 
 
-def count(path: Path) -> int:
-    """The lines of a file; 0 where there is none."""
-    return len(path.read_text("utf-8").splitlines()) if path.exists() else 0
-
-
 async def step(variant: str, calls: int, url: str, callers: Process) -> Step:
     """So many callers talk, and the variant serves them."""
     prefix = f"side-{random.randrange(1 << 32):08x}"  # noqa: S311 - a name
@@ -127,16 +123,13 @@ async def step(variant: str, calls: int, url: str, callers: Process) -> Step:
                         request = api.CreateAgentDispatchRequest(agent_name=AGENT, room=room)
                         await server.agent_dispatch.create_dispatch(request)
             await asyncio.sleep(SETTLE_S)
-            began_s, cpu_s, turns = time.monotonic(), used_s(process), count(folder / "metrics.jsonl")
+            began_s, cpu_s = time.monotonic(), used_s(process)
             await asyncio.sleep(2 * CYCLE_S)
-            passed_s = time.monotonic() - began_s
-            return Step(
-                variant,
-                calls,
-                100 * (used_s(process) - cpu_s) / passed_s,
-                megabytes(process),
-                (count(folder / "metrics.jsonl") - turns) / (calls * TURNS * passed_s / CYCLE_S),
-            )
+            ended_s = time.monotonic()
+            cpu, mb = 100 * (used_s(process) - cpu_s) / (ended_s - began_s), megabytes(process)
+            await asyncio.sleep(ANSWERED_S)
+            said = await callers.said(rooms, began_s, ended_s)
+            return Step(variant, calls, cpu, mb, share(said, turns_of(json_lines(folder / "metrics.jsonl"))))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

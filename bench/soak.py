@@ -24,10 +24,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench.answered import odd, turns_of
 from bench.live_call import LISTEN_S, PIECE_MS, talk_over
-from bench.rooms import ROOT, Process, started
-from bench.rooms_callers import TURNS
-from bench.rooms_probe import CYCLE_S
+from bench.rooms import ANSWERED_S, ROOT, TURNS_GOAL, Process, started
+from bench.rooms_probe import REPLY_S
 from bench.stall_meter import Gap, StallMeter, touched
 from bench.stamps import Doors
 from tests.e2e.caller import Caller
@@ -42,7 +42,6 @@ SPEECH = chatter(0.8)
 SAMPLE_S = 10.0
 SETTLE_S = 10.0
 ANSWER_S = 20.0  # for one barge-in
-TURNS_GOAL = 0.98  # of the turns that were due
 GROWTH_GOAL_MB = 5.0  # between the first and the last quarter
 # Of a barge-in beside one room: in all, and in the node. The jitter buffers of both sides grow by 20 ms in a step where
 # packets come unevenly, as they do on a machine that also carries the server and all callers.
@@ -63,9 +62,15 @@ class Phase:
     memory_mb: list[float] = field(default_factory=list)  # every SAMPLE_S
     cpu: float = 0.0  # % of a core
     late_p99_ms: float = 0.0
-    turns: float = 1.0  # of those that were due in the other rooms
+    sentences: int = 0  # that were said in the other rooms
+    odd: list[str] = field(default_factory=list)  # of these, those that are not a turn each
     stalls: int = 0
     stall_s: float = 0.0  # in the measuring process
+
+    @property
+    def turns(self) -> float:
+        """Of the sentences, how many are a turn."""
+        return 1 - len(self.odd) / max(1, self.sentences)
 
     @property
     def growth_mb(self) -> float:
@@ -126,7 +131,7 @@ async def measure(caller: Caller, until_s: float, phase: Phase, gaps: list[Gap])
 
 
 async def watch(page: Page, node: NodeProcess, phase: Phase, minutes: float, measured_room: str) -> None:
-    """Note what the process uses, and the turns of the other rooms, until the time is over."""
+    """Note what the process uses until the time is over."""
     await page.read()
     before, cpu_s, began_s, lines = page.buckets, page.cpu_s, time.monotonic(), len(node.metrics)
     while time.monotonic() - began_s < 60 * minutes:
@@ -136,11 +141,8 @@ async def watch(page: Page, node: NodeProcess, phase: Phase, minutes: float, mea
     phase.seconds = time.monotonic() - began_s
     phase.cpu = 100 * (page.cpu_s - cpu_s) / phase.seconds
     phase.late_p99_ms = p99_ms(before, page.buckets)
-    due = (phase.rooms - 1) * TURNS * phase.seconds / CYCLE_S
     measured = [line for line in node.metrics[lines:] if line["room"] == measured_room]
     phase.node_ms = [line["barge_in_stop_ms"] for line in measured if line["barge_in_stop_ms"] is not None]
-    others = len(node.metrics[lines:]) - len(measured)
-    phase.turns = others / due if due else 1.0
 
 
 async def run(rooms: int, minutes: float, folder: Path, console: Console) -> list[Phase]:
@@ -156,7 +158,7 @@ async def run(rooms: int, minutes: float, folder: Path, console: Console) -> lis
         MONITOR_PORT=page._url.rsplit(":", 1)[1].split("/")[0],
         VAD_BACKEND="sierra",
         ECHO_CANCEL="needed",
-        MOCK_REPLY="tone:2.5",
+        MOCK_REPLY=f"tone:{REPLY_S}",
         MOCK_THINK_MS=120,
         LOG_LEVEL="INFO",
     )
@@ -172,7 +174,8 @@ async def run(rooms: int, minutes: float, folder: Path, console: Console) -> lis
                     phases.append(
                         await phase_of(number, lasts, prefix, measured_room, caller, callers, node, page, gaps)
                     )
-                    console.print(row_of(phases[-1]), style="dim")
+                    for line in (row_of(phases[-1]), *(f"no turn: {each}" for each in phases[-1].odd)):
+                        console.print(line, style="dim")
         await callers.ask("[]")
     return phases
 
@@ -190,12 +193,19 @@ async def phase_of(
 ) -> Phase:
     """Callers in so many rooms, the measuring one among them."""
     phase = Phase(rooms)
-    await callers.ask(json.dumps([f"{prefix}-{number}" for number in range(rooms - 1)]))
+    names = [f"{prefix}-{number}" for number in range(rooms - 1)]
+    await callers.ask(json.dumps(names))
     await asyncio.sleep(SETTLE_S)
     first_gap, began_s = len(gaps), time.monotonic()
     await asyncio.gather(
         watch(page, node, phase, minutes, measured_room), measure(caller, began_s + 60 * minutes, phase, gaps)
     )
+    await asyncio.sleep(ANSWERED_S)
+    said = await callers.said(names, began_s, began_s + phase.seconds)
+    phase.sentences = len(said)
+    for each in odd(said, turns_of(node.metrics)):
+        stalled = ", across a stall" if touched(gaps, each.began_s, each.ended_s + ANSWERED_S) else ""
+        phase.odd.append(f"{each.room}, {each.began_s - began_s:.1f} s{stalled}")
     stalls = gaps[first_gap:]
     phase.stalls, phase.stall_s = len(stalls), sum(end - start for start, end in stalls)
     return phase
@@ -208,7 +218,7 @@ def row_of(phase: Phase) -> str:
         f"{phase.rooms} rooms, {phase.seconds / 60:.1f} min: {len(ms)} barge-ins, median {median(ms):.0f} ms, "
         f"p95 {np.percentile(ms, 95):.0f} ms, in the node {median(phase.node_ms or [0]):.0f} ms; "
         f"CPU {phase.cpu:.0f} %, loop p99 {phase.late_p99_ms:g} ms, "
-        f"turns {phase.turns:.3f}, unanswered {phase.unanswered}, "
+        f"turns {phase.sentences - len(phase.odd)} of {phase.sentences}, unanswered {phase.unanswered}, "
         f"memory {phase.memory_mb[0]:.0f} → {phase.memory_mb[-1]:.0f} MB"
     )
 
@@ -225,7 +235,7 @@ def missed(one: Phase, many: Phase) -> list[str]:
         ("ms more of it in the node", in_node, ADDED_IN_NODE_GOAL_MS),
         ("MB more memory in the last quarter", many.growth_mb, GROWTH_GOAL_MB),
         ("ms that the loop is late at p99", many.late_p99_ms, LATE_GOAL_MS),
-        ("of the turns were missed", 1 - many.turns, 1 - TURNS_GOAL),
+        ("of the sentences were no turn", 1 - many.turns, 1 - TURNS_GOAL),
         ("of the measured barge-ins had no answer", many.unanswered, 0),
     ):
         if is_ > goal:
