@@ -239,7 +239,7 @@ def table(costs: list[Cost], calls: int) -> Table:
         shown.add_row(
             each.variant,
             f"{each.cpu:.1f}",
-            f"{each.cpu / costs[0].cpu:.2f}",
+            f"{each.cpu / costs[0].cpu:.2f}" if costs[0].cpu else "",  # of one number of calls there is no slope
             f"{each.first_cpu:.1f}",
             f"{each.idle_cpu:.1f}",
             f"{each.mb:.1f}",

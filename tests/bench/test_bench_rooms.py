@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench.answered import Sentence, Turn, odd, sentences, share, turns_of
-from bench.rooms import Cost, Step, cost, missed
+from bench.rooms import Cost, Step, cost, missed, table
 from bench.rooms_callers import CYCLE, PIECE_BYTES, PIECE_MS, PIECES, QUIET, SENTENCES, Speech
 
 ONE = Step("needed", 1, 14.0, 5.0, 60.0, (0.4, 2.0, 9.0), 1.0, 100.0, 20, 40, 30, 50.0)
@@ -43,6 +43,12 @@ def test_missed_goals_are_named() -> None:
     assert missed([replace(found, cpu=8.9, late_p99_ms=9.9, turns=0.97)]) == [
         "needed: 0.97 of the sentences were a turn, goal 0.98"
     ]
+
+
+def test_one_number_of_calls_has_no_slope_and_no_ratio() -> None:
+    found = cost("needed", STEPS[:2])
+    assert (found.cpu, found.mb) == (0, 0)
+    assert list(table([found], 1).columns[2].cells) == [""]
 
 
 def spoken(number: int, pieces: int) -> tuple[Speech, list[bytes]]:
