@@ -16,6 +16,7 @@ from webapi.voice_node.errors import UserError
 from webapi.voice_node.hearing import silero
 from webapi.voice_node.hearing.endpoint import END
 from webapi.voice_node.hearing.level_gate import KEEPS, LevelGate
+from webapi.voice_node.hearing.onset import BARGE_IN
 from webapi.voice_node.hearing.silero import Silero
 from webapi.voice_node.vad import SURE, VoiceActivityDetector, available_backends
 
@@ -115,14 +116,17 @@ def test_what_is_background_has_less_of_a_probability(monkeypatch: pytest.Monkey
     assert probabilities(detector, heard) == likely
 
 
-def test_nothing_begins_with_a_sound_that_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webapi.voice_node.hearing.silero.Silero.push", lambda *_: 0.9)
+@pytest.mark.parametrize(("likely", "over"), [(BARGE_IN - 0.01, KEEPS), (BARGE_IN, BARGE_IN)])
+def test_nothing_begins_with_a_sound_that_is_over_where_silero_is_not_sure(
+    monkeypatch: pytest.MonkeyPatch, likely: float, over: float
+) -> None:
+    monkeypatch.setattr("webapi.voice_node.hearing.silero.Silero.push", lambda *_: likely)
     detector = VoiceActivityDetector("confirm")
     loud = frames(TALK, 8000)[60:80]
     said = probabilities(detector, [*loud, *[_times(frame, 0.03) for frame in loud]])
-    assert said[:20] == [0.9] * 20
-    assert said[23:28] == [KEEPS] * 5  # goes on, and does not begin at once
-    assert said[35:] == [0.9] * 5
+    assert said[:20] == [likely] * 20
+    assert said[23:28] == [over] * 5  # KEEPS: goes on, and does not begin at once
+    assert said[35:] == [likely] * 5
 
 
 @pytest.mark.parametrize(("likely", "voiced"), [(SURE, True), (SURE - 0.01, False)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -92,9 +93,10 @@ def heard(made: Scene) -> Features:
     path = cache() / f"{hashlib.sha256(made.pcm).hexdigest()[:32]}.npz"
     if not path.is_file():
         path.parent.mkdir(exist_ok=True)
-        with path.with_suffix(".part").open("wb") as file:
+        part = path.with_suffix(f".{os.getpid()}.part")  # two processes may hear the same bangs
+        with part.open("wb") as file:
             np.savez_compressed(file, **listen(made))
-        path.with_suffix(".part").replace(path)
+        part.replace(path)
     with np.load(path) as kept:
         answers = [tuple(kept[name].tolist()) for name in ANSWERS]
     return Features(made.condition, made.spans, made.length_s, *answers)

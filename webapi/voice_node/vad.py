@@ -18,6 +18,7 @@ from webapi.voice_node.events import BYTES_PER_SAMPLE
 from webapi.voice_node.hearing import silero
 from webapi.voice_node.hearing.endpoint import END
 from webapi.voice_node.hearing.level_gate import KEEPS, LevelGate
+from webapi.voice_node.hearing.onset import BARGE_IN
 from webapi.voice_node.plugins import Plugins
 
 ENTRY_POINTS = "voice_node.vads"
@@ -83,8 +84,8 @@ class _Silero:
 class _Confirm:
     """Voiced where webrtc says so, which is 50 ms sooner, or Silero is SURE.
 
-    Its probability is Silero's, weighted by how far the frame's level is above the background, and too low to begin
-    an utterance once the sound is over (LevelGate). `second` is the same of Silero's SecondOpinion.
+    Its probability is Silero's, weighted by how far the frame's level is above the background. Once the sound is over
+    (LevelGate), it is too low to begin an utterance where Silero is not sure. `second` is the same of SecondOpinion.
     """
 
     def __init__(self, rate: int, frame_ms: int) -> None:
@@ -101,14 +102,15 @@ class _Confirm:
     def is_speech(self, frame: bytes) -> bool:
         likely = self._silero.push(frame)
         weight = self._gate.weight(frame)
-        most = KEEPS if self._gate.fallen else 1.0
-        self.second = _weighted(self._silero.second, weight, most)
-        self.probability = _weighted(likely, weight, most)
+        self.second = _weighted(self._silero.second, weight, self._gate.fallen)
+        self.probability = _weighted(likely, weight, self._gate.fallen)
         return self._webrtc.is_speech(frame) or self.probability >= SURE
 
 
-def _weighted(likely: float, weight: float, most: float) -> float:
-    return min(likely if weight == 1 else min(likely * weight, END), most)
+def _weighted(likely: float, weight: float, fallen: bool) -> float:
+    if weight < 1:
+        likely = min(likely * weight, END)
+    return min(likely, KEEPS) if fallen and likely < BARGE_IN else likely
 
 
 def _wrong(_: str, loaded: Any) -> str:

@@ -26,15 +26,17 @@ MOST = 250  # times the power: 24 dB
 FALLS = 51, 64  # times the power, each window: -1 dB
 MEMORY_MS = 5000  # as LevelGate's
 SHARE = 5
+CLEAR = 100  # times the power of the background: 20 dB
 
 
 class SoftVoiceGain:
-    """Takes windows of `window_ms`, in order; `gain` is the last one's, 1 or more."""
+    """Takes windows of `window_ms`, in order; `gain` is the last one's, 1 or more; `clear`: it stands out."""
 
     def __init__(self, window_ms: int) -> None:
         self._background = LevelMemory(MEMORY_MS // window_ms, quiet=0)  # a room is noisy from the start
         self._loudest = TARGET
         self.gain = 1.0
+        self.clear = False
 
     def window(self, samples: NDArray[np.int16]) -> float:
         """The gain of one more window."""
@@ -42,8 +44,10 @@ class SoftVoiceGain:
         offset = int(whole.sum())  # a DC offset is not sound
         power = (int(np.dot(whole, whole)) * len(whole) - offset * offset) // len(whole) ** 2
         self._background.add(power)
+        background = max(1, self._background.below(SHARE))
+        self.clear = power >= CLEAR * background
         falls, of = FALLS
         self._loudest = max(power, self._loudest * falls // of, 1)
-        most = max(1.0, FLOOR / max(1, self._background.below(SHARE)))
+        most = max(1.0, FLOOR / background)
         self.gain = sqrt(min(max(1.0, TARGET / self._loudest), MOST, most))
         return self.gain
