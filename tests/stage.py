@@ -20,6 +20,7 @@ from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.metrics import Metrics
 from webapi.voice_node.pipeline import Session
 from webapi.voice_node.recording.call_recorder import CallRecorder
+from webapi.voice_node.recording.graph_folder import to_graph_folder
 from webapi.voice_node.replay.event_letters import EVENT_LETTERS
 from webapi.voice_node.room.arrival_clock import ArrivalClock
 
@@ -161,7 +162,7 @@ def play(
         if record:
             header: dict[str, Any] = {"session_id": "s", "room": "demo", "graph": spec.name, "origin_us": origin_us}
             header["settings"] = public(made)
-            header["graph_folder"] = str(spec.folder.resolve())
+            header["graph_folder"] = to_graph_folder(spec, record)
             recorder = CallRecorder(record, header, spec.text, lambda why: failures.append(OSError(why)))
             events_to = recorder
         session = Session(

@@ -49,12 +49,10 @@ def test_a_call_names_the_node_that_recorded_it(tmp_path: Path) -> None:
     assert json.loads((call / "call.json").read_text())["node"] == f"{socket.gethostname()}-{os.getpid()}"
 
 
-def test_a_call_names_the_folder_of_its_graph(tmp_path: Path) -> None:
+def test_a_call_whose_graph_names_no_file_says_nothing_of_its_folder(tmp_path: Path) -> None:
     recording(tmp_path, []).close()
     (call,) = tmp_path.iterdir()
-    graph = Path(json.loads((call / "call.json").read_text())["graph_folder"]) / "default.yaml"
-    assert graph.is_absolute()
-    assert graph.read_text(encoding="utf-8") == (call / "graph.yaml").read_text(encoding="utf-8")
+    assert json.loads((call / "call.json").read_text())["graph_folder"] is None
 
 
 def test_the_running_call_counts_and_older_ones_go_for_it(tmp_path: Path) -> None:

@@ -72,6 +72,17 @@ def test_the_model_is_found_beside_the_file_of_the_graph(call: Path) -> None:
     assert [event["done"] for event in result.events if event["event"] == "speech_ended"] == [0.75]
 
 
+def test_the_recording_tells_nothing_of_this_machine_and_may_move_with_the_graph(call: Path) -> None:
+    assert json.loads((call / "call.json").read_text(encoding="utf-8"))["graph_folder"] == "../graphs"
+    there = call.parent / "moved"
+    there.mkdir()
+    for name in ("call", "graphs"):
+        (call.parent / name).rename(there / name)
+    (call.parent / "link").symlink_to(there / "call")
+    for folder in (there / "call", call.parent / "link"):
+        assert replay_call(folder, changes=ANOTHER).diverged is None
+
+
 def test_asked_again_the_greeting_is_found_there_too(call: Path) -> None:
     result = replay_call(call, changes=ReplayChanges(live=True))
     assert result.diverged is None
@@ -89,7 +100,7 @@ def test_a_model_that_is_gone_is_an_error_that_says_what_to_do(call: Path) -> No
         replay_call(call, changes=ANOTHER)
 
 
-@pytest.mark.parametrize("folder", [None, 17, "no\0folder", "/no/such/folder"])
+@pytest.mark.parametrize("folder", [None, 17, "no\0folder", "../no/such/folder", "long" * 999])
 def test_a_recording_without_such_a_folder_may_have_the_model_itself(call: Path, folder: object) -> None:
     header = json.loads((call / "call.json").read_text(encoding="utf-8"))
     header["graph_folder"] = folder

@@ -20,6 +20,7 @@ from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import CallerInfo
 from webapi.voice_node.recording.call_file import CALL
 from webapi.voice_node.recording.call_recorder import CallRecorder
+from webapi.voice_node.recording.graph_folder import to_graph_folder
 from webapi.voice_node.vad import used_backend
 
 DAY_S = 86_400
@@ -57,6 +58,7 @@ def new_recording(
     assert folder is not None  # noqa: S101 - for the type checker: recording is on
     prune(folder, settings.record_max_mb, settings.record_max_days, spare_bytes=STEP_BYTES)
     began = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+    own = folder / f"{began}-{session_id}"
     header: dict[str, Any] = {
         "session_id": session_id,
         "node": node_name(settings),
@@ -65,12 +67,11 @@ def new_recording(
         "origin_us": origin_us,
         "caller": asdict(caller),
         "graph": graph.name,
-        "graph_folder": str(graph.folder.resolve()),
+        "graph_folder": to_graph_folder(graph, own),
         "settings": public(settings),
         "vads": {name: used_backend(name) for name in vad_backends(graph)},
         "versions": {"python": platform.python_version(), **_versions()},
     }
-    own = folder / f"{began}-{session_id}"
 
     def make_room() -> bool:
         """Remove older calls for this one. False where that does not help."""

@@ -18,6 +18,7 @@ from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import ASKED, FROM_CALLER, Closed, Input, OrchestratorOutput, PlayedOut
 from webapi.voice_node.recording.checks import check_caller, check_settings
+from webapi.voice_node.recording.graph_folder import graph_folder
 from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
 from webapi.voice_node.replay.changes import NO_CHANGES, ReplayChanges, checked_settings
 from webapi.voice_node.replay.matched_replies import MatchedReplies
@@ -49,7 +50,7 @@ def replay_call(
         graph = load_graph(changes.graph, settings, recorded=not changes.live)
     else:
         path = folder / f"{Path(call.header['graph']).name}.yaml"
-        graph = read_graph(call.graph, path, settings, recorded=not changes.live, folder=_graph_folder(call))
+        graph = read_graph(call.graph, path, settings, recorded=not changes.live, folder=graph_folder(call))
     result = ReplayResult(
         folder.name,
         graph.name,
@@ -65,14 +66,6 @@ def replay_call(
         result.mark_divergence(result.before.events, changes.tolerance_s)
         result.without_effect = changes.without_effect(graph, asked=changes.live)
     return result
-
-
-def _graph_folder(call: RecordedCall) -> Path:
-    """Where the sounds and models of the recorded graph lie: where its file was, or else in the recording itself."""
-    folder = call.header.get("graph_folder")  # older recordings have none
-    if isinstance(folder, str) and "\0" not in folder and Path(folder).is_dir():
-        return Path(folder)
-    return call.folder
 
 
 def _other_vads(call: RecordedCall) -> list[str]:
