@@ -140,3 +140,14 @@ def test_every_link_leads_somewhere(path: Path) -> None:
         ):
             wrong.append(link)
     assert wrong == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_no_section_is_there_twice(path: Path) -> None:
+    found: list[tuple[str, ...]] = []
+    above: tuple[str, ...] = ()
+    for heading in headings(path.read_text(encoding="utf-8")):
+        depth = len(heading) - len(heading.lstrip("#"))
+        above = (*above[: depth - 1], heading)
+        found.append(above)
+    assert [each[-1] for each in found if found.count(each) > 1] == []
