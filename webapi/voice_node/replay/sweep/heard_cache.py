@@ -20,7 +20,7 @@ import numpy as np
 from webapi.voice_node.errors import why_unwritable
 from webapi.voice_node.files.user_cache import cache_dir
 
-MAX_BYTES = 200_000_000  # of all files: an hour of audio takes some 100 kB
+MAX_BYTES = 200_000_000  # of all files: an hour of audio takes up to 250 kB
 MAGIC = b"voice-node heard 2\n"
 HASH_BYTES = 32
 FRAME_BYTES = 17  # uncompressed: a flag and two float64
