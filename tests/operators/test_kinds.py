@@ -47,7 +47,7 @@ def test_it_is_told_of_the_session_of_what_it_gives_and_of_what_follows(monkeypa
         StepSpec(name, {}, {"other": "caller"} if name == "noting" else {}, gives, Place("g.yaml", 1, 1))
         for name, gives in (("noting", first), ("plain", middle), ("noting", last))
     )
-    graph = GraphSpec("g", Path("g.yaml"), (StreamSpec("s", ("caller",), steps, last),), {"events": ("s",)}, "")
+    graph = GraphSpec("g", Path("g.yaml"), (StreamSpec("s", ("caller",), steps, last),), {"events": ("s",)}, "", Path())
     context = cast(Context, object())
     pipeline.build_streams(graph, {"caller": Subject()}, context)
     assert passed == [BuildInfo(context, first, middle), BuildInfo(context, last, last)]

@@ -55,7 +55,7 @@ class GraphSpec:
     streams: tuple[StreamSpec, ...]
     outputs: dict[str, tuple[str, ...]]
     text: str  # of the file when it was read
-    folder: Path = Path()  # where its sounds and models lie
+    folder: Path  # where its sounds and models lie
 
     def readers(self, name: str) -> int:
         """How many readers the stream or port `name` has: streams, arguments and outputs."""
