@@ -41,17 +41,17 @@ def check_orchestrator(settings: Settings) -> CheckResult:
 
 def check_vad(settings: Settings) -> CheckResult:
     """The VAD backend can be made. The result names the others that can."""
-    backends = ", ".join(name for name, why_not in available_backends().items() if not why_not)
+    there = [name for name, why_not in available_backends().items() if not why_not]
     rate, frame_ms = settings.audio_target_rate, settings.audio_frame_ms
     try:
         check_backend(settings.vad_backend, rate, frame_ms)
         detector = VoiceActivityDetector(settings.vad_backend, rate=rate, frame_ms=frame_ms)
     except (UserError, ValueError) as error:
-        backends = ", ".join(name for name in backends.split(", ") if name != settings.vad_backend)
-        return CheckResult("VAD", "fail", str(error), f"Set VAD_BACKEND to one of: {backends}")
+        others = ", ".join(name for name in there if name != settings.vad_backend)
+        return CheckResult("VAD", "fail", str(error), f"Set VAD_BACKEND to one of: {others}")
     if detector.fallback:
         return CheckResult("VAD", "ok", f"{detector.backend}, because {detector.fallback.partition(';')[0]}")
-    return CheckResult("VAD", "ok", f"{settings.vad_backend} (there are: {backends})")
+    return CheckResult("VAD", "ok", f"{settings.vad_backend} (there are: {', '.join(there)})")
 
 
 def check_files(settings: Settings) -> CheckResult:
