@@ -108,6 +108,7 @@ class _Confirm:
 
 
 def _weighted(likely: float, weight: float, fallen: bool) -> float:
+    """A probability: less in the background, where it begins no utterance by length, and once a sound is over."""
     if weight < 1:
         likely = min(likely * weight, END)
     return min(likely, KEEPS) if fallen and likely < BARGE_IN else likely

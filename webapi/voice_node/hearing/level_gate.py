@@ -31,7 +31,7 @@ from webapi.voice_node.hearing.level_memory import LevelMemory
 
 BEGINS, GOES_ON = 5, 2  # times the power of the background, at most: 7 dB and 3 dB
 SWING = 3  # times the swing of the background, in dB
-KEEPS = 0.75  # weight of what may keep an utterance open and not begin one: START x KEEPS is between END and START
+KEEPS = 0.75  # weight of what may keep an utterance open and not begin one: START x KEEPS is END
 MEMORY_MS = 5000
 QUIET_MS = 400  # of silence in the memory at first: noise from the start on is the background after 1.6 s
 SHARE, LEAST = 5, 20  # the background is the level that 1/SHARE of the memory is below; at its quietest, 1/LEAST

@@ -7,7 +7,10 @@ from collections import deque
 
 
 class LevelMemory:
-    """Remembers the last `longest` levels. At first it has `quiet` levels of 0, so that it is not learnt at once."""
+    """Remembers the last `longest` levels.
+
+    At first it has `quiet` levels of 0: what is loud from the start on counts as loud until it has outnumbered them.
+    """
 
     def __init__(self, longest: int, quiet: int) -> None:
         self._longest = longest

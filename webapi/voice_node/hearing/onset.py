@@ -39,7 +39,7 @@ class Onset(NamedTuple):
     first_frame: int = 0  # number of its first frame
     pause_needed: int = 0  # unvoiced frames in a row that must come before the next run begins; 0: none
     pause: int = 0  # how many of these have come
-    held: int = 0  # frames of the run, up to its last, whose probability was HELD or more
+    held: int = 0  # its last frames in a row whose probability was HELD or more
 
 
 NO_RUN = Onset()

@@ -30,16 +30,15 @@ CLEAR = 100  # times the power of the background: 20 dB
 
 
 class SoftVoiceGain:
-    """Takes windows of `window_ms`, in order; `gain` is the last one's, 1 or more; `clear`: it stands out."""
+    """Takes windows of `window_ms`, in order. `clear`: the last one is CLEAR above the background."""
 
     def __init__(self, window_ms: int) -> None:
         self._background = LevelMemory(MEMORY_MS // window_ms, quiet=0)  # a room is noisy from the start
         self._loudest = TARGET
-        self.gain = 1.0
         self.clear = False
 
     def window(self, samples: NDArray[np.int16]) -> float:
-        """The gain of one more window."""
+        """The gain of one more window: a factor of 1 or more for its samples."""
         whole = samples.astype(np.int64)
         offset = int(whole.sum())  # a DC offset is not sound
         power = (int(np.dot(whole, whole)) * len(whole) - offset * offset) // len(whole) ** 2
@@ -49,5 +48,4 @@ class SoftVoiceGain:
         falls, of = FALLS
         self._loudest = max(power, self._loudest * falls // of, 1)
         most = max(1.0, FLOOR / background)
-        self.gain = sqrt(min(max(1.0, TARGET / self._loudest), MOST, most))
-        return self.gain
+        return sqrt(min(max(1.0, TARGET / self._loudest), MOST, most))

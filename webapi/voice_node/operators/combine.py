@@ -24,6 +24,8 @@ def combine(*, other: Annotated[Observable[Any], VOICED], rule: Literal["both", 
         other   ---1--0--0--1--gap
         both    ---1--0--0--0--gap      the frames, and so the audio, are those of `in`
 
+    Probabilities are those of `in`. Second opinions (Voiced.second) are combined as the flags are: that of `in` where
+    `other` agrees by either of its opinions, or the surer one.
     Where the audio ends, `in` may have a frame more than `other`, which then counts as silent in it.
     Raises ValueError where one stream gets more than 500 frames ahead of the other.
     """
