@@ -15,8 +15,8 @@ counts as silent, so that a caller who speaks at once is heard. (After Martin 20
 estimation based on optimal smoothing and minimum statistics", which takes the minimum; a fifth needs no correction of
 its bias.)
 
-A bang is over before a voice detector has finished judging it. So nothing begins at once with a frame that has
-`fallen`: its level is 15 dB below the loudest of the last 200 ms.
+A bang is over before a voice detector has finished judging it. A frame has `fallen` where its level is 15 dB below the
+loudest of the last 200 ms: with it only what the detector is very sure of begins at once (vad.py).
 
 All in whole numbers, so that every machine gives the same result.
 """
