@@ -210,6 +210,9 @@ def test_a_voice_of_which_the_detector_is_never_sure_starts_a_little_later() -> 
     assert starts("+h" * 40, playing) == []  # over a reply that is not enough
     assert likely("+h" * 40, state=playing, echo_left=0.5)[1] == []
     assert likely("+h" * 40, state=playing, echo_left=0)[1] == []
+    held, _ = likely("+h" * 40, state=playing)
+    over = turn_reducer.playback(held, PlaybackEnded(0, Turn("", 0), 0, completed=True))
+    assert starts("+h" * 9, over) == [7]  # what came before may have been the bot
 
 
 def test_over_a_reply_that_plays_all_frames_are_needed_and_more_probability() -> None:

@@ -54,7 +54,7 @@ class Hangs:
 def hangs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hangs]:
     backend = Hangs()
     monkeypatch.setattr(MODULE, "BACKENDS", Plugins("end of turn", "none", {"hangs": backend}))
-    monkeypatch.setattr(off_loop, "LIMIT_S", 0.2)
+    monkeypatch.setattr(off_loop, "LIMIT_S", 2.0)  # of real time: a machine may stall
     yield backend
     backend.gate.set()
 
@@ -70,7 +70,7 @@ def test_a_hung_backend_ends_the_replay(
         main(["replay", str(tmp_path / "two.wav"), "--graph", str(tmp_path / "g.yaml"), "--out", str(tmp_path / "out")])
     assert ended.value.code == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "end_of_turn: hangs: it has not ended within 0.2 s" in said
+    assert "end_of_turn: hangs: it has not ended within 2.0 s" in said
     assert "Give the backend a time limit of its own, or replay with --pace real" in said
     assert hangs.asked == (0 if in_load else 1)  # after the error nothing is decided, so it is not asked again
     assert not (tmp_path / "out").exists()

@@ -144,7 +144,9 @@ def _await_onset(
         # Whoever is still talking then starts when the reply is over.
         return s if s.onset is NO_RUN else s._replace(onset=NO_RUN), NO_DECISION
     doubted = probability is not None and probability < END
-    run = NO_RUN if ignored else onset.frame(s.onset, voiced, doubted, number, t_us, rule, probability)
+    playing = reply is not None and reply.playing
+    held = None if playing else probability  # what is held over a reply may be the bot: it counts for nothing after it
+    run = NO_RUN if ignored else onset.frame(s.onset, voiced, doubted, number, t_us, rule, held)
     loud = s.loudness
     if rule.duck is not None and not run.pause_needed:
         voice = voiced and not doubted and not ignored
@@ -154,7 +156,7 @@ def _await_onset(
             loud = loudness.in_vain(loud, s.reply.duck.loudest_db)
     if run is s.onset and reply is s.reply:
         return s, NO_DECISION
-    opens = onset.opens(run, probability, echo_left, reply is not None and reply.playing, rule)
+    opens = onset.opens(run, probability, echo_left, playing, rule)
     if not opens and rule.duck is not None and reply is not None and reply.duck is not None and reply.soft:
         opens = duck.is_voice(reply.duck, loud.above(reply.duck.loudest_db), rule.duck)
         run = duck.onset(reply.duck, number) if opens else run
