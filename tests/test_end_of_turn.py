@@ -40,7 +40,7 @@ def test_a_backend_is_made_with_what_is_given() -> None:
         ("smartturn", {}, "there is no such backend. Did you mean 'smart-turn'"),
         ("words", {"model": "x.onnx"}, "it takes no 'model'"),
         ("silence", {"language": "en"}, "it takes no 'language'"),
-        ("words", {"language": "xx"}, "there is no language 'xx'; there are: en, de"),
+        ("words", {"language": "xx"}, "language: 'xx': there is no such language. There are: en, de"),
     ],
 )
 def test_what_is_wrong_is_said(name: str, arguments: dict[str, str], why: str) -> None:
