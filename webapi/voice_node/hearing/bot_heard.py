@@ -16,7 +16,7 @@ from webapi.voice_node.events import Event, FillerStarted, PlaybackEnded, Playba
 from webapi.voice_node.hearing.endpoint import END
 from webapi.voice_node.hearing.onset import HELD
 
-LINGERS_US = 800_000
+LINGERS_US = 900_000
 
 
 class BotHeard(NamedTuple):
