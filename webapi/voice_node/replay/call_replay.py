@@ -102,7 +102,7 @@ async def _run(
     on_progress: OnProgress | None,
     taps: Path | None,
 ) -> None:
-    script, inputs = _script_and_inputs(call, identity.origin_us, changes)
+    script, inputs = _script_and_inputs(call, identity.origin_us, changes, result.problems)
     running = ReplaySession(identity, graph, settings, result, audible=mix is not None, script=script, taps=taps)
     loop, session = running.loop, running.session
     mixer = _CallMixer(running.sink, mix) if mix else None
@@ -133,16 +133,19 @@ async def _run(
 
 
 def _script_and_inputs(
-    call: RecordedCall, origin_us: int, changes: ReplayChanges
+    call: RecordedCall, origin_us: int, changes: ReplayChanges, problems: list[str]
 ) -> tuple[RecordedReplies | None, Iterator[Input]]:
-    """Return what gives the replies instead of the orchestrator (None: it is asked again), and the graph's inputs."""
+    """Return what gives the replies instead of the orchestrator (None: it is asked again), and the graph's inputs.
+
+    `problems`: as of `RecordedCall.inputs`.
+    """
     if not changes:
         recorded = RecordedReplies()
-        return recorded, recorded.learn_acts(call.inputs())
+        return recorded, recorded.learn_acts(call.inputs(problems))
     if changes.live:
-        return None, (given for given in call.inputs() if isinstance(given, FROM_CALLER))
+        return None, (given for given in call.inputs(problems) if isinstance(given, FROM_CALLER))
     replies = MatchedReplies(call, origin_us)
-    return replies, replies.merged_into(call.inputs())
+    return replies, replies.merged_into(call.inputs(problems))
 
 
 class _CallMixer:
