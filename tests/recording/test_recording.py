@@ -196,6 +196,22 @@ def test_bad_recordings_are_refused_by_name(tmp_path: Path) -> None:
         replay_call(call)
 
 
+@pytest.mark.parametrize("more", [(), ("--set", "VAD_SPEECH_END_FRAMES=20")])
+def test_a_mistake_in_the_graph_is_reported_in_the_file_of_the_recording(
+    tmp_path: Path, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = tmp_path / "call"
+    play([("speech", 0.3), ("quiet", 0.3)], record=call)
+    assert replay_call(call).graph == "default"
+    text = (call / "graph.yaml").read_text(encoding="utf-8").replace("- window", "- windw", 1)
+    (call / "graph.yaml").write_text(text, encoding="utf-8")
+    line = 1 + next(i for i, each in enumerate(text.splitlines()) if "- windw" in each)
+    assert run("replay", call, *more) == 2
+    said = capsys.readouterr().err
+    assert f"{call / 'graph.yaml'}:{line}:" in said
+    assert "default.yaml" not in said
+
+
 def test_a_line_that_is_none_is_refused_with_its_place(tmp_path: Path) -> None:
     play([("speech", 0.3), ("quiet", 0.3)], record=tmp_path / "call")
     path = tmp_path / "call" / "inputs.jsonl"

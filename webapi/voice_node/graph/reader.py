@@ -28,8 +28,9 @@ def read_graph(
     recorded: bool = False,
     given: Mapping[str, Any] | None = None,
     folder: Path | None = None,
+    name: str | None = None,
 ) -> GraphSpec:
-    """The graph in `text`; `path` gives its name and the file in errors.
+    """The graph in `text`; `path` is the file in errors, and gives its name, if `name` does not.
 
     `recorded`: a recording answers in it, so its orchestrator need not be installed. `given`: arguments of one call,
     over those under `reply: with`. `folder`: where its sounds and models lie, if not beside `path`. Raises UserError.
@@ -47,7 +48,7 @@ def read_graph(
         check_waits(streams, problems)
     problems.raise_any()
     outputs = {port: tuple(str(name.value) for name in names) for port, names in draft.outputs.items()}
-    return GraphSpec(path.stem, path, tuple(streams.values()), outputs, text, folder)
+    return GraphSpec(path.stem if name is None else name, path, tuple(streams.values()), outputs, text, folder)
 
 
 class _StreamReader:

@@ -17,6 +17,7 @@ from webapi.voice_node.graph.reader import read_graph
 from webapi.voice_node.graph.settings_used import vad_backends
 from webapi.voice_node.graph.spec import GraphSpec
 from webapi.voice_node.inputs import ASKED, FROM_CALLER, Closed, Input, OrchestratorOutput, PlayedOut
+from webapi.voice_node.recording.call_file import GRAPH
 from webapi.voice_node.recording.checks import check_caller, check_settings
 from webapi.voice_node.recording.graph_folder import graph_folder
 from webapi.voice_node.recording.recorded_call import RecordedCall, read_call
@@ -49,8 +50,14 @@ def replay_call(
     if changes.graph:
         graph = load_graph(changes.graph, settings, recorded=not changes.live)
     else:
-        path = folder / f"{Path(call.header['graph']).name}.yaml"
-        graph = read_graph(call.graph, path, settings, recorded=not changes.live, folder=graph_folder(call))
+        graph = read_graph(
+            call.graph,
+            folder / GRAPH,
+            settings,
+            recorded=not changes.live,
+            folder=graph_folder(call),
+            name=Path(call.header["graph"]).name,
+        )
     result = ReplayResult(
         folder.name,
         graph.name,
