@@ -321,6 +321,15 @@ def test_without_matplotlib_there_is_no_picture_and_the_rest(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["sweep.csv", "sweep.json"]
 
 
+def test_pictures_that_cannot_be_written_are_an_error(corpus: Path, tmp_path: Path, swept: Sweep) -> None:
+    (tmp_path / "out" / "sweep.png").mkdir(parents=True)
+    ended = swept("corpus/b.wav", *GRID[:2], "--out", "out")
+    assert ended.code == 2
+    assert "out: pictures can't be written: Is a directory" in ended.err
+    assert "1 recording, 2.0 seconds" in ended.out
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"sweep.csv", "sweep.json", "sweep.png"}
+
+
 def test_a_picture_of_cells_that_found_nothing(tmp_path: Path) -> None:
     rows = [{**costing(2, 0, 0, None, None), "A": "1", "best": True}]
     assert [path.stat().st_size > 1000 for path in draw(rows, ["A"], tmp_path)] == [True, True]

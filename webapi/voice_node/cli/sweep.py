@@ -59,8 +59,8 @@ def sweep(
         write_rows(out, swept.rows, names, corpus)
         try:
             from webapi.voice_node.replay.sweep.plots import draw  # here: matplotlib is an extra, and slow to import
-
-            draw(swept.rows, names, out)
         except UserError as error:
             print_error(str(error))
+        else:
+            draw(swept.rows, names, out)
     raise typer.Exit(1 if swept.failed or missing else 0)
