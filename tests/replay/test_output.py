@@ -11,7 +11,10 @@ from tests.replay.test_wav_replay import run, talk
 from tests.stage import play
 from webapi.voice_node.audio.wav import wav_info
 from webapi.voice_node.errors import UserError
+from webapi.voice_node.replay.mix import Mix
+from webapi.voice_node.replay.output import write_output
 from webapi.voice_node.replay.output_folders import output_folders
+from webapi.voice_node.replay.result import ReplayResult
 
 __all__ = ["talk"]  # the fixture
 
@@ -115,3 +118,22 @@ def test_a_wav_through_a_graph_with_a_tap_too(talk: Path, tmp_path: Path, monkey
     assert run("replay", talk, "--graph", "tap", "--out", "out") == 0
     assert [path.name for path in Path().iterdir()] == ["out"]
     assert [path.name for path in Path("out/taps").iterdir()] == ["tap.wav"]
+
+
+def test_two_replays_into_one_folder_at_once_are_told_of_each_other(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    silence = bytes(960)
+
+    def first(mix: Mix, _: Path) -> ReplayResult:
+        mix(silence, silence)
+        write_output(out, second)  # it begins later, and ends first
+        return ReplayResult("a", "default")
+
+    def second(mix: Mix, _: Path) -> ReplayResult:
+        mix(silence, silence)
+        return ReplayResult("b", "default")
+
+    with pytest.raises(UserError) as told:
+        write_output(out, first)
+    says = "mix.part is gone. Another replay may be writing there: give each its own folder"
+    assert str(told.value) == f"--out {out}: can't be written: {says}"

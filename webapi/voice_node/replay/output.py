@@ -31,6 +31,10 @@ def write_output(folder: Path, run: Callable[[Mix, Path], ReplayResult]) -> Repl
         (folder / METRICS).write_text(as_text(replayed.metrics), encoding="utf-8")
         (folder / MARBLES).write_text(render(replayed), encoding="utf-8")
         write_timeline(folder, replayed)
+    except FileNotFoundError as error:
+        gone = f"{Path(error.filename or folder).name} is gone"
+        advice = "Another replay may be writing there: give each its own folder"
+        raise UserError(f"--out {folder}: can't be written: {gone}. {advice}") from None
     except OSError as error:
         raise UserError(f"--out {folder}: can't be written: {why_unwritable(error)}") from None
     return replayed
