@@ -26,6 +26,7 @@ from rich.table import Table
 from bench.echo import LOUDNESS, Samples, as_pcm, callers, reading, run, talked_s
 from bench.echo_room import RATE_HZ, Room
 from bench.hearing import noises
+from bench.options import whole_number
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.hearing.echo_share import EchoShare
@@ -87,7 +88,7 @@ def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=40)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=whole_number, default=3)
     options = parser.parse_args()
     said, _ = callers("it", options.seconds, 1.0, 5)
     calls = {

@@ -24,6 +24,7 @@ from bench.echo import late as lateness
 from bench.echo_recordings import FOUND_S, Recording, interrupted
 from bench.echo_room import RATE_HZ
 from bench.hearing.voices import prompts
+from bench.options import whole_number
 from webapi.voice_node.errors import UserError
 
 SECONDS = 3.0  # of a call
@@ -95,7 +96,9 @@ def made(way: Way, bot: str, caller: str, gain: float, seed: int) -> Recording:
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=12, help="in each row: so many alone, and with each loudness")
+    parser.add_argument(
+        "--calls", type=whole_number, default=12, help="in each row: so many alone, and with each loudness"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--bots", nargs="+", default=["en"])
     parser.add_argument("--callers", nargs="+", default=["es"])

@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from bench.options import whole_number
 from tests.speech import babble
 from webapi.voice_node.audio_io import resampler
 from webapi.voice_node.end_of_turn import BACKENDS, Said, backend_named, needs
@@ -43,7 +44,7 @@ def shown(name: str, found: list[float]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="")
-    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--count", type=whole_number, default=60)
     options = parser.parse_args()
     said = Said(
         resampler(48_000, RATE).push(babble(8.5))[-8 * RATE * 2 :], RATE, "I would like to book a table for", ""

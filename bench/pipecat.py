@@ -37,6 +37,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.options import whole_number
 from bench.replay import TALK
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings
@@ -103,7 +104,7 @@ def theirs(way: str, peer: subprocess.Popen[str]) -> Run:
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=int, default=5)
+    parser.add_argument("--minutes", type=whole_number, default=5)
     parser.add_argument("--venv", type=Path, default=cache_dir() / "pipecat", help="where pipecat is, or goes to")
     options = parser.parse_args()
     if sys.version_info < (3, 11):

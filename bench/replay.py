@@ -22,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.options import whole_number
 from tests.speech import silence, vowel
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.audio_io import Framer, resampler
@@ -79,7 +80,7 @@ def measure(path: Path, backend: str, minutes: int) -> float:
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--minutes", type=whole_number, default=10)
     minutes = parser.parse_args().minutes
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "talk.wav"

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.options import whole_number
 from bench.replay import TALK
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import load_settings
@@ -45,7 +46,7 @@ def cost(wav: Path, out: Path | None) -> tuple[float, float]:
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--minutes", type=int, default=10)
+    parser.add_argument("--minutes", type=whole_number, default=10)
     minutes = parser.parse_args().minutes
     console = Console()
     with tempfile.TemporaryDirectory() as folder:

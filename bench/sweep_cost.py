@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.hearing.voices import RATE_HZ, prompts
+from bench.options import whole_number
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.config import Settings, load_settings
 from webapi.voice_node.replay.sweep.corpus import find_corpus
@@ -101,7 +102,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--voices", default="en")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=whole_number, default=3)
     parser.add_argument("--backend", default="confirm")
     parser.add_argument("--wav", type=Path)
     parser.add_argument("--pauses", type=float, nargs=2, default=PAUSES_S, help="the shortest and the longest, in s")

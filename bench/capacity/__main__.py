@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.capacity.picture import draw
 from bench.capacity.plan import Plan, erlang_b
 from bench.capacity.simulation import Counted, Simulation
+from bench.options import whole_number
 
 OUT = Path(__file__).parents[1] / "out"
 CHECK = Plan(calls=36, per_node=5, spare=0.11, patience_s=0, dispatch_s=0, mtbf_h=math.inf, hours=100)
@@ -57,7 +58,7 @@ def main() -> int:
     """Print the table, and draw the picture. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=float, default=10_000, help="calls in progress, on the average")
-    parser.add_argument("--per-node", type=int, default=Plan.per_node, help="MAX_CALLS of a node")
+    parser.add_argument("--per-node", type=whole_number, default=Plan.per_node, help="MAX_CALLS of a node")
     parser.add_argument("--call-s", type=float, default=Plan.call_s, help="the mean length of a call")
     parser.add_argument("--out", type=Path, default=OUT)
     given = parser.parse_args()

@@ -31,6 +31,7 @@ from bench.hearing.rules import RULES
 from bench.hearing.scenes import BREATHLESS, SNRS_DB, conditions, harder, others, scene
 from bench.hearing.score import Tally, interval, tally, total
 from bench.hearing.voices import RATE_HZ
+from bench.options import out_folder, whole_number
 from webapi.voice_node.audio.wav import write_wav
 from webapi.voice_node.errors import UserError
 
@@ -89,13 +90,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voices", nargs="+", default=["en:es", "es:en"], metavar="LANG:LANG")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--count", type=whole_number, default=8)
     parser.add_argument("--harder", action="store_true")
     parser.add_argument("--others", action="store_true")
     parser.add_argument("--phone", action="store_true")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=out_folder)
     parser.add_argument("--wavs", type=Path)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--jobs", type=whole_number, default=os.cpu_count() or 1)
     given = parser.parse_args()
     console = Console(width=150)
     try:
@@ -119,7 +120,6 @@ def main() -> int:
     verdict, missed = judged(tallies)
     console.print(verdict)
     if given.out:
-        given.out.mkdir(parents=True, exist_ok=True)
         figures = {rule: {g: total(all_).values for g, all_ in groups.items()} for rule, groups in tallies.items()}
         (given.out / "hearing.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
         draw(tallies, given.out / "hearing.svg")

@@ -25,6 +25,7 @@ from bench.hearing.features import FRAME_S, listen
 from bench.hearing.rules import FRAME_US, Flags, Probabilities
 from bench.hearing.scenes import ROOM_DB, SPEECH_DB, Scene
 from bench.hearing.voices import RATE_HZ, prompts
+from bench.options import whole_number
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.events import PlaybackEnded, PlaybackStarted, Turn
 from webapi.voice_node.hearing import turn_reducer
@@ -139,7 +140,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voices", nargs="+", default=["en", "es"], metavar="LANG")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=10)
+    parser.add_argument("--count", type=whole_number, default=10)
     parser.add_argument("--patience", type=int, default=1000)
     given = parser.parse_args()
     console = Console(width=150)

@@ -20,7 +20,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +30,7 @@ from bench.hearing.features import Features, heard
 from bench.hearing.rules import RULES
 from bench.hearing.scenes import ROOM_DB, Scene
 from bench.hearing.voices import RATE_HZ, words
+from bench.options import out_folder, whole_number
 from webapi.voice_node.errors import UserError
 from webapi.voice_node.replay.sweep.scoring import Heard, SpeechSpan
 
@@ -128,11 +128,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voices", nargs="+", default=["en", "es"], metavar="LANG")
     parser.add_argument("--levels", nargs="+", type=int, default=LEVELS_DB)
-    parser.add_argument("--orders", type=int, default=4)
+    parser.add_argument("--orders", type=whole_number, default=4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--room", type=float, default=ROOM_DB)
-    parser.add_argument("--out", type=Path)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=out_folder)
+    parser.add_argument("--jobs", type=whole_number, default=os.cpu_count() or 1)
     given = parser.parse_args()
     console = Console(width=150)
     try:
@@ -155,7 +155,6 @@ def main() -> int:
     often = Counter(word for (language, _), each in ours.items() if language == "all" for word in each.missed)
     console.print("missed by confirm: " + (", ".join(f"{word} ×{n}" for word, n in often.most_common(20)) or "none"))
     if given.out:
-        given.out.mkdir(parents=True, exist_ok=True)
         rows = {rule: {" ".join(at): each._asdict() for at, each in of.items()} for rule, of in found.items()}
         (given.out / "words.json").write_text(json.dumps(rows) + "\n", encoding="utf-8")
     wrong = {at: each for at, each in ours.items() if not met(at, each)}

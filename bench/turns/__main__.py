@@ -23,6 +23,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from bench.options import out_folder
 from bench.turns import sources
 from bench.turns.measure import CUT_OFFS, GOAL_WAIT_S, Measured, as_json, figures, measure
 from bench.turns.pauses import Pause, Recording, pauses
@@ -43,7 +44,7 @@ def main() -> int:
     parser.add_argument("--model", default="", metavar="FILE")
     parser.add_argument("--rate", type=int, default=8000, choices=(8000, 16000))
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=out_folder)
     given = parser.parse_args()
     console = Console(width=150)
     try:
@@ -75,7 +76,6 @@ def main() -> int:
     if given.out:
         from bench.turns.picture import draw  # matplotlib is an extra, and slow to import
 
-        given.out.mkdir(parents=True, exist_ok=True)
         (given.out / "turns.json").write_text(json.dumps(as_json(measured), indent=1) + "\n", encoding="utf-8")
         draw(measured, given.out)
         console.print(f"written to {given.out}")
