@@ -198,5 +198,5 @@ def test_a_report_of_a_metrics_file(tmp_path: Path) -> None:
     numbers = json.loads(run_node("report", "--json", metrics, cwd=tmp_path).out)
     assert (numbers["turns"], numbers["skipped_lines"], numbers["outcomes"]) == (3, 1, {"completed": 3})
     metrics.write_text("nothing of ours\n")
-    assert run_node("report", metrics, cwd=tmp_path).code == 1
+    assert run_node("report", metrics, cwd=tmp_path).code == 2
     assert "nowhere.jsonl" in refused(run_node("report", "nowhere.jsonl", cwd=tmp_path))

@@ -235,8 +235,8 @@ def test_names_with_a_dollar_are_no_formula(tmp_path: Path) -> None:
 
 def test_many_bad_lines_are_not_all_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "m.jsonl"
-    path.write_text("x\n" * 500)
-    assert print_report([path]) == 1  # nothing in it was a turn
+    path.write_text(json.dumps(turn(0))[:-1] + "\n" + "x\n" * 499)
+    assert print_report([path]) == 1  # nothing in it was a whole turn
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 11
     assert lines[-1] == "… and 490 more lines like these"

@@ -25,8 +25,8 @@ def print_report(paths: Sequence[str | Path], out: Path | None = None, as_json: 
     """Print the numbers of the files (`-`: standard input), and with `out` write plots into that folder.
 
     Lines that are no turns are named on stderr, by file and line, and those that a file before has too are counted
-    there. Returns 0, or 1 where there were lines and none was a turn. Raises UserError for a file that can't be read,
-    and for `out` without matplotlib.
+    there. Returns 0, or 1 where there were lines and none was a turn. Raises UserError for a file that can't be read
+    or is no metrics.jsonl, and for `out` without matplotlib.
     """
     import json
     from collections import Counter

@@ -29,6 +29,8 @@ MEASURES = {  # fields in ms, and what they are called for people
 TEXTS = ("session_id", "room", "graph", "speech_end", "prompt", "node")
 LARGEST = 2**53  # of numbers: sums and products of them fit into floats
 DUCKS = ("ducked", "duck_restored", "duck_stopped")  # how often in a turn
+FIELDS = tuple(f'"{name}"'.encode() for name in (*TIMES, *MEASURES) if name != "heard_ms")  # that events lack
+GIVE = "Give a metrics.jsonl: the file of METRICS_FILE, or the one in the folder of replay --out."
 
 
 def read_turns(paths: Sequence[str | Path], problems: list[str], repeated: Counter[str]) -> Iterator[TurnLine]:
@@ -36,7 +38,8 @@ def read_turns(paths: Sequence[str | Path], problems: list[str], repeated: Count
 
     A line that an earlier file has too, to the byte, is left out and counted in `repeated`, by its file: a file was
     given twice, or a copy of it. For each line that is no turn, `file:line: what is wrong` is appended to `problems`.
-    Raises UserError for a file that can't be read.
+    Raises UserError for a file that can't be read, and for one that has lines but none with a field of FIELDS. An empty
+    file is one without turns.
     """
     earlier: set[bytes] = set()
     for path in paths:
@@ -56,8 +59,11 @@ def _new(
     name: str, lines: Iterable[bytes], own: set[bytes], earlier: set[bytes], repeated: Counter[str]
 ) -> Iterator[bytes]:
     """Yield the lines of a file, empty where they are in `earlier`; what identifies them is added to `own`."""
+    are_turns: bool | None = None  # None: there is no line yet
     for line in lines:
         text = line.strip()
+        if text and not are_turns:  # as bytes: the only line may be cut short
+            are_turns = any(field in text for field in FIELDS)
         digest = blake2b(text, digest_size=16).digest()
         own.add(digest)
         if text and digest in earlier:
@@ -65,6 +71,8 @@ def _new(
             yield b""
         else:
             yield line
+    if are_turns is False:
+        raise UserError(f"{name} is no metrics.jsonl: no line of it is a turn. {GIVE}")
 
 
 def is_prompt(turn: TurnLine) -> bool:
