@@ -290,3 +290,30 @@ def test_words_and_waits_are_shown(tmp_path: Path) -> None:
             assert await page.title() == "talk.wav: timeline"
 
     run(scenario())
+
+
+def test_letters_that_few_calls_have_are_explained_where_they_stand(folder: Path, tmp_path: Path) -> None:
+    about = {"turn_index": 0, "trace_id": "t", "heard_ms": 100}
+    result = replayed(tmp_path, "Talkative")
+    result.events = [
+        {"event": "playback_started", "t": 1.0, **about},
+        {"event": "playback_ducked", "t": 1.2, **about},
+        {"event": "playback_restored", "t": 1.4, **about},
+        {"event": "playback_ducked", "t": 1.6, **about},
+        {"event": "playback_ended", "t": 1.8, "completed": True, **about},
+    ]
+    shutil.copy(folder / "mix.wav", tmp_path)
+    write_timeline(tmp_path, result)
+
+    async def scenario() -> None:
+        async with chromium(NO_NETWORK) as browser:
+            async with opened(browser, folder / "timeline.html") as page:
+                letters = page.locator("#legend b")
+                await expect(letters).to_have_text(["S", "E", "B", "U", "▸"])
+            async with opened(browser, tmp_path / "timeline.html") as page:
+                letters = page.locator("#legend b")
+                await expect(letters).to_have_text(["S", "E", "B", "U", "▸", "V", "L"])
+                await expect(page.locator("#legend")).to_contain_text("playback is soft: a voice")
+                await expect(page.locator("#legend")).to_contain_text("playback is loud again")
+
+    run(scenario())

@@ -140,6 +140,7 @@ function fill() {
   $("turn-rows").append(...call.turns.map(turnRow));
   $("words").hidden = call.words.length === 0;
   $("word-rows").append(...call.words.map(wordsRow));
+  $("legend").querySelector(".wait").before(...rareLetters());
   $("parts").append(...partNames.map(partLegend));
   $("event-rows").append(...call.events.map(eventRow));
   $("channel").hidden = call.audio !== "inside";
@@ -188,6 +189,17 @@ function waitCell(turn) {
 function partClass(name) {
   const at = partNames.indexOf(name);
   return at < 0 ? "rest" : `part${at}`;
+}
+
+/** Of the legend: the letters that few calls have, where this one has them. */
+function rareLetters() {
+  const told = new Set([...$("legend").querySelectorAll("b")].map((each) => each.textContent).concat("■")); // ■ ends a playback
+  const rare = new Map(call.events.map(eventAbout).filter((each) => each.letter && !told.has(each.letter)).map((each) => [each.letter, each]));
+  return [...rare.values()].map(({ letter, words, colour }) => {
+    const line = element("li", "", colour);
+    line.append(element("b", letter), words[0].toLowerCase() + words.slice(1));
+    return line;
+  });
 }
 
 function partLegend(name) {
