@@ -64,13 +64,13 @@ def test_a_call_whose_bot_is_taken_out_or_breaks_ends_alone(livekit_url: str, ro
             await bob.say(vowel(0.5) + silence(0.5))
             await bob.wait_for_event("turn", outcome="failed")
             await answered(alice)
+            told = len(bob.events)
             async with server_api(livekit_url) as server:
                 await server.room.remove_participant(
                     api.RoomParticipantIdentity(room=f"{room}-bad", identity="ingobot")
                 )
             await node.until(lambda: node.logged("call_failed"), "the end of that call")
             await answered(alice)
-            told = len(bob.events)
             await bob.wait_for_event("listening_to", after=told, identity="bob")  # it has come back
 
     run(scenario())
