@@ -290,6 +290,15 @@ class Resolves(MockOrchestrator):
         yield tone(0.1, RATE_HZ, 440)
 
 
+class RunsProcess(MockOrchestrator):
+    """Passes the utterance to a program, and says what comes out of it."""
+
+    async def get_audio_reply(self, trace_id: str, user_pcm8k: bytes) -> AsyncIterator[bytes]:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec("cat", stdin=pipe, stdout=pipe)
+        yield (await process.communicate(user_pcm8k))[0]
+
+
 class Knows(MockOrchestrator):
     """Knows sounds by key, each of them given in its own way, and thinks for a second before it answers."""
 

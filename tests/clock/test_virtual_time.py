@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
+from typing import BinaryIO
 
 import pytest
 
@@ -132,8 +134,35 @@ def test_what_waits_for_nothing_is_said() -> None:
 
 
 def test_a_connection_is_refused() -> None:
-    with pytest.raises(UserError, match="opened a connection"):
+    with pytest.raises(UserError, match="opens a connection"):
         run_virtual(asyncio.open_connection("127.0.0.1", 9))
+
+
+def test_a_process_is_refused_before_it_starts_where_it_was_asked_for(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(UserError, match=r"starts a process\. Replay it with --pace real"):
+        run_virtual(asyncio.create_subprocess_exec("echo", "it ran", stdin=asyncio.subprocess.PIPE))
+    with pytest.raises(UserError, match="starts a process"):
+        run_virtual(asyncio.create_subprocess_shell("echo it ran"))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_connection_that_exists_already_is_refused_without_a_word(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing has to wait for it: it would be registered later, in a callback of the loop."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        with pytest.raises(UserError, match="opens a connection"):
+            run_virtual(asyncio.open_connection(sock=ours))
+        with open(theirs.fileno(), "rb", closefd=False) as pipe, pytest.raises(UserError, match="opens a pipe"):
+            run_virtual(_read_from(pipe))
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+async def _read_from(pipe: BinaryIO) -> None:
+    await asyncio.get_running_loop().connect_read_pipe(asyncio.Protocol, pipe)
 
 
 def test_a_thread_is_refused() -> None:

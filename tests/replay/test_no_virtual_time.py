@@ -44,6 +44,18 @@ def test_an_executor_is_named(talk: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "--pace real" in said
 
 
+def test_a_process_is_named_once_for_each_reply_and_nowhere_else(
+    talk: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert replayed(talk, "RunsProcess") == 1
+    said = capfd.readouterr()
+    assert said.out.count("can't run in virtual time: something starts a process. Replay it with --pace real") == 2
+    assert said.out.endswith("\n2 replies failed\n")
+    assert "Traceback" not in said.err
+    assert "thread" not in said.err
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("orchestrator", ["Threaded", "Floods", "Insists"])
 def test_what_works_is_no_trouble(talk: Path, capsys: pytest.CaptureFixture[str], orchestrator: str) -> None:
     assert replayed(talk, orchestrator) == 0

@@ -34,8 +34,23 @@ class VirtualTimeError(UserError):
     """Virtual time can't go on."""
 
 
+def _refused(what: str) -> Any:
+    """A coroutine method that raises UserError, and makes nothing that would have to be closed."""
+
+    async def refuse(_: VirtualTimeLoop, *args: object, **kwargs: object) -> None:
+        raise UserError(f"{REAL_IO}: {what}. {WAY_OUT}")
+
+    return refuse
+
+
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """A loop whose `time()` counts virtual seconds from 0 on, kept as whole µs so that equal times stay equal."""
+
+    # asyncio registers the files of these in callbacks: an error there would reach the loop, and not who called.
+    create_connection = create_unix_connection = create_datagram_endpoint = _refused("something opens a connection")
+    create_server = create_unix_server = connect_accepted_socket = _refused("something opens a connection")
+    connect_read_pipe = connect_write_pipe = _refused("something opens a pipe")
+    subprocess_exec = subprocess_shell = _refused("something starts a process")
 
     def __init__(self) -> None:
         self.now_us = 0
@@ -132,7 +147,7 @@ class _JumpingSelector(selectors.SelectSelector):
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         """Register the loop's own wake-up pipe, which is the first. Raises UserError for any other file."""
         if self.get_map():
-            raise UserError(f"{REAL_IO}: something opened a connection. {WAY_OUT}")
+            raise UserError(f"{REAL_IO}: something opens a connection. {WAY_OUT}")
         return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
