@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -92,6 +93,50 @@ def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
         main(["graphs", "list"])
     assert ended.value.code == 2
     assert capsys.readouterr().err == "what was to be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["replay", "{closed}"],
+        ["replay", "{closed}/*.wav"],
+        ["replay", "{closed}/a.wav"],
+        ["replay", "a.wav", "--graph", "{closed}/x.yaml"],
+        ["sweep", "{closed}", "--grid", "VAD_SPEECH_START_FRAMES=4,6"],
+        ["graphs", "check", "{closed}/x.yaml"],
+        ["graphs", "show", "{closed}/x.yaml"],
+    ],
+)
+def test_a_folder_that_may_not_be_entered_is_said(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    (closed / "a.wav").touch()
+    stat = Path.stat
+
+    def refuse(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        """What the system does for anybody but root."""
+        if closed in path.parents:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    with pytest.raises(SystemExit) as ended:
+        main([each.format(closed=closed) for each in arguments])
+    assert ended.value.code == 2
+    line = capsys.readouterr().err.splitlines()[-1]  # a note on the detector may come first
+    assert line.startswith(f"{closed}/")
+    assert line.endswith(": Permission denied")
+
+
+def test_a_permission_that_concerns_no_file_is_an_error_of_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("typer.echo", refuse)
+    with pytest.raises(PermissionError):
+        main(["graphs", "list"])
 
 
 # ---------------------------------------------------------------- settings

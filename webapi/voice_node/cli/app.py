@@ -48,6 +48,7 @@ def top(version: Annotated[bool, typer.Option("--version", help="Print the versi
 
 def main(arguments: Sequence[str] | None = None) -> Any:
     """The console command `voice-node`. A UserError is printed to stderr without a traceback, with exit code 2.
+    So is a file that may not be read or written, and a full disk.
 
     Where the output is a pipe whose reader has ended, as in `voice-node … | head`, the program ends without a word.
     """
@@ -73,7 +74,8 @@ def _main(arguments: Sequence[str] | None) -> Any:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        closed = isinstance(error, PermissionError) and error.filename is not None  # also a folder on the way to it
+        if not closed and error.errno != errno.ENOSPC:
             raise
         sys.stderr.write(f"{error.filename or 'what was to be written'}: {error.strerror}\n")
         sys.exit(2)
