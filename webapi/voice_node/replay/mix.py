@@ -27,7 +27,7 @@ def mix_into(path: Path) -> Iterator[Mix]:
     """Write a WAV at 16 kHz: channel 0 the caller, 1 the bot. `path` exists once it is complete. OSError as `open`."""
     part = path.with_suffix(PART)
     try:
-        with wave.open(str(part), "wb") as file:
+        with part.open("wb") as raw, wave.open(raw, "wb") as file:  # a Wave_write that can't open its file complains
             file.setparams((2, 2, MIX_RATE_HZ, 0, "NONE", ""))
             mixer = _Mixer(file)
             yield mixer.add
