@@ -61,7 +61,7 @@ def test_a_recording_has_the_name_of_the_variable_and_is_replayed_without_class_
 
 def test_asked_again_it_is_made_with_its_arguments(call: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     live = ReplayChanges(live=True)
-    with pytest.raises(UserError, match=r"test\.yaml:\d+:\d+: \$\{BOT_KEY\}: this variable is not set"):
+    with pytest.raises(UserError, match=r"graph\.yaml:\d+:\d+: \$\{BOT_KEY\}: this variable is not set"):
         replay_call(call, changes=live)
     monkeypatch.setenv("BOT_KEY", "another-key")
     again = replay_call(call, changes=live)
