@@ -27,7 +27,7 @@ from collections import deque
 
 import numpy as np
 
-from webapi.voice_node.hearing.level_memory import LevelMemory
+from webapi.voice_node.hearing.level_memory import LevelMemory, energy
 
 BEGINS, GOES_ON = 5, 2  # times the power of the background, at most: 7 dB and 3 dB
 SWING = 3  # times the swing of the background, in dB
@@ -53,9 +53,7 @@ class LevelGate:
 
     def weight(self, frame: bytes) -> float:
         """Weight (0 to 1) of a voice in this frame (int16 mono): 1; KEEPS where it is too soft to begin; or 0."""
-        samples = np.frombuffer(frame, "<i2").astype(np.int64)
-        offset = int(samples.sum())  # a DC offset, as cheap sound cards have it, is not sound
-        self._last.append(int(np.dot(samples, samples)) * len(samples) - offset * offset)
+        self._last.append(energy(np.frombuffer(frame, "<i2")))
         level = sum(self._last)
         self._memory.add(level)
         self._lately.append(level)

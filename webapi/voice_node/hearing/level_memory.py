@@ -5,6 +5,16 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import deque
 
+import numpy as np
+from numpy.typing import NDArray
+
+
+def energy(samples: NDArray[np.int16]) -> int:
+    """The energy of the samples, times their number. A DC offset, as cheap sound cards have it, is not sound."""
+    whole = samples.astype(np.int64)
+    offset = int(whole.sum())
+    return int(np.dot(whole, whole)) * len(whole) - offset * offset
+
 
 class LevelMemory:
     """Remembers the last `longest` levels.

@@ -16,7 +16,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from webapi.voice_node.hearing.level_memory import LevelMemory
+from webapi.voice_node.hearing.level_memory import LevelMemory, energy
 
 FULL = 32768**2
 TARGET = FULL // 3162  # -35 dBFS
@@ -39,9 +39,7 @@ class SoftVoiceGain:
 
     def window(self, samples: NDArray[np.int16]) -> float:
         """The gain of one more window: a factor of 1 or more for its samples."""
-        whole = samples.astype(np.int64)
-        offset = int(whole.sum())  # a DC offset is not sound
-        power = (int(np.dot(whole, whole)) * len(whole) - offset * offset) // len(whole) ** 2
+        power = energy(samples) // len(samples) ** 2
         self._background.add(power)
         background = max(1, self._background.below(SHARE))
         self.clear = power >= CLEAR * background
